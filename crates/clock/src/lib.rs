@@ -1,0 +1,30 @@
+//! What time it is, and waiting: the only crate that reads a clock or sleeps.
+
+use std::{
+    fmt::Debug,
+    time::{Duration, SystemTime},
+};
+
+mod deadline;
+#[cfg(feature = "testing")]
+mod manual;
+mod poll;
+mod system;
+
+pub use deadline::Deadline;
+#[cfg(feature = "testing")]
+pub use manual::ManualClock;
+pub use poll::poll;
+pub use system::SystemClock;
+
+/// Time, as a value that is handed down.
+pub trait Clock: Debug + Send + Sync {
+    /// The wall clock. It may jump: use it for signatures and time stamps, never for deadlines.
+    fn now(&self) -> SystemTime;
+
+    /// Time since an arbitrary point, which never goes back.
+    fn monotonic(&self) -> Duration;
+
+    /// Returns after `duration`, not earlier.
+    fn sleep(&self, duration: Duration);
+}

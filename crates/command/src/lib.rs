@@ -1,0 +1,1 @@
+//! Running a host program, within a time limit.

@@ -1,0 +1,1 @@
+//! A block device: identity, exclusive claim, and the proof that it is blank.

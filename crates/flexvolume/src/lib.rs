@@ -1,0 +1,1 @@
+//! The flexvolume exec protocol, as kubelet speaks it.

@@ -1,0 +1,1 @@
+//! Disks behind an iSCSI portal, through iscsiadm and sysfs.

@@ -1,0 +1,1 @@
+//! One question to the Kubernetes API: what is known of this node.

@@ -1,0 +1,1 @@
+//! File systems on disks: check, format, mount, unmount.

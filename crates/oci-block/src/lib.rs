@@ -1,0 +1,1 @@
+//! The backend for block volumes of Oracle Cloud Infrastructure.

@@ -1,0 +1,1 @@
+//! Sends operations to Oracle Cloud Infrastructure: signing, retries, waiting.

@@ -1,0 +1,1 @@
+//! Request signatures of Oracle Cloud Infrastructure.

@@ -1,0 +1,1 @@
+//! The cloud in memory: Core API, metadata service and disks on loopback.

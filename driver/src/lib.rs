@@ -1,0 +1,1 @@
+//! The flexvolume driver's executable: one call, one reply.

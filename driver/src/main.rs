@@ -1,0 +1,3 @@
+//! `oci`: block volumes of Oracle Cloud Infrastructure for kubelet.
+
+fn main() {}

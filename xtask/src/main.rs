@@ -1,0 +1,3 @@
+//! Checks, demo, benchmarks and packages: `cargo xtask --help`.
+
+fn main() {}
