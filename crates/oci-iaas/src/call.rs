@@ -1,0 +1,70 @@
+//! What an operation puts into its HTTP request.
+
+use http::Method;
+use serde::de::DeserializeOwned;
+
+use crate::encode::encode;
+
+/// An operation with one answer.
+pub trait Operation {
+    /// What the answer's JSON decodes to. An answer without a body counts as `null`, so that an
+    /// operation whose success is 204 has the output `()`.
+    type Output: DeserializeOwned;
+
+    /// The request.
+    fn call(&self) -> Call;
+}
+
+/// An operation whose answer is a bare JSON array, one page at a time.
+pub trait ListOperation {
+    /// What one element of the array decodes to.
+    type Item: DeserializeOwned;
+
+    /// The request for the first page, or for the `page` that the header `opc-next-page` of the
+    /// answer before it named. A page may be empty although another one follows.
+    fn call(&self, page: Option<&str>) -> Call;
+}
+
+/// One HTTP request of the API, without host, credentials and time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The method. GET, PUT and DELETE may be repeated; POST only with a retry token.
+    pub method: Method,
+    /// Path and query, percent-encoded: to be signed and sent byte by byte as it is.
+    pub path_and_query: String,
+    /// JSON.
+    pub body: Option<String>,
+    /// Header `if-match`: the etag that the resource must still have.
+    pub if_match: Option<String>,
+    /// Header `opc-retry-token`: 1 to 64 characters, the same in every repetition of the call.
+    pub retry_token: Option<String>,
+}
+
+impl Call {
+    pub(crate) fn get<const N: usize>(path: [&str; N]) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(crate) fn new<const N: usize>(method: Method, path: [&str; N]) -> Self {
+        let mut path_and_query = String::from(BASE_PATH);
+        for segment in path {
+            path_and_query.push('/');
+            path_and_query.push_str(&encode(segment));
+        }
+        Self { method, path_and_query, body: None, if_match: None, retry_token: None }
+    }
+
+    /// Adds `name=value` to the query, or nothing if there is no value.
+    pub(crate) fn query<V: AsRef<str>>(mut self, name: &str, value: Option<V>) -> Self {
+        if let Some(value) = value {
+            let separator = if self.path_and_query.contains('?') { '&' } else { '?' };
+            self.path_and_query.push(separator);
+            self.path_and_query.push_str(&encode(name));
+            self.path_and_query.push('=');
+            self.path_and_query.push_str(&encode(value.as_ref()));
+        }
+        self
+    }
+}
+
+const BASE_PATH: &str = "/20160918";

@@ -1,0 +1,86 @@
+//! Virtual network interface cards and their attachments to instances.
+
+use serde::Deserialize;
+
+use crate::{AttachmentState, Call, ListOperation, NetworkState, Ocid, Operation};
+
+/// A virtual network interface card.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Vnic {
+    /// The card.
+    pub id: Ocid,
+    /// Its compartment.
+    pub compartment_id: Ocid,
+    /// Its state.
+    pub lifecycle_state: NetworkState,
+    /// A name for people.
+    pub display_name: Option<String>,
+    /// The first label of its host name.
+    pub hostname_label: Option<String>,
+    /// Whether it is the first card of its instance.
+    pub is_primary: Option<bool>,
+    /// Its address in the subnet.
+    pub private_ip: Option<String>,
+    /// Its address in the Internet.
+    pub public_ip: Option<String>,
+    /// Its addresses in IPv6.
+    pub ipv6_addresses: Option<Vec<String>>,
+    /// The subnet in which it is.
+    pub subnet_id: Option<Ocid>,
+}
+
+/// The tie between a card and an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct VnicAttachment {
+    /// The attachment.
+    pub id: Ocid,
+    /// Its compartment.
+    pub compartment_id: Ocid,
+    /// The instance.
+    pub instance_id: Ocid,
+    /// How far it is.
+    pub lifecycle_state: AttachmentState,
+    /// The card; none while it is being attached.
+    pub vnic_id: Option<Ocid>,
+    /// The subnet of the card.
+    pub subnet_id: Option<Ocid>,
+}
+
+/// Looks at one card.
+#[derive(Clone, Copy, Debug)]
+pub struct GetVnic<'a> {
+    /// The card.
+    pub id: &'a Ocid,
+}
+
+impl Operation for GetVnic<'_> {
+    type Output = Vnic;
+
+    fn call(&self) -> Call {
+        Call::get(["vnics", self.id.as_str()])
+    }
+}
+
+/// Lists which cards the instances of a compartment have, DETACHED ones included.
+#[derive(Clone, Copy, Debug)]
+pub struct ListVnicAttachments<'a> {
+    /// The compartment of the instances.
+    pub compartment: &'a Ocid,
+    /// Only those of this instance.
+    pub instance: Option<&'a Ocid>,
+}
+
+impl ListOperation for ListVnicAttachments<'_> {
+    type Item = VnicAttachment;
+
+    fn call(&self, page: Option<&str>) -> Call {
+        Call::get(["vnicAttachments"])
+            .query("compartmentId", Some(self.compartment))
+            .query("instanceId", self.instance)
+            .query("page", page)
+    }
+}
