@@ -1,0 +1,103 @@
+//! Running commands on this machine.
+
+use std::{ffi::OsString, os::unix::process::ExitStatusExt, process};
+
+use crate::{
+    Command, Error, Output, Runner,
+    process::{End, Process, piped},
+};
+
+/// Runs commands for real.
+///
+/// A program inherits nothing: its environment is the search path and `LC_ALL=C`, its directory `/`, its input
+/// empty, its outputs ours. It is alone in its process group, which is stopped at the command's limit: SIGTERM,
+/// 2 s later SIGKILL, and when not even that ends it within 2 s, it is left behind.
+#[derive(Clone, Debug)]
+pub struct SystemRunner {
+    /// Where programs are looked for: directories separated by colons. The caller's `PATH` plays no role.
+    pub search_path: OsString,
+}
+
+impl Runner for SystemRunner {
+    fn run(&self, command: &Command) -> Result<Output, Error> {
+        let result = self.run_quietly(command);
+        match &result {
+            Ok(Output { code, stderr, .. }) if stderr.is_empty() => {
+                log::debug!("{command}: exit code {code}");
+            }
+            Ok(Output { code, stderr, .. }) => log::debug!("{command}: exit code {code}: {stderr}"),
+            Err(error) => log::debug!("{command}: {error}"),
+        }
+        result
+    }
+}
+
+impl SystemRunner {
+    fn run_quietly(&self, command: &Command) -> Result<Output, Error> {
+        let program = command.program();
+        let child = self.start(command)?;
+        let end = Process::new(child)
+            .and_then(|process| process.finish(command.limit()))
+            .map_err(|source| Error::Watch { program, source })?;
+        match end {
+            End::TimedOut { stuck } => {
+                Err(Error::Timeout { program, limit: command.limit(), stuck })
+            }
+            End::Exited { status, stdout, stderr } => match (status.code(), status.signal()) {
+                (Some(code), _) => {
+                    Ok(Output { code, stdout, stderr: tail(&command.redact(stderr)) })
+                }
+                (None, signal) => {
+                    Err(Error::Signalled { program, signal: signal.unwrap_or_default() })
+                }
+            },
+        }
+    }
+
+    fn start(&self, command: &Command) -> Result<process::Child, Error> {
+        let program = command.program();
+        let path = which::which_in(program, Some(&self.search_path), "/")
+            .map_err(|_| Error::NotFound { program, search_path: self.search_path.clone() })?;
+        #[expect(clippy::disallowed_methods, reason = "the one door to processes")]
+        let mut child = process::Command::new(path);
+        child
+            .args(command.arguments())
+            .env_clear()
+            .env("PATH", &self.search_path)
+            .env("LC_ALL", "C")
+            .current_dir("/");
+        piped(&mut child).spawn().map_err(|source| Error::Spawn { program, source })
+    }
+}
+
+/// The last KiB of `text`, on one line.
+fn tail(text: &str) -> String {
+    let parts = text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
+    let line = parts.collect::<Vec<_>>().join(" ");
+    let surplus = line.len().saturating_sub(STDERR_SHOWN);
+    let start = line.char_indices().map(|(at, _)| at).find(|at| *at >= surplus);
+    line.get(start.unwrap_or_default()..).unwrap_or_default().to_owned()
+}
+
+const STDERR_SHOWN: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, shown: &str) {
+        assert_eq!(tail(text), shown);
+    }
+
+    #[test]
+    fn standard_error_is_shown_on_one_line() {
+        check("", "");
+        check("\n\n", "");
+        check("iscsiadm: first\niscsiadm: second\n", "iscsiadm: first iscsiadm: second");
+        check("one\r\n\ttwo\x1b[1mred\0", "one two [1mred");
+        check(&"x".repeat(1024), &"x".repeat(1024));
+        check(&format!("a{}", "x".repeat(1024)), &"x".repeat(1024));
+        check(&format!("ä{}", "x".repeat(1023)), &"x".repeat(1023));
+    }
+}
