@@ -1,7 +1,7 @@
 //! Running a host program, within a time limit.
 //!
 //! A [`Command`] is a value: crates that know a tool build it, a [`Runner`] runs it. [`SystemRunner`] is the
-//! only place of the workspace that starts a process; tests use [`testing::Script`].
+//! only place of the workspace that starts a process; tests use `testing::Script` (feature `testing`).
 
 use std::fmt::Debug;
 

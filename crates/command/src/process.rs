@@ -168,3 +168,30 @@ const STDERR_KEPT: usize = 4 * 1024;
 /// Between SIGTERM, SIGKILL and giving up.
 const GRACE: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// As on Linux before 5.3.
+    fn without_pidfd(script: &str, limit: Duration) -> End {
+        let mut shell = Command::new("/bin/sh");
+        let child = piped(shell.args(["-c", script])).spawn().unwrap();
+        let mut process = Process::new(child).unwrap();
+        process.pidfd = None;
+        process.finish(limit).unwrap()
+    }
+
+    #[test]
+    fn an_old_kernel_will_do() {
+        let End::Exited { status, stdout, stderr } =
+            without_pidfd("exec 3>&1; exec >&-; echo out >&3; exit 5", Duration::from_secs(60))
+        else {
+            panic!("it has not ended");
+        };
+        assert_eq!((status.code(), &*stdout, &*stderr), (Some(5), "out\n", ""));
+        let end = without_pidfd("exec sleep 7331", Duration::from_millis(50));
+        assert!(matches!(end, End::TimedOut { stuck: false }));
+    }
+}
