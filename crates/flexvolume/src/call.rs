@@ -1,0 +1,160 @@
+//! A call as a value, made from an argument list.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
+
+use crate::{CallError, Options, options::looks_like_json};
+
+/// One call of the protocol with its arguments.
+///
+/// Its `Debug` form is fit for a log: of the options it shows the names only.
+#[derive(Debug)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are the arguments that the crate's first page lists")]
+pub enum Call {
+    /// What can the driver do?
+    Init,
+    /// What is the volume called? Every caller ignores the answer, so the arguments are not kept.
+    GetVolumeName,
+    /// Attach the volume to the node.
+    Attach { options: Options, node: String },
+    /// Take the volume off the node.
+    Detach { volume: String, node: String },
+    /// Is the volume attached to the node?
+    IsAttached { options: Options, node: String },
+    /// Find the volume's device on this node. `device` is what `attach` said, or empty.
+    WaitForAttach { device: PathBuf, options: Options },
+    /// Mount the device at the volume's global directory.
+    MountDevice { dir: PathBuf, device: PathBuf, options: Options },
+    /// Undo `MountDevice`.
+    UnmountDevice { dir: PathBuf },
+    /// Make the volume appear in a pod's directory.
+    Mount { dir: PathBuf, options: Options },
+    /// Undo `Mount`.
+    Unmount { dir: PathBuf },
+    /// Grow the volume.
+    ExpandVolume { options: Options, dir: PathBuf, new_bytes: u64, old_bytes: u64 },
+    /// Grow the filesystem on it. `old_bytes` may be 0 or stale.
+    ExpandFs { options: Options, device: PathBuf, dir: PathBuf, new_bytes: u64, old_bytes: u64 },
+}
+
+impl Call {
+    /// Reads the arguments of the process, without its own name.
+    ///
+    /// `init` and `getvolumename` are accepted with any arguments: a driver that fails them is not
+    /// loaded or cannot unmount. `isattached` is accepted with its arguments in either order.
+    pub fn parse(args: &[OsString]) -> Result<Self, CallError> {
+        let (name, args) = args.split_first().ok_or(CallError::Missing)?;
+        let it = Usage::of(name).ok_or(CallError::Unknown)?;
+        Ok(match (it.call, args) {
+            ("init", _) => Self::Init,
+            ("getvolumename", _) => Self::GetVolumeName,
+            ("attach", [options, node]) => {
+                Self::Attach { options: it.options(options)?, node: it.text("node name", node)? }
+            }
+            ("detach", [volume, node]) => Self::Detach {
+                volume: it.text("volume name", volume)?,
+                node: it.text("node name", node)?,
+            },
+            ("isattached", [node, options]) if looks_like_json(options.as_encoded_bytes()) => {
+                Self::IsAttached {
+                    options: it.options(options)?,
+                    node: it.text("node name", node)?,
+                }
+            }
+            ("isattached", [options, node]) => Self::IsAttached {
+                options: it.options(options)?,
+                node: it.text("node name", node)?,
+            },
+            ("waitforattach", [device, options]) => Self::WaitForAttach {
+                device: it.path("device", device)?,
+                options: it.options(options)?,
+            },
+            ("mountdevice", [dir, device, options]) => Self::MountDevice {
+                dir: it.path("global mount dir", dir)?,
+                device: it.path("device", device)?,
+                options: it.options(options)?,
+            },
+            ("unmountdevice", [dir]) => {
+                Self::UnmountDevice { dir: it.path("global mount dir", dir)? }
+            }
+            ("mount", [dir, options]) => {
+                Self::Mount { dir: it.path("pod volume dir", dir)?, options: it.options(options)? }
+            }
+            ("unmount", [dir]) => Self::Unmount { dir: it.path("pod volume dir", dir)? },
+            ("expandvolume", [options, dir, new, old]) => Self::ExpandVolume {
+                options: it.options(options)?,
+                dir: it.path("global mount dir", dir)?,
+                new_bytes: it.bytes("new size", new)?,
+                old_bytes: it.bytes("old size", old)?,
+            },
+            ("expandfs", [options, device, dir, new, old]) => Self::ExpandFs {
+                options: it.options(options)?,
+                device: it.path("device", device)?,
+                dir: it.path("mount dir", dir)?,
+                new_bytes: it.bytes("new size", new)?,
+                old_bytes: it.bytes("old size", old)?,
+            },
+            (call, args) => {
+                return Err(CallError::ArgumentCount {
+                    call,
+                    usage: it.arguments,
+                    given: args.len(),
+                });
+            }
+        })
+    }
+}
+
+/// A call's name and what it takes; reads single arguments and blames the call for them.
+struct Usage {
+    call: &'static str,
+    arguments: &'static str,
+}
+
+impl Usage {
+    fn of(name: &OsStr) -> Option<Self> {
+        let (call, arguments) = *USAGES.iter().find(|(call, _)| name == *call)?;
+        Some(Self { call, arguments })
+    }
+
+    fn options(&self, argument: &OsStr) -> Result<Options, CallError> {
+        Options::from_json(argument.as_encoded_bytes())
+            .map_err(|source| CallError::Options { call: self.call, source })
+    }
+
+    fn path(&self, what: &'static str, argument: &OsStr) -> Result<PathBuf, CallError> {
+        if looks_like_json(argument.as_encoded_bytes()) {
+            let Self { call, arguments: usage } = *self;
+            return Err(CallError::Misplaced { call, what, usage });
+        }
+        Ok(PathBuf::from(argument))
+    }
+
+    fn text(&self, what: &'static str, argument: &OsStr) -> Result<String, CallError> {
+        let not_utf8 = |_| CallError::NotUtf8 { call: self.call, what };
+        self.path(what, argument)?.into_os_string().into_string().map_err(not_utf8)
+    }
+
+    fn bytes(&self, what: &'static str, argument: &OsStr) -> Result<u64, CallError> {
+        let not_bytes = |_| CallError::NotBytes { call: self.call, what };
+        self.text(what, argument)?.parse().map_err(not_bytes)
+    }
+}
+
+const USAGES: [(&str, &str); 12] = [
+    ("init", ""),
+    ("getvolumename", "<options>"),
+    ("attach", "<options> <node name>"),
+    ("detach", "<volume name> <node name>"),
+    ("isattached", "<options> <node name>"),
+    ("waitforattach", "<device> <options>"),
+    ("mountdevice", "<global mount dir> <device> <options>"),
+    ("unmountdevice", "<global mount dir>"),
+    ("mount", "<pod volume dir> <options>"),
+    ("unmount", "<pod volume dir>"),
+    ("expandvolume", "<options> <global mount dir> <new bytes> <old bytes>"),
+    ("expandfs", "<options> <device> <mount dir> <new bytes> <old bytes>"),
+];

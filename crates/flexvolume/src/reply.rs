@@ -1,0 +1,198 @@
+//! The answer to a call: one line of JSON and the exit status that goes with it.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use serde::Serialize;
+
+use crate::secret;
+
+/// What the caller is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reply {
+    // callers read by name; people read logs, and they read them in this order
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attached: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capabilities: Option<Capabilities>,
+    #[serde(skip)]
+    exit_zero: bool,
+}
+
+/// The outcome, in the caller's spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Status {
+    /// Done, or already so.
+    Success,
+    /// Not done; the caller tries again.
+    Failure,
+    /// Never done by this driver; the caller does without.
+    #[serde(rename = "Not supported")]
+    NotSupported,
+}
+
+/// What a driver can do. All five are always stated: the caller's defaults for those left out are
+/// `true` except for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Capabilities {
+    /// Volumes are attached to a node before they are mounted.
+    pub attach: bool,
+    /// The filesystem takes SELinux labels.
+    pub selinux_relabel: bool,
+    /// Free space can be asked with statfs.
+    pub supports_metrics: bool,
+    /// The caller may change the group of the files.
+    pub fs_group: bool,
+    /// The caller is to call `expandfs` after a volume has grown.
+    #[serde(rename = "requiresFSResize")]
+    pub requires_fs_resize: bool,
+}
+
+impl Reply {
+    /// A failure. The message reaches the pod's events: control characters become blanks, and it
+    /// is cut to 1 KiB.
+    pub fn failure(message: impl Into<String>) -> Self {
+        Self { message: Some(one_line(&message.into())), ..Self::of(Status::Failure) }
+    }
+
+    /// The exit status: 1 for a failure, else 0. See [`Reply::for_call`] for the exception.
+    pub fn exit_code(&self) -> u8 {
+        u8::from(self.status == Status::Failure && !self.exit_zero)
+    }
+
+    /// The JSON object and its newline, ready to be written in one piece.
+    pub fn to_line(&self) -> String {
+        match serde_json::to_string(self) {
+            Ok(json) => json + "\n",
+            // cannot happen: every field is a string or a boolean
+            Err(_) => "{\"status\":\"Failure\"}\n".to_owned(),
+        }
+    }
+
+    /// Ties the reply to the arguments it answers: where they may hold secrets the exit status is
+    /// 0 for a failure too, because kubelet logs the whole argument list of a call that exits
+    /// with another. [`crate::dispatch`] has done this already.
+    #[must_use]
+    pub fn for_call(mut self, args: &[OsString]) -> Self {
+        self.exit_zero = secret::may_be_in(args);
+        self
+    }
+
+    /// What became of the call.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Why the call failed.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    pub(crate) fn success() -> Self {
+        Self::of(Status::Success)
+    }
+
+    pub(crate) fn not_supported() -> Self {
+        Self::of(Status::NotSupported)
+    }
+
+    pub(crate) fn device(device: PathBuf) -> Self {
+        match device.into_os_string().into_string() {
+            Ok(device) => Self { device: Some(device), ..Self::success() },
+            Err(_) => Self::failure("the path of the volume's device is not UTF-8"),
+        }
+    }
+
+    pub(crate) fn attached(attached: bool) -> Self {
+        Self { attached: Some(attached), ..Self::success() }
+    }
+
+    pub(crate) fn capabilities(capabilities: Capabilities) -> Self {
+        Self { capabilities: Some(capabilities), ..Self::success() }
+    }
+
+    fn of(status: Status) -> Self {
+        Self {
+            status,
+            message: None,
+            device: None,
+            attached: None,
+            capabilities: None,
+            exit_zero: false,
+        }
+    }
+}
+
+fn one_line(message: &str) -> String {
+    let mut line = message.replace(char::is_control, " ");
+    if line.len() > MESSAGE_LIMIT {
+        let room = MESSAGE_LIMIT - ELLIPSIS.len();
+        let end = (0..=room).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
+        line.truncate(end);
+        line.push_str(ELLIPSIS);
+    }
+    line
+}
+
+const MESSAGE_LIMIT: usize = 1024; // bytes
+const ELLIPSIS: &str = "…";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(reply: &Reply, code: u8, line: &str) {
+        assert_eq!((reply.exit_code(), reply.to_line()), (code, format!("{line}\n")));
+    }
+
+    #[test]
+    fn a_reply_is_one_line_without_empty_fields() {
+        check(&Reply::success(), 0, r#"{"status":"Success"}"#);
+        check(&Reply::not_supported(), 0, r#"{"status":"Not supported"}"#);
+        check(&Reply::attached(false), 0, r#"{"status":"Success","attached":false}"#);
+        check(&Reply::device("/dev/sdb".into()), 0, r#"{"status":"Success","device":"/dev/sdb"}"#);
+        check(&Reply::failure("no"), 1, r#"{"status":"Failure","message":"no"}"#);
+        let all = Capabilities {
+            attach: true,
+            selinux_relabel: true,
+            supports_metrics: false,
+            fs_group: true,
+            requires_fs_resize: false,
+        };
+        check(
+            &Reply::capabilities(all),
+            0,
+            r#"{"status":"Success","capabilities":{"attach":true,"selinuxRelabel":true,"supportsMetrics":false,"fsGroup":true,"requiresFSResize":false}}"#,
+        );
+    }
+
+    #[test]
+    fn a_message_is_one_short_line() {
+        let reply = Reply::failure("a\r\nb\u{1b}[31m\u{85}\"c\"");
+        check(&reply, 1, r#"{"status":"Failure","message":"a  b [31m \"c\""}"#);
+        for filler in ["x", "é", "€", "🦀"] {
+            let reply = Reply::failure(filler.repeat(2000));
+            let length = reply.message().unwrap().len();
+            assert!((MESSAGE_LIMIT - 3..=MESSAGE_LIMIT).contains(&length), "{length}");
+        }
+        assert_eq!(Reply::failure("x".repeat(1024)).message(), Some(&*"x".repeat(1024)));
+    }
+
+    #[test]
+    fn a_failure_exits_with_zero_where_arguments_may_hold_secrets() {
+        let code = |args: &[&str]| {
+            let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+            Reply::failure("no").for_call(&args).exit_code()
+        };
+        assert_eq!(code(&["mount", "/a", r#"{"kubernetes.io/secret/pass":"TUFSSw=="}"#]), 0);
+        assert_eq!(code(&["mount", r#"{"kubernetes.io/SECRET/pass":"TUF"#]), 0);
+        assert_eq!(code(&["mount", "/a", r#"{"size":"50"}"#]), 1);
+        assert_eq!(code(&[]), 1);
+    }
+}
