@@ -1,1 +1,15 @@
 //! One question to the Kubernetes API: what is known of this node.
+//!
+//! [`KubeClient`] reads a kubeconfig and asks `GET /api/v1/nodes/<name>`; the answer is a
+//! [`KubeNode`]. Nothing is written to the API, and nothing is read from the environment.
+
+mod client;
+mod error;
+mod kubeconfig;
+mod network;
+mod node;
+
+pub use client::KubeClient;
+pub use error::Error;
+pub use network::Network;
+pub use node::{KubeNode, instance_id};

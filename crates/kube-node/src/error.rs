@@ -1,0 +1,86 @@
+//! Why nothing is known of a node.
+
+use std::{io, path::PathBuf};
+
+/// Why nothing is known of a node.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read: the kubeconfig itself, or one it names.
+    #[error("cannot read {}{}", .path.display(), of_field(.field))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The field of the kubeconfig that names it.
+        field: Option<&'static str>,
+        /// Why.
+        source: io::Error,
+    },
+
+    /// The kubeconfig cannot be used as it is.
+    #[error("kubeconfig {}: {problem}", .path.display())]
+    Kubeconfig {
+        /// The kubeconfig.
+        path: PathBuf,
+        /// What is wrong where, without quoting values, and what to do.
+        problem: String,
+    },
+
+    /// No complete answer of the API server.
+    #[error("the API server {server} cannot be asked for node {node}: {problem}")]
+    Unreachable {
+        /// Host and port.
+        server: String,
+        /// The node.
+        node: String,
+        /// What happened on the network.
+        problem: String,
+    },
+
+    /// The API server does not let this user read nodes.
+    #[error("the API server {server} refuses to show node {node} ({status}): {}", cure(*.status))]
+    Refused {
+        /// Host and port.
+        server: String,
+        /// The node.
+        node: String,
+        /// 401 or 403.
+        status: u16,
+    },
+
+    /// Something else than a node.
+    #[error("the API server {server} answers {status} for node {node}: {problem}")]
+    Answer {
+        /// Host and port.
+        server: String,
+        /// The node.
+        node: String,
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Error {
+    /// Whether the same question may be answered later, with nobody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Answer { status, .. } => *status == 429 || *status >= 500,
+            _ => false,
+        }
+    }
+}
+
+fn of_field(field: &Option<&'static str>) -> String {
+    field.map(|field| format!(" ({field} of the kubeconfig)")).unwrap_or_default()
+}
+
+fn cure(status: u16) -> &'static str {
+    if status == 401 {
+        "the kubeconfig's token or client certificate is not valid (any more)"
+    } else {
+        "its user needs a ClusterRole with apiGroups: [\"\"], resources: [nodes], verbs: [get]"
+    }
+}

@@ -1,0 +1,184 @@
+//! Why an operation has no result.
+
+use std::time::Duration;
+
+use oci_iaas::{AttachmentState, Ocid};
+
+use crate::{ServiceError, TransportError};
+
+/// Why an operation has no result. Ask the predicates; the texts are for people.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The service answered, and not with a success.
+    #[error(transparent)]
+    Service(Box<ServiceError>),
+
+    /// There was no complete answer.
+    #[error("{operation} failed")]
+    Transport {
+        /// The operation.
+        operation: &'static str,
+        /// What happened on the network.
+        source: TransportError,
+    },
+
+    /// A success that cannot be read, again and again.
+    #[error("{operation} at {endpoint}: incomplete answer, {problem}{}", with_id(.request_id))]
+    Incomplete {
+        /// The operation.
+        operation: &'static str,
+        /// The host.
+        endpoint: String,
+        /// What is wrong with it, without quoting it.
+        problem: String,
+        /// The service's name for the request.
+        request_id: Option<String>,
+    },
+
+    /// A list whose pages go round in circles.
+    #[error("{operation} at {endpoint}: the list never ends, a page names an earlier one as next")]
+    EndlessList {
+        /// The operation.
+        operation: &'static str,
+        /// The host.
+        endpoint: String,
+    },
+
+    /// The budget was used up before the request was sent.
+    #[error("{operation} was not sent: the time for this call is used up")]
+    OutOfTime {
+        /// The operation.
+        operation: &'static str,
+    },
+
+    /// The request could not be signed.
+    #[error("cannot sign {operation}")]
+    Sign {
+        /// The operation.
+        operation: &'static str,
+        /// Why.
+        source: oci_signer::Error,
+    },
+
+    /// The request could not be built: the endpoint is no URL of a host.
+    #[error(
+        "the endpoint {endpoint} is not a URL such as https://iaas.us-phoenix-1.oraclecloud.com"
+    )]
+    Endpoint {
+        /// The endpoint, as configured.
+        endpoint: String,
+    },
+
+    /// The wait for an attachment ended without a result; nothing is lost.
+    #[error("volume attachment {id} is still {} after {} s; the next call continues",
+        .state.as_ref().map_or("unreadable", AttachmentState::as_str), .waited.as_secs())]
+    StillWaiting {
+        /// The attachment.
+        id: Ocid,
+        /// Its last state, if it could be read at all.
+        state: Option<AttachmentState>,
+        /// How long it was watched.
+        waited: Duration,
+        /// Why it could not be read the last time.
+        source: Option<Box<Error>>,
+    },
+
+    /// OCI gave the attachment up, or somebody else detached it.
+    #[error(
+        "volume attachment {id} became {state} instead of ATTACHED; its work request in OCI tells why"
+    )]
+    NotAttached {
+        /// The attachment.
+        id: Ocid,
+        /// Its state.
+        state: AttachmentState,
+    },
+
+    /// The metadata service gave no answer, or not one of OCI's.
+    #[error("instance metadata at {url}: {problem}")]
+    Metadata {
+        /// What was asked.
+        url: String,
+        /// What is wrong.
+        problem: String,
+        /// What happened on the network.
+        source: Option<TransportError>,
+    },
+
+    /// The configured fingerprint belongs to another key.
+    #[error(
+        "the fingerprint {configured} is configured, but the key's is {computed}: one of the two is not the user's current API key"
+    )]
+    Fingerprint {
+        /// From the configuration.
+        configured: String,
+        /// From the key.
+        computed: String,
+    },
+
+    /// The URL of the proxy, which is not shown because it may hold a password.
+    #[error("the proxy is not a URL such as http://proxy.example.com:3128")]
+    Proxy,
+
+    /// The bundle of root certificates.
+    #[error("the root certificates are not a bundle of PEM certificates")]
+    RootCerts,
+}
+
+impl Error {
+    /// Whether the same call may succeed later, with nobody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Service(error) => error.is_busy() || error.is_incorrect_state(),
+            Self::Transport { source, .. } => source.is_transient(),
+            Self::Metadata { source, .. } => source.as_ref().is_some_and(|it| it.is_transient()),
+            Self::Incomplete { .. } | Self::OutOfTime { .. } | Self::StillWaiting { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a call that changes something may have changed it: read the state before repeating.
+    pub fn is_outcome_unknown(&self) -> bool {
+        match self {
+            Self::Service(error) => error.is_outcome_unknown(),
+            Self::Transport { source, .. } => source.was_sent(),
+            Self::Incomplete { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the resource does not exist, or is not to be seen with these rights.
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(404)
+    }
+
+    /// The HTTP status of the service.
+    pub fn status(&self) -> Option<u16> {
+        self.service().map(ServiceError::status)
+    }
+
+    /// The code of the service, such as `IncorrectState`.
+    pub fn code(&self) -> Option<&str> {
+        self.service().and_then(ServiceError::code)
+    }
+
+    /// What Oracle's support asks for: `opc-request-id`.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Incomplete { request_id, .. } => request_id.as_deref(),
+            _ => self.service().and_then(ServiceError::request_id),
+        }
+    }
+
+    fn service(&self) -> Option<&ServiceError> {
+        match self {
+            Self::Service(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+fn with_id(id: &Option<String>) -> String {
+    id.as_ref().map(|id| format!(" (opc-request-id {id})")).unwrap_or_default()
+}

@@ -1,0 +1,188 @@
+//! An answer of the service that is not a success.
+
+use std::{
+    fmt::{self, Display},
+    time::{Duration, SystemTime},
+};
+
+use http::{HeaderMap, Response, StatusCode, header};
+use oci_iaas::Call;
+use serde::Deserialize;
+
+use crate::permission;
+
+/// What the service answered instead of a success, and what can be done about it.
+#[derive(Debug, thiserror::Error)]
+pub struct ServiceError {
+    operation: &'static str,
+    endpoint: String,
+    status: StatusCode,
+    code: Option<String>,
+    message: String,
+    request_id: Option<String>,
+    retry_after: Option<Duration>,
+    hint: Option<String>,
+}
+
+/// What a request was, as far as explaining its failure needs it.
+pub(crate) struct Context<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) endpoint: &'a str,
+    pub(crate) call: &'a Call,
+    /// Who signed it, without secrets.
+    pub(crate) signed_as: &'a str,
+    /// When it was signed.
+    pub(crate) signed_at: SystemTime,
+}
+
+impl ServiceError {
+    pub(crate) fn new(context: &Context<'_>, answer: &Response<Vec<u8>>) -> Self {
+        let (status, headers) = (answer.status(), answer.headers());
+        let (code, message) = parse_body(answer.body());
+        Self {
+            operation: context.operation,
+            endpoint: context.endpoint.to_owned(),
+            hint: hint(context, status, code.as_deref(), headers),
+            status,
+            code,
+            message,
+            request_id: request_id(headers),
+            retry_after: retry_after(headers, context.signed_at),
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// The code of the service, such as `IncorrectState`. Proxies and gateways give none.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// What Oracle's support asks for.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Whether the service asks for patience, whatever the operation.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.status(), 429 | 500 | 502 | 503 | 504)
+            || (self.status() == 409 && self.code().is_some_and(|code| LOCKS.contains(&code)))
+    }
+
+    pub(crate) fn is_incorrect_state(&self) -> bool {
+        self.status() == 409 && self.code() == Some("IncorrectState")
+    }
+
+    /// Whether the operation may have been carried out all the same.
+    pub(crate) fn is_outcome_unknown(&self) -> bool {
+        self.status.is_server_error() && self.status != StatusCode::NOT_IMPLEMENTED
+    }
+}
+
+impl Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}: {}", self.operation, self.endpoint, self.status())?;
+        if let Some(code) = &self.code {
+            write!(f, " {code}")?;
+        }
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "; {hint}")?;
+        }
+        if let Some(id) = &self.request_id {
+            write!(f, " (opc-request-id {id})")?;
+        }
+        Ok(())
+    }
+}
+
+/// `opc-request-id` of an answer, fit to be printed.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("opc-request-id")?.to_str().ok()?;
+    Some(clean(id, SHORT))
+}
+
+fn hint(
+    context: &Context<'_>,
+    status: StatusCode,
+    code: Option<&str>,
+    headers: &HeaderMap,
+) -> Option<String> {
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            Some(clock_hint(headers, context.signed_at).unwrap_or_else(|| {
+                format!("signed as {}: is that key known to OCI?", context.signed_as)
+            }))
+        }
+        StatusCode::NOT_FOUND => {
+            Some(format!("not found, or not permitted: needs {}", permission::needed(context.call)))
+        }
+        StatusCode::FORBIDDEN => Some(format!("needs {}", permission::needed(context.call))),
+        StatusCode::BAD_REQUEST if code == Some("RelatedResourceNotAuthorizedOrNotFound") => {
+            Some(format!("not found, or not permitted: needs {}", permission::needed(context.call)))
+        }
+        StatusCode::TOO_MANY_REQUESTS => Some("rate limited".to_owned()),
+        _ => None,
+    }
+}
+
+fn clock_hint(headers: &HeaderMap, here: SystemTime) -> Option<String> {
+    let there = httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?).ok()?;
+    let (skew, direction) = match there.duration_since(here) {
+        Ok(behind) => (behind, "behind"),
+        Err(ahead) => (ahead.duration(), "ahead"),
+    };
+    let seconds = skew.as_secs();
+    (skew > TOLERATED_SKEW).then(|| format!("this machine's clock is {seconds} s {direction}"))
+}
+
+/// Seconds or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    httpdate::parse_http_date(value).ok()?.duration_since(now).ok()
+}
+
+/// Code and message; gateways answer with HTML or plain text, which is cut short.
+fn parse_body(body: &[u8]) -> (Option<String>, String) {
+    #[derive(Deserialize)]
+    struct Body {
+        code: Option<String>,
+        message: Option<String>,
+    }
+    match serde_json::from_slice(body) {
+        Ok(Body { code, message }) if code.is_some() || message.is_some() => (
+            code.map(|code| clean(&code, SHORT)),
+            clean(message.as_deref().unwrap_or_default(), LONG).trim_end_matches('.').to_owned(),
+        ),
+        _ => (None, clean(&String::from_utf8_lossy(body), SHORT)),
+    }
+}
+
+/// At most `limit` bytes of `text`, without control characters.
+fn clean(text: &str, limit: usize) -> String {
+    let mut cleaned = String::new();
+    for c in text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }) {
+        if cleaned.len() + c.len_utf8() > limit {
+            break;
+        }
+        cleaned.push(c);
+    }
+    cleaned
+}
+
+const LOCKS: [&str; 3] = ["LockConflict", "ResourceLocked", "ExternalServerIncorrectState"];
+const TOLERATED_SKEW: Duration = Duration::from_secs(300);
+const SHORT: usize = 200;
+const LONG: usize = 1024;
