@@ -1,1 +1,36 @@
-//! A block device: identity, exclusive claim, and the proof that it is blank.
+//! A block device: what it is, who uses it, what it holds, and the proof that it holds nothing.
+//!
+//! Nothing in this crate writes to a device. The way to destroy data is [`Blank`], a value that
+//! only [`Disk::prove_blank`] and [`Disk::prove_unfinished`] can make and that the formatting code
+//! takes by value: a disk that could not be read, that somebody uses, or on which any of five
+//! witnesses sees anything, never becomes one.
+//!
+//! A [`Disk`] keeps the device open for as long as it lives. While it does, the kernel does not
+//! give the device's number to another disk, so everything said of it is said of one disk.
+
+mod blank;
+mod blkid;
+mod contents;
+mod device;
+mod device_number;
+mod error;
+mod evidence;
+mod extents;
+mod host;
+mod identity;
+pub mod mountinfo;
+mod reader;
+mod signature;
+mod sysfs;
+mod udev;
+mod users;
+mod wipefs;
+
+pub use blank::{Blank, BlankCheck};
+pub use contents::Contents;
+pub use device::{Access, Claim, Disk};
+pub use device_number::{DeviceNumber, ParseDeviceNumberError};
+pub use error::Error;
+pub use host::Host;
+pub use identity::Identity;
+pub use users::User;

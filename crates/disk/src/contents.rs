@@ -1,0 +1,40 @@
+//! What a disk holds.
+
+use command::Runner;
+
+use crate::{Disk, Error, evidence::Evidence, extents};
+
+/// The common opinion of all witnesses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Contents {
+    /// No witness found anything where signatures are. That is not yet proof that the disk is
+    /// blank: [`Disk::prove_blank`] looks further.
+    Nothing,
+    /// A file system on the whole disk, and nothing beside it.
+    Filesystem {
+        /// in blkid's words: `ext4`, `xfs`, …
+        fs_type: String,
+        /// its UUID, if this kind has one
+        uuid: Option<String>,
+    },
+    /// Anything else: partition tables, encryption, volume managers, unknown data, or several
+    /// things at once.
+    Other {
+        /// who sees what, in words for an operator
+        what: String,
+        /// the first offset, in bytes, where something was found
+        offset: Option<u64>,
+    },
+}
+
+impl Disk {
+    /// Finds out what the disk holds by reading all places where signatures are; may be repeated.
+    ///
+    /// # Errors
+    /// If the disk or a witness cannot be read: that is never [`Contents::Nothing`].
+    pub fn contents(&self, runner: &dyn Runner) -> Result<Contents, Error> {
+        let evidence = Evidence::gather(self, runner, &extents::signatures(self.size()))?;
+        Ok(evidence.contents())
+    }
+}

@@ -1,0 +1,218 @@
+//! The pinned device: opened once, the same to the end.
+
+use std::{
+    fs::{self, File},
+    io::{self, Seek, SeekFrom},
+    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustix::fs::{Advice, OFlags};
+
+use crate::{DeviceNumber, Error, Host, Identity, User, identity, sysfs::Sysfs, users};
+
+/// A block device, held open read-only for as long as the value (or a clone of it) lives.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    path: PathBuf,
+    number: DeviceNumber,
+    size: u64,
+    read_only: bool,
+    sysfs: Sysfs,
+    host: Host,
+    pin: Arc<File>,
+}
+
+/// How a claim opens the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// for a read-only mount
+    Read,
+    /// for everything else; fails if the device refuses writes
+    Write,
+}
+
+/// The device, opened exclusively: while it lives nobody else can mount, check or format it.
+#[derive(Debug)]
+pub struct Claim {
+    _file: File,
+}
+
+impl Disk {
+    /// Opens `device`, which may be a symbolic link, and pins what it leads to.
+    ///
+    /// # Errors
+    /// If it is no block device, if the kernel does not run it or gives it no size, or if sysfs
+    /// and the device disagree about what it is.
+    pub fn open(device: &Path, host: &Host) -> Result<Self, Error> {
+        let path = fs::canonicalize(device)
+            .map_err(|source| Error::Open { path: device.to_owned(), source })?;
+        let number = number_at(&path)?;
+        let sysfs = Sysfs::of(number, host);
+        ready(&path, &sysfs)?;
+
+        let pin = File::open(&path).map_err(|source| Error::Open { path: path.clone(), source })?;
+        same_number(&path, number, number_of(&path, &pin)?)?;
+        same_number(&path, number, sysfs.number()?)?;
+        let size = end(&path, &pin)?;
+        if size == 0 {
+            return Err(Error::NoSize { path });
+        }
+        let read_only = sysfs.is_read_only()?;
+        let host = host.clone();
+        let disk = Self { path, number, size, read_only, sysfs, host, pin: Arc::new(pin) };
+        disk.confirm()?;
+        Ok(disk)
+    }
+
+    /// The canonical path, free of links.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The number that the kernel keeps for this disk as long as it is pinned.
+    pub fn number(&self) -> DeviceNumber {
+        self.number
+    }
+
+    /// The size in bytes, as it was when the disk was opened.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether the device itself refuses writes.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// What names this disk among all others, as far as the kernel remembers it.
+    pub fn identity(&self) -> Identity {
+        identity::read(&self.sysfs)
+    }
+
+    /// Everybody who is found to use the disk or a partition of it.
+    ///
+    /// Finding nobody proves nothing: mounts can hide in a namespace whose processes have gone,
+    /// and lazy unmounts show nowhere. Only [`Disk::claim`] is proof.
+    ///
+    /// # Errors
+    /// If sysfs does not read. What cannot be read of other processes is passed over.
+    pub fn users(&self) -> Result<Vec<User>, Error> {
+        users::find(&self.path, self.number, &self.sysfs, &self.host)
+    }
+
+    /// Opens the device exclusively (`O_EXCL`), which succeeds only if nothing is mounted from it
+    /// in any namespace and nothing is built on it.
+    ///
+    /// A second claim fails while the first one lives, in the same process too.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] names the users that are found.
+    pub fn claim(&self, access: Access) -> Result<Claim, Error> {
+        let opened = File::options()
+            .read(true)
+            .write(access == Access::Write)
+            .custom_flags(flag(OFlags::EXCL))
+            .open(&self.path);
+        match opened {
+            Ok(file) => {
+                same_number(&self.path, self.number, number_of(&self.path, &file)?)?;
+                Ok(Claim { _file: file })
+            }
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                let users = self.users().unwrap_or_default();
+                Err(Error::InUse { path: self.path.clone(), users })
+            }
+            Err(source) => Err(Error::Open { path: self.path.clone(), source }),
+        }
+    }
+
+    /// Checks that the path still leads to the pinned device, that its size is what it was, and
+    /// that the kernel runs it. Cheap; call it before every step that matters.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] and those of [`Disk::open`].
+    pub fn confirm(&self) -> Result<(), Error> {
+        same_number(&self.path, self.number, number_at(&self.path)?)?;
+        same_number(&self.path, self.number, self.sysfs.number()?)?;
+        ready(&self.path, &self.sysfs)?;
+        for now in [self.sysfs.size()?, end(&self.path, &self.pin)?] {
+            if now != self.size {
+                let (was, now) = (format!("{} bytes", self.size), format!("{now} bytes"));
+                return Err(Error::Changed { path: self.path.clone(), was, now });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until everything written to the device through the page cache is on it, and drops
+    /// its cached pages.
+    ///
+    /// # Errors
+    /// If the device did not take what was written.
+    pub fn flush(&self) -> Result<(), Error> {
+        let flushed = self.pin.sync_all().and_then(|()| {
+            rustix::fs::fadvise(&self.pin, 0, None, Advice::DontNeed).map_err(io::Error::from)
+        });
+        flushed.map_err(|source| Error::Flush { path: self.path.clone(), source })
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    pub(crate) fn is_partition(&self) -> Result<bool, Error> {
+        self.sysfs.is_partition()
+    }
+
+    /// Opens the device once more, with more flags, and makes sure it is the same.
+    pub(crate) fn reopen(&self, flags: OFlags) -> Result<io::Result<File>, Error> {
+        match File::options().read(true).custom_flags(flag(flags)).open(&self.path) {
+            Ok(file) => {
+                same_number(&self.path, self.number, number_of(&self.path, &file)?)?;
+                Ok(Ok(file))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+}
+
+/// The kernel must run the device before it is touched: I/O to a blocked one never returns.
+fn ready(path: &Path, sysfs: &Sysfs) -> Result<(), Error> {
+    match sysfs.state()? {
+        Some(state) if state != "running" => {
+            Err(Error::NotRunning { path: path.to_owned(), state })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn number_at(path: &Path) -> Result<DeviceNumber, Error> {
+    block_number(path, fs::metadata(path))
+}
+
+fn number_of(path: &Path, file: &File) -> Result<DeviceNumber, Error> {
+    block_number(path, file.metadata())
+}
+
+fn block_number(path: &Path, found: io::Result<fs::Metadata>) -> Result<DeviceNumber, Error> {
+    let found = found.map_err(|source| Error::Open { path: path.to_owned(), source })?;
+    if !found.file_type().is_block_device() {
+        return Err(Error::NotABlockDevice { path: path.to_owned() });
+    }
+    Ok(DeviceNumber::from_raw(found.rdev()))
+}
+
+fn same_number(path: &Path, was: DeviceNumber, now: DeviceNumber) -> Result<(), Error> {
+    if was == now { Ok(()) } else { Err(Error::renumbered(path.to_owned(), was, now)) }
+}
+
+fn end(path: &Path, mut file: &File) -> Result<u64, Error> {
+    file.seek(SeekFrom::End(0)).map_err(|source| Error::Open { path: path.to_owned(), source })
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "the bits are what open(2) takes")]
+fn flag(flags: OFlags) -> i32 {
+    flags.bits() as i32
+}

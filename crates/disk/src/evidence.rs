@@ -1,0 +1,181 @@
+//! What five witnesses say of a disk, and what follows from it.
+//!
+//! The witnesses: every byte that was read, our own search for signatures in these bytes, blkid,
+//! wipefs, and udev's memory. Each alone is blind to something; one dissenting is enough.
+
+use command::Runner;
+
+use crate::{Contents, Disk, Error, blkid, extents::Extent, reader, signature, udev, wipefs};
+
+/// The statements, all about the same disk.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    /// Where the first byte is that is not zero.
+    pub(crate) data: Option<u64>,
+    pub(crate) own: Vec<signature::Signature>,
+    pub(crate) blkid: blkid::Verdict,
+    pub(crate) listed: Vec<wipefs::Listed>,
+    pub(crate) udev: Option<udev::Remembered>,
+    /// The first bytes, for the superblocks' own words.
+    pub(crate) head: Vec<u8>,
+}
+
+impl Evidence {
+    /// Hears all witnesses.
+    ///
+    /// # Errors
+    /// If one of them cannot speak: not being able to tell is never "empty".
+    pub(crate) fn gather(
+        disk: &Disk,
+        runner: &dyn Runner,
+        extents: &[Extent],
+    ) -> Result<Self, Error> {
+        disk.confirm()?;
+        let mut scan = signature::Scan::new(disk.size());
+        let mut data = None;
+        let mut head = Vec::new();
+        reader::read(disk, extents, |offset, bytes| {
+            scan.take(offset, bytes);
+            if data.is_none() {
+                data = first_non_zero(bytes).map(|index| offset + index);
+            }
+            if offset == 0 {
+                head = bytes.get(..HEAD).unwrap_or(bytes).to_owned();
+            }
+        })?;
+        let blkid = blkid::probe(disk, runner)?;
+        let listed = wipefs::list(disk, runner)?;
+        let udev = udev::remembered(disk)?;
+        disk.confirm()?;
+        Ok(Self { data, own: scan.found(), blkid, listed, udev, head })
+    }
+
+    /// What speaks against the disk being blank.
+    pub(crate) fn objection(&self) -> Option<String> {
+        let mut signs = Vec::new();
+        if let Some(own) = listing(&self.own) {
+            signs.push(format!("it holds {own}"));
+        } else if let Some(offset) = self.data {
+            signs.push(format!("it holds data of unknown kind at offset {offset}"));
+        }
+        match &self.blkid {
+            blkid::Verdict::Nothing => {}
+            blkid::Verdict::Ambivalent => {
+                signs.push("blkid finds several things (ambivalent)".to_owned());
+            }
+            blkid::Verdict::Found(probe) => signs.push(format!("blkid finds {probe}")),
+        }
+        if let Some(listed) = listing(&self.listed) {
+            signs.push(format!("wipefs lists {listed}"));
+        }
+        if let Some(udev) = &self.udev {
+            signs.push(format!("udev remembers {udev}"));
+        }
+        (!signs.is_empty()).then(|| signs.join("; "))
+    }
+
+    /// What the disk holds, if it holds one thing only and nobody doubts it.
+    pub(crate) fn contents(&self) -> Contents {
+        if let blkid::Verdict::Found(probe) = &self.blkid
+            && let Some(fs_type) = probe.file_system()
+            && self.all_say(family(fs_type))
+        {
+            return Contents::Filesystem { fs_type: fs_type.to_owned(), uuid: probe.uuid.clone() };
+        }
+        match self.objection() {
+            None => Contents::Nothing,
+            Some(what) => Contents::Other { what, offset: self.first_offset() },
+        }
+    }
+
+    /// What speaks against the disk holding only the leftovers of our mkfs that made a file system
+    /// with `uuid` and was broken off.
+    pub(crate) fn foreign(&self, uuid: &str) -> Option<String> {
+        let is_other = |found: Option<&str>| !found.is_some_and(|f| f.eq_ignore_ascii_case(uuid));
+        let other = |what: String| Some(format!("{what} does not carry the UUID {uuid}"));
+        if let Some(found) = self.own.iter().find(|found| is_other(found.uuid.as_deref())) {
+            return other(found.to_string());
+        }
+        if let Some(found) = self.listed.iter().find(|found| is_other(found.uuid.as_deref())) {
+            return other(found.to_string());
+        }
+        match &self.blkid {
+            blkid::Verdict::Nothing => {}
+            blkid::Verdict::Ambivalent => {
+                return Some("blkid finds several things (ambivalent)".to_owned());
+            }
+            blkid::Verdict::Found(probe)
+                if probe.file_system().is_none() || is_other(probe.uuid.as_deref()) =>
+            {
+                return other(format!("{probe}, found by blkid,"));
+            }
+            blkid::Verdict::Found(_) => {}
+        }
+        if let Some(found) = self.udev.as_ref().filter(|found| is_other(found.uuid.as_deref())) {
+            return other(format!("{found}, remembered by udev,"));
+        }
+        finished(&self.head).map(str::to_owned)
+    }
+
+    /// Whether every witness that found something conclusive found `family`, and each one did.
+    fn all_say(&self, family_name: &str) -> bool {
+        let mut own = self
+            .own
+            .iter()
+            .filter(|found| found.strength == signature::Strength::Primary)
+            .peekable();
+        own.peek().is_some()
+            && own.all(|found| family(found.name) == family_name)
+            && !self.listed.is_empty()
+            && self.listed.iter().all(|found| family(&found.fs_type) == family_name)
+    }
+
+    fn first_offset(&self) -> Option<u64> {
+        let own = self.own.iter().map(|found| found.offset);
+        let listed = self.listed.iter().map(|found| found.offset);
+        own.chain(listed).min().or(self.data)
+    }
+}
+
+/// Whether the superblock in `head` says that mkfs had done its work, or more has happened since.
+fn finished(head: &[u8]) -> Option<&'static str> {
+    let at = |offset: usize, length| head.get(offset..offset + length).unwrap_or_default();
+    let is_set = |offset, length| at(offset, length).iter().any(|byte| *byte != 0);
+    // ext4: s_mtime (last mount) at 44 and s_mnt_count at 52 of the superblock at 1024
+    if at(1080, 2) == b"\x53\xef" && (is_set(1024 + 44, 4) || is_set(1024 + 52, 2)) {
+        return Some("its file system has been mounted since it was made");
+    }
+    // xfs: sb_inprogress at 126, which mkfs clears last
+    if at(0, 4) == b"XFSB" && !is_set(126, 1) {
+        return Some("its mkfs had finished: the file system can be checked and mounted as it is");
+    }
+    None
+}
+
+/// ext2, ext3 and ext4 share their magic number.
+fn family(fs_type: &str) -> &str {
+    match fs_type {
+        "ext2" | "ext3" | "ext4" | "ext4dev" => "ext",
+        other => other,
+    }
+}
+
+fn first_non_zero(bytes: &[u8]) -> Option<u64> {
+    bytes.iter().position(|byte| *byte != 0).map(|index| index as u64)
+}
+
+/// The first few, with the number of the others; `None` if there are none.
+fn listing(found: &[impl ToString]) -> Option<String> {
+    let shown: Vec<_> = found.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = match found.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!shown.is_empty()).then(|| shown.join(", ") + &more)
+}
+
+const HEAD: usize = 4096;
+const SHOWN: usize = 6;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Decisions on given statements.

@@ -1,0 +1,97 @@
+//! The names a disk has by itself, whatever path leads to it.
+
+use crate::sysfs::Sysfs;
+
+/// What sets one disk apart from another, as the kernel read it when the disk appeared.
+///
+/// The kernel does not notice by itself when another volume takes the place behind a live SCSI
+/// device; writing `1` to the device's `rescan` in sysfs makes it ask again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// World-wide name: VPD page 0x83 of SCSI disks, `wwid` of NVMe.
+    pub wwid: Option<String>,
+    /// Serial number: VPD page 0x80 of SCSI disks, `serial` of virtio and NVMe.
+    pub serial: Option<String>,
+}
+
+/// What is missing, unreadable or empty is not known.
+pub(crate) fn read(sysfs: &Sysfs) -> Identity {
+    let text = |name| sysfs.attribute(name).ok().flatten().filter(|text| !text.is_empty());
+    let page = sysfs.bytes("device/vpd_pg80").ok().flatten();
+    Identity {
+        wwid: text("device/wwid").or_else(|| text("wwid")),
+        serial: page
+            .and_then(|page| serial_in_page(&page))
+            .or_else(|| text("serial"))
+            .or_else(|| text("device/serial")),
+    }
+}
+
+/// VPD page 0x80: four bytes of header, the last two the length, then the serial number in ASCII
+/// (SPC-4, 7.8.18).
+fn serial_in_page(page: &[u8]) -> Option<String> {
+    let (&[_, 0x80, high, low], rest) = page.split_first_chunk::<4>()? else { return None };
+    let serial = rest.get(..usize::from(u16::from_be_bytes([high, low])))?;
+    let serial = std::str::from_utf8(serial).ok()?.trim_matches([' ', '\0']);
+    (!serial.is_empty()).then(|| serial.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{DeviceNumber, Host};
+
+    #[track_caller]
+    fn check(files: &[(&str, &[u8])], wwid: Option<&str>, serial: Option<&str>) {
+        let tree = tempfile::tempdir().unwrap();
+        let host = Host { sysfs: tree.path().to_owned(), ..Host::default() };
+        let dir = tree.path().join("dev/block/8:16");
+        fs::create_dir_all(dir.join("device")).unwrap();
+        for (name, bytes) in files {
+            fs::write(dir.join(name), bytes).unwrap();
+        }
+        let sysfs = Sysfs::of(DeviceNumber { major: 8, minor: 16 }, &host);
+        let expected =
+            Identity { wwid: wwid.map(str::to_owned), serial: serial.map(str::to_owned) };
+        assert_eq!(read(&sysfs), expected);
+    }
+
+    #[test]
+    fn a_scsi_disk_shows_its_pages() {
+        check(
+            &[
+                ("device/wwid", b"naa.60f3a1\n"),
+                ("device/vpd_pg80", b"\0\x80\0\x0660f3a1"),
+                ("serial", b"other"),
+            ],
+            Some("naa.60f3a1"),
+            Some("60f3a1"),
+        );
+    }
+
+    #[test]
+    fn a_virtio_disk_shows_a_serial() {
+        check(&[("serial", b"vol-1")], None, Some("vol-1"));
+    }
+
+    #[test]
+    fn an_nvme_disk_shows_both_elsewhere() {
+        check(&[("wwid", b"eui.1\n"), ("device/serial", b"S1  \n")], Some("eui.1"), Some("S1"));
+    }
+
+    #[test]
+    fn a_loop_device_has_neither() {
+        check(&[], None, None);
+        check(&[("device/wwid", b"\n"), ("serial", b"")], None, None);
+    }
+
+    #[test]
+    fn a_broken_page_is_no_serial() {
+        for page in [&b""[..], b"\0\x80\0", b"\0\x83\0\x01a", b"\0\x80\0\x09abc", b"\0\x80\0\x02  "]
+        {
+            check(&[("device/vpd_pg80", page)], None, None);
+        }
+    }
+}

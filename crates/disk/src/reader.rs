@@ -1,0 +1,104 @@
+//! Reading a disk past every cache, and failing rather than guessing.
+
+use std::{cmp, fs::File, io, os::unix::fs::FileExt};
+
+use rustix::{
+    fs::{Advice, OFlags},
+    io::Errno,
+};
+
+use crate::{
+    Disk, Error,
+    extents::{ALIGNMENT, Extent},
+};
+
+/// Reads `extents` in order and hands every piece, with its offset, to `sink`.
+///
+/// # Errors
+/// The first read that fails or comes back short: a device that has vanished reads as an early
+/// end of file, which must never be taken for zeros.
+pub(crate) fn read(
+    disk: &Disk,
+    extents: &[Extent],
+    mut sink: impl FnMut(u64, &[u8]),
+) -> Result<(), Error> {
+    let mut source = Source::open(disk)?;
+    let mut space = vec![0; PIECE + ALIGNMENT as usize];
+    let start = space.as_ptr().align_offset(ALIGNMENT as usize);
+    for extent in extents {
+        let mut offset = extent.start;
+        while offset < extent.end {
+            let length = cmp::min(extent.end - offset, PIECE as u64);
+            let piece = usize::try_from(length)
+                .ok()
+                .and_then(|length| space.get_mut(start..start.checked_add(length)?));
+            let failed = |source| Error::Read { path: disk.path().to_owned(), offset, source };
+            let piece = piece.ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
+            source.fill(disk, piece, offset)?.map_err(failed)?;
+            sink(offset, piece);
+            offset += length;
+        }
+    }
+    Ok(())
+}
+
+/// The device, opened for direct I/O unless it refuses that.
+struct Source {
+    file: File,
+    direct: bool,
+}
+
+impl Source {
+    fn open(disk: &Disk) -> Result<Self, Error> {
+        match disk.reopen(OFlags::DIRECT)? {
+            Ok(file) => Ok(Self { file, direct: true }),
+            Err(error) if refuses_direct(&error) => Self::buffered(disk),
+            Err(source) => Err(Error::Open { path: disk.path().to_owned(), source }),
+        }
+    }
+
+    /// Through the page cache, emptied of what it held.
+    fn buffered(disk: &Disk) -> Result<Self, Error> {
+        let failed = |source| Error::Open { path: disk.path().to_owned(), source };
+        let file = disk.reopen(OFlags::empty())?.map_err(failed)?;
+        rustix::fs::fadvise(&file, 0, None, Advice::DontNeed).map_err(|e| failed(e.into()))?;
+        Ok(Self { file, direct: false })
+    }
+
+    /// Fills `piece` from `offset`; the outer error is that of opening again, buffered.
+    fn fill(
+        &mut self,
+        disk: &Disk,
+        piece: &mut [u8],
+        offset: u64,
+    ) -> Result<io::Result<()>, Error> {
+        match fill(&self.file, piece, offset) {
+            Err(error) if self.direct && refuses_direct(&error) => {
+                *self = Self::buffered(disk)?;
+                Ok(fill(&self.file, piece, offset))
+            }
+            result => Ok(result),
+        }
+    }
+}
+
+/// One read, all or nothing.
+fn fill(file: &File, piece: &mut [u8], offset: u64) -> io::Result<()> {
+    loop {
+        match file.read_at(piece, offset) {
+            Ok(length) if length == piece.len() => return Ok(()),
+            Ok(length) => {
+                let what = format!("only {length} of {} bytes came", piece.len());
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn refuses_direct(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::INVAL.raw_os_error())
+}
+
+const PIECE: usize = 1 << 20;

@@ -1,0 +1,144 @@
+//! Who uses a disk.
+
+use std::{
+    collections::HashSet,
+    fmt, fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use crate::{DeviceNumber, Error, Host, mountinfo, sysfs::Sysfs};
+
+/// Somebody who uses a disk or a partition of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum User {
+    /// A device that stands on it: device mapper (LVM, multipath, LUKS) or md.
+    Holder(String),
+    /// A partition, by the kernel's name.
+    Partition(String),
+    /// Swap space.
+    Swap,
+    /// A mount in our mount namespace.
+    Mount(PathBuf),
+    /// A mount in the mount namespace of another process.
+    ForeignMount {
+        /// where, as that process sees it
+        dir: PathBuf,
+        /// one process that sees it
+        pid: u32,
+        /// its name
+        name: String,
+    },
+    /// A process that has the device itself open. By itself that keeps nobody else away.
+    Process {
+        /// the process
+        pid: u32,
+        /// its name
+        name: String,
+    },
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Holder(name) => write!(f, "{name} is built on it"),
+            Self::Partition(name) => write!(f, "it has the partition {name}"),
+            Self::Swap => f.write_str("it is swap space"),
+            Self::Mount(dir) => write!(f, "it is mounted at {}", dir.display()),
+            Self::ForeignMount { dir, pid, name } => write!(
+                f,
+                "it is mounted at {} in the mount namespace of process {pid} ({name})",
+                dir.display()
+            ),
+            Self::Process { pid, name } => write!(f, "process {pid} ({name}) has it open"),
+        }
+    }
+}
+
+/// Everybody who is found.
+pub(crate) fn find(
+    path: &Path,
+    number: DeviceNumber,
+    sysfs: &Sysfs,
+    host: &Host,
+) -> Result<Vec<User>, Error> {
+    let mut users = Vec::new();
+    let mut holders = sysfs.holders()?;
+    let mut numbers = vec![number];
+    for (name, partition) in sysfs.partitions(host)? {
+        holders.extend(partition.holders()?);
+        numbers.push(partition.number()?);
+        users.push(User::Partition(name));
+    }
+    users.extend(holders.into_iter().map(User::Holder));
+    users.extend(swaps(host, &numbers)?);
+    users.extend(mounts(host, &numbers)?);
+    users.extend(processes(host, path));
+    Ok(users)
+}
+
+fn swaps(host: &Host, numbers: &[DeviceNumber]) -> Result<Option<User>, Error> {
+    let file = host.proc.join("swaps");
+    let text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        // a kernel without swap
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Host { file, source }),
+    };
+    let mut swaps = text.lines().skip(1).filter_map(|line| line.split_whitespace().next());
+    let is_ours = |swap: &str| {
+        fs::metadata(swap)
+            .is_ok_and(|found| numbers.contains(&DeviceNumber::from_raw(found.rdev())))
+    };
+    Ok(swaps.any(is_ours).then_some(User::Swap))
+}
+
+fn mounts(host: &Host, numbers: &[DeviceNumber]) -> Result<Vec<User>, Error> {
+    let is_ours = |entry: &mountinfo::Entry| numbers.contains(&entry.number);
+    let here = mountinfo::read(&host.proc.join("self/mountinfo"))?;
+    let mut users: Vec<_> =
+        here.into_iter().filter(is_ours).map(|entry| User::Mount(entry.dir)).collect();
+
+    let namespace = |pid: &str| fs::read_link(host.proc.join(pid).join("ns/mnt")).ok();
+    let mut seen: HashSet<_> = namespace("self").into_iter().collect();
+    for pid in pids(host) {
+        let dir = host.proc.join(pid.to_string());
+        if !namespace(&pid.to_string()).is_some_and(|namespace| seen.insert(namespace)) {
+            continue;
+        }
+        // the process may be gone by now, which is as good as not having seen it
+        let Ok(table) = fs::read(dir.join("mountinfo")) else { continue };
+        let entries = mountinfo::parse(&table).unwrap_or_default();
+        users.extend(entries.into_iter().filter(is_ours).map(|entry| User::ForeignMount {
+            dir: entry.dir,
+            pid,
+            name: name(&dir),
+        }));
+    }
+    Ok(users)
+}
+
+/// Processes other than this one with an open file that is the device.
+fn processes(host: &Host, path: &Path) -> Vec<User> {
+    let has_it_open = |pid: &u32| {
+        let files = fs::read_dir(host.proc.join(pid.to_string()).join("fd"));
+        let mut files = files.into_iter().flatten().flatten();
+        files.any(|file| fs::read_link(file.path()).is_ok_and(|target| target == path))
+    };
+    pids(host)
+        .filter(|pid| *pid != std::process::id())
+        .filter(has_it_open)
+        .map(|pid| User::Process { pid, name: name(&host.proc.join(pid.to_string())) })
+        .collect()
+}
+
+fn pids(host: &Host) -> impl Iterator<Item = u32> + use<> {
+    let entries = fs::read_dir(&host.proc).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn name(process: &Path) -> String {
+    let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
+    name.trim().replace(char::is_control, "?")
+}
