@@ -1,3 +1,41 @@
-//! Checks, demo, benchmarks and packages: `cargo xtask --help`.
+//! What people and CI do with this checkout: `cargo xtask --help`.
+#![expect(
+    clippy::print_stdout,
+    reason = "its users read the terminal; only the driver may not print"
+)]
 
-fn main() {}
+use anyhow::Result;
+use clap::Parser;
+
+use checkout::Checkout;
+
+mod checkout;
+mod ci;
+mod dist;
+mod prerequisites;
+mod progress;
+mod test;
+mod tidy;
+
+/// Checks, demo, benchmarks and packages of this checkout.
+///
+/// A new task is a module with `struct Args` and `Args::run`, and one line in each list below.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+enum Task {
+    Ci(ci::Args),
+    Dist(dist::Args),
+    Test(test::Args),
+    Tidy(tidy::Args),
+}
+
+fn main() -> Result<()> {
+    let task = Task::parse();
+    let checkout = Checkout::open()?;
+    match task {
+        Task::Ci(it) => it.run(&checkout),
+        Task::Dist(it) => it.run(&checkout),
+        Task::Test(it) => it.run(&checkout),
+        Task::Tidy(it) => it.run(&checkout),
+    }
+}
