@@ -1,0 +1,85 @@
+//! Time passes: what is due happens, and disks come and go with it.
+
+use std::time::SystemTime;
+
+use crate::state::{Attachment, State};
+
+impl State {
+    /// Lets happen everything that is due now.
+    pub(crate) fn settle(&mut self, now: SystemTime) {
+        for volume in &mut self.volumes {
+            if volume.life.settle(now) == Some("TERMINATED") {
+                volume.gone_since = Some(now);
+            }
+        }
+        for index in 0..self.attachments.len() {
+            let entered = self.attachments.get_mut(index).and_then(|it| it.life.settle(now));
+            if entered.is_some() {
+                self.entered(index, now);
+            }
+        }
+        self.forget(now);
+    }
+
+    /// An answer shows these attachments: one poll for each that counts polls.
+    pub(crate) fn look_at_attachments(
+        &mut self,
+        now: SystemTime,
+        shown: impl Fn(&Attachment) -> bool,
+    ) {
+        for index in 0..self.attachments.len() {
+            let attachment = self.attachments.get_mut(index).filter(|it| shown(it));
+            if attachment.and_then(|it| it.life.look()).is_some() {
+                self.entered(index, now);
+            }
+        }
+    }
+
+    /// An answer shows these volumes.
+    pub(crate) fn look_at_volume(&mut self, now: SystemTime, id: &str) {
+        for volume in self.volumes.iter_mut().filter(|volume| volume.id == id) {
+            if volume.life.look() == Some("TERMINATED") {
+                volume.gone_since = Some(now);
+            }
+        }
+    }
+
+    /// What a new state of an attachment brings about.
+    fn entered(&mut self, index: usize, now: SystemTime) {
+        let Some(attachment) = self.attachments.get_mut(index) else { return };
+        let state = attachment.life.state();
+        if state == "DETACHED" {
+            attachment.gone_since = Some(now);
+        }
+        for work in self.work_requests.iter_mut().filter(|work| work.id == attachment.work_request)
+        {
+            let outcome = if work.goal == state {
+                Ok(())
+            } else {
+                Err(format!(
+                    "The volume attachment {} could not become {}.",
+                    work.attachment, work.goal
+                ))
+            };
+            work.finished = Some((now, outcome));
+        }
+        let attachment = attachment.clone();
+        let instance = self.instances.iter().find(|it| it.id == attachment.instance_id);
+        let volume = self.volumes.iter().find(|it| it.id == attachment.volume_id);
+        if let (Some(disks), Some(instance), Some(volume)) = (&mut self.disks, instance, volume) {
+            match state {
+                "ATTACHED" => disks.plug(&attachment, instance, volume),
+                "DETACHED" => disks.unplug(&attachment),
+                _ => {}
+            }
+        }
+    }
+
+    /// What has been gone for long is no longer shown.
+    fn forget(&mut self, now: SystemTime) {
+        let keep = self.config.keep_gone;
+        let shown = |since: Option<SystemTime>| since.is_none_or(|since| now < since + keep);
+        self.attachments.retain(|attachment| shown(attachment.gone_since));
+        self.volumes.retain(|volume| shown(volume.gone_since));
+    }
+}
