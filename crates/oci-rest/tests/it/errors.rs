@@ -1,0 +1,133 @@
+//! What errors say, word by word.
+
+use std::sync::Arc;
+
+use clock::ManualClock;
+use expect_test::{Expect, expect};
+use oci_iaas::{GetInstance, GetVnic, GetVolumeAttachment, ListSubnets};
+
+use crate::{
+    answers::{ATTACHMENT, attachment},
+    script::{Script, Step, chain, client, noon, ocid, ok, refuse, with},
+};
+
+#[track_caller]
+fn check(step: Step, text: Expect) {
+    let script = Script::endless(step);
+    let client = client(&script, &Arc::new(ManualClock::at(noon())));
+    let error = client.send(&GetVolumeAttachment { id: &ocid(ATTACHMENT) }).unwrap_err();
+    text.assert_eq(&chain(&error));
+}
+
+fn plain(status: u16, body: &str) -> Step {
+    Step::Answer { status, headers: vec![], body: body.to_owned() }
+}
+
+#[test]
+fn a_401_tells_the_clock_skew_or_who_signed() {
+    let refused = || refuse(401, "NotAuthenticated");
+    check(
+        with(refused(), "date", "Fri, 20 Nov 2026 12:06:52 GMT"),
+        expect![
+            "GetVolumeAttachment at iaas.example: 401 NotAuthenticated: the service says so; this machine's clock is 412 s behind (opc-request-id REQ)"
+        ],
+    );
+    check(
+        with(refused(), "date", "Fri, 20 Nov 2026 11:00:00 GMT"),
+        expect![
+            "GetVolumeAttachment at iaas.example: 401 NotAuthenticated: the service says so; this machine's clock is 3600 s ahead (opc-request-id REQ)"
+        ],
+    );
+    check(
+        with(refused(), "date", "Fri, 20 Nov 2026 12:04:59 GMT"),
+        expect![
+            "GetVolumeAttachment at iaas.example: 401 NotAuthenticated: the service says so; signed as ocid1.user.oc1..u with the key 57:44:0d:65:0b:ab:1c:95:b8:b6:bb:b5:0c:b1:af:55: is that key known to OCI? (opc-request-id REQ)"
+        ],
+    );
+    check(
+        refused(),
+        expect![
+            "GetVolumeAttachment at iaas.example: 401 NotAuthenticated: the service says so; signed as ocid1.user.oc1..u with the key 57:44:0d:65:0b:ab:1c:95:b8:b6:bb:b5:0c:b1:af:55: is that key known to OCI? (opc-request-id REQ)"
+        ],
+    );
+}
+
+#[test]
+fn hidden_and_forbidden_name_the_right_to_ask_for() {
+    check(
+        refuse(404, "NotAuthorizedOrNotFound"),
+        expect![
+            "GetVolumeAttachment at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs `read volume-attachments` (opc-request-id REQ)"
+        ],
+    );
+    check(
+        refuse(403, "NotAllowed"),
+        expect![
+            "GetVolumeAttachment at iaas.example: 403 NotAllowed: the service says so; needs `read volume-attachments` (opc-request-id REQ)"
+        ],
+    );
+    check(
+        refuse(400, "RelatedResourceNotAuthorizedOrNotFound"),
+        expect![
+            "GetVolumeAttachment at iaas.example: 400 RelatedResourceNotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs `read volume-attachments` (opc-request-id REQ)"
+        ],
+    );
+}
+
+#[test]
+fn every_operation_is_named_as_in_the_api() {
+    let script = Script::endless(refuse(404, "NotAuthorizedOrNotFound"));
+    let client = client(&script, &Arc::new(ManualClock::at(noon())));
+    let (instance, vnic) = (ocid("ocid1.instance.oc1.phx.i"), ocid("ocid1.vnic.oc1.phx.n"));
+    let (compartment, vcn) = (ocid("ocid1.compartment.oc1..c"), ocid("ocid1.vcn.oc1.phx.v"));
+    let texts = [
+        chain(&client.send(&GetInstance { id: &instance }).unwrap_err()),
+        chain(&client.send(&GetVnic { id: &vnic }).unwrap_err()),
+        chain(&client.list(&ListSubnets { compartment: &compartment, vcn: &vcn }).unwrap_err()),
+    ];
+    expect![[r#"
+        GetInstance at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs `read instances` (opc-request-id REQ)
+        GetVnic at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs `read vnics` (opc-request-id REQ)
+        ListSubnets at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs `read subnets` (opc-request-id REQ)
+    "#]]
+    .assert_eq(&(texts.join("\n") + "\n"));
+}
+
+#[test]
+fn foreign_texts_are_cut_and_cleaned() {
+    check(
+        plain(400, "<html>\r\n<h1>\x1b[31mBad\u{7f} Gateway</h1>"),
+        expect!["GetVolumeAttachment at iaas.example: 400: <html>  <h1> [31mBad  Gateway</h1>"],
+    );
+    check(plain(301, ""), expect!["GetVolumeAttachment at iaas.example: 301"]);
+
+    let text_of = |step| {
+        let script = Script::endless(step);
+        let client = client(&script, &Arc::new(ManualClock::at(noon())));
+        client.send(&GetVolumeAttachment { id: &ocid(ATTACHMENT) }).unwrap_err().to_string()
+    };
+    assert_eq!(text_of(plain(400, &"é".repeat(5000))).matches('é').count(), 100);
+    let json = format!(r#"{{"code":"C","message":"{}"}}"#, "x".repeat(5000));
+    assert_eq!(
+        text_of(plain(400, &json)).matches('x').count(),
+        1024 + "example".matches('x').count()
+    );
+    let long_id = with(refuse(400, "C"), "opc-request-id", "y");
+    assert!(text_of(long_id).ends_with("(opc-request-id REQ)"));
+}
+
+/// `serde_json` quotes what it does not like; a CHAP secret must not get out that way.
+#[test]
+fn a_broken_answer_is_not_quoted() {
+    for body in [
+        attachment("ATTACHED").replace("\"port\":3260", "\"port\":\"MARKER\""),
+        attachment("ATTACHED").replace("\"port\":3260", "\"chapSecret\":[\"MARKER\"]"),
+        attachment("ATTACHED").replace("\"port\":3260", "\"chapSecret\":\"MARKER"),
+    ] {
+        let script = Script::endless(ok(body));
+        let client = client(&script, &Arc::new(ManualClock::at(noon())));
+        let error = client.send(&GetVolumeAttachment { id: &ocid(ATTACHMENT) }).unwrap_err();
+        let text = format!("{} {error:?}", chain(&error));
+        assert!(text.contains("incomplete answer") && !text.contains("MARKER"), "{text}");
+    }
+}

@@ -1,0 +1,20 @@
+//! The client against scripted answers, real sockets and the simulated cloud.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod answers;
+mod backoff;
+mod credentials;
+mod errors;
+mod lists;
+mod metadata;
+mod retries;
+mod script;
+mod server;
+mod sockets;
+mod waits;

@@ -1,0 +1,130 @@
+//! Waiting for an attachment.
+
+use std::{sync::Arc, time::Duration};
+
+use clock::ManualClock;
+use oci_rest::{Error, Fault, Phase};
+
+use crate::{
+    answers::{ATTACHMENT, attachment},
+    script::{Script, Step, chain, client, fail, noon, ocid, ok, refuse},
+};
+
+#[derive(Clone, Copy, Debug)]
+enum For {
+    Attached,
+    Detached,
+}
+
+fn run(what: For, script: &Arc<Script>) -> (Result<(), Error>, Vec<Duration>) {
+    let clock = Arc::new(ManualClock::at(noon()));
+    let (client, id) = (client(script, &clock), ocid(ATTACHMENT));
+    let result = match what {
+        For::Attached => client.wait_for_attached(&id).map(|found| assert_eq!(found.id, id)),
+        For::Detached => client.wait_for_detached(&id),
+    };
+    (result, clock.slept())
+}
+
+#[track_caller]
+fn check(what: For, steps: Vec<Step>, outcome: &str) {
+    let script = Script::new(steps);
+    let (result, _) = run(what, &script);
+    assert_eq!(result.as_ref().map_or_else(chain, |()| "ok".to_owned()), outcome, "{what:?}");
+    script.requests(|_| ());
+}
+
+fn state(state: &str) -> Step {
+    ok(attachment(state))
+}
+
+#[test]
+fn the_states_decide() {
+    check(For::Attached, vec![state("ATTACHED")], "ok");
+    check(For::Attached, vec![state("ATTACHING"), state("SOMETHING_NEW"), state("ATTACHED")], "ok");
+    for gone in ["DETACHING", "DETACHED"] {
+        check(
+            For::Attached,
+            vec![state("ATTACHING"), state(gone)],
+            &format!(
+                "volume attachment {ATTACHMENT} became {gone} instead of ATTACHED; its work \
+                 request in OCI tells why"
+            ),
+        );
+    }
+    check(For::Detached, vec![state("DETACHED")], "ok");
+    check(For::Detached, vec![state("ATTACHED"), state("DETACHING"), state("DETACHED")], "ok");
+}
+
+#[test]
+fn an_attachment_that_vanishes_is_detached_but_not_attached() {
+    let gone = refuse(404, "NotAuthorizedOrNotFound");
+    check(For::Detached, vec![state("DETACHING"), gone.clone()], "ok");
+    check(
+        For::Attached,
+        vec![state("ATTACHING"), gone],
+        "GetVolumeAttachment at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; \
+         not found, or not permitted: needs `read volume-attachments` (opc-request-id REQ)",
+    );
+}
+
+#[test]
+fn passing_trouble_does_not_end_the_wait() {
+    let lost = fail(Phase::Exchange, Fault::Lost);
+    let mut steps = vec![refuse(500, "InternalServerError"), refuse(429, "TooManyRequests")];
+    steps.extend([state("ATTACHING"), refuse(409, "IncorrectState")]);
+    // one look gives up after three repetitions; the next look finds it
+    steps.extend([state("ATTACHING"), lost.clone(), lost.clone(), lost.clone(), lost]);
+    steps.push(state("ATTACHED"));
+    check(For::Attached, steps, "ok");
+}
+
+#[test]
+fn final_trouble_ends_the_wait() {
+    check(
+        For::Detached,
+        vec![refuse(403, "NotAllowed")],
+        "GetVolumeAttachment at iaas.example: 403 NotAllowed: the service says so; needs `read \
+         volume-attachments` (opc-request-id REQ)",
+    );
+    check(
+        For::Attached,
+        vec![fail(Phase::Connect, Fault::Tls)],
+        "GetVolumeAttachment failed: iaas.example: TLS failed while connecting",
+    );
+}
+
+#[test]
+fn looks_come_fast_first_and_slower_later_and_end_with_the_deadline() {
+    let script = Script::endless(state("ATTACHING"));
+    let (result, slept) = run(For::Attached, &script);
+    let (error, mut waited) = (result.unwrap_err(), Duration::ZERO);
+    for wait in &slept {
+        let tenth = (waited / 10).clamp(Duration::from_millis(200), Duration::from_secs(2));
+        assert!(*wait >= tenth, "{wait:?} after {waited:?}");
+        assert!(*wait <= (tenth + tenth / 10).min(Duration::from_secs(2)), "{wait:?}");
+        waited += *wait;
+    }
+    assert!(waited > Duration::from_secs(88) && waited < Duration::from_secs(90), "{waited:?}");
+    assert_eq!(slept.len(), script.requests(|_| ()).len(), "a wait before every look");
+    assert_eq!(
+        chain(&error),
+        format!(
+            "volume attachment {ATTACHMENT} is still ATTACHING after {} s; the next call continues",
+            waited.as_secs()
+        )
+    );
+    assert!(error.is_transient() && !error.is_outcome_unknown());
+}
+
+#[test]
+fn when_time_is_up_the_last_state_or_trouble_is_named() {
+    let (result, _) = run(For::Detached, &Script::endless(state("ATTACHED")));
+    let text = chain(&result.unwrap_err());
+    assert!(text.starts_with(&format!("volume attachment {ATTACHMENT} is still ATTACHED after ")));
+
+    let (result, _) = run(For::Detached, &Script::endless(fail(Phase::Connect, Fault::Timeout)));
+    let text = chain(&result.unwrap_err());
+    assert!(text.contains(" is still unreadable after "), "{text}");
+    assert!(text.ends_with(": iaas.example: time limit passed while connecting"), "{text}");
+}
