@@ -98,6 +98,20 @@ fn a_missing_or_wrong_passphrase_is_said() {
     }
 }
 
+#[cfg(not(feature = "encrypted-keys"))]
+#[test]
+fn a_build_without_decryption_says_how_to_decrypt() {
+    let key = vectors::file().keys.test2048;
+    for pem in key.encrypted.values() {
+        let read = PrivateKey::from_pem(pem, Some(&key.passphrase_for_encrypted));
+        assert_eq!(
+            read.unwrap_err().to_string(),
+            "the private key is encrypted, which this build does not support; \
+             `openssl rsa -in <file> -out <new file>` decrypts it"
+        );
+    }
+}
+
 /// One wrong passphrase in about 256 passes the padding check; the result is no key all the same.
 #[cfg(feature = "encrypted-keys")]
 #[test]
