@@ -1,1 +1,41 @@
-//! Disks behind an iSCSI portal, through iscsiadm and sysfs.
+//! Disks behind an iSCSI portal: sessions through iscsiadm, the truth about them from sysfs.
+//!
+//! iscsiadm asks the daemon iscsid for sessions, and its exit codes cannot be trusted either way: a logout ends
+//! with "no objects found" when the daemon is dead and the session lives, a login with "session exists" when there
+//! is none yet. So every verb of [`Initiator`] looks, acts, and looks again; the exit code only picks the message.
+//!
+//! ```text
+//! log_in   look ─ record, settings, login ─ look until LOGGED_IN ─ (undo what failed)
+//! disk     scan the one unit ─ look until it runs, has a size and a node
+//! log_out  claim the disk, or stop ─ flush ─ offline ─ delete ─ logout ─ look until gone ─ delete the record
+//! ```
+//!
+//! A verb may be repeated; [`Outcome`] says whether there was anything to do. What a killed call has left behind
+//! is finished by the next one.
+
+mod device;
+mod error;
+mod exit_code;
+mod initiator;
+mod iscsiadm;
+mod login;
+mod logout;
+mod release;
+mod session;
+mod sysfs;
+mod target;
+
+pub use error::Error;
+pub use exit_code::ExitCode;
+pub use initiator::{Host, Initiator};
+pub use session::{Block, Session, Unit};
+pub use target::{Iqn, ParseError, Target};
+
+/// What a verb found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has brought things into the wanted state.
+    Done,
+    /// They were in it.
+    AlreadyDone,
+}

@@ -1,0 +1,99 @@
+//! Waiting for the disk of a session.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::{Error, Initiator, Session, Target, Unit, sysfs};
+
+/// What was seen.
+enum Sight {
+    Ready(PathBuf),
+    NotYet(String),
+}
+
+impl Initiator {
+    /// The disk's node, `/dev/sdX`, as soon as the disk can be used: it runs, has a size and a node.
+    ///
+    /// Scans for this unit only. Links in `/dev/disk` play no role. A disk that was there is asked for its size and
+    /// its identity again, so that sysfs tells of the volume that is there now. Takes at most a minute, as long
+    /// as the kernel does not wait for a session that has just been lost.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] says what was missing last.
+    pub fn disk(&self, target: &Target) -> Result<PathBuf, Error> {
+        self.spare_boot(target)?;
+        if let Some(unit) = self.session(target)?.as_ref().and_then(|s| s.unit(target)) {
+            rescan_running(unit)?;
+        }
+        let mut obstacle = String::new();
+        let path = self.watch(self.after(APPEARANCE), || match self.look(target)? {
+            Sight::Ready(path) => Ok(Some(path)),
+            Sight::NotYet(what) => {
+                obstacle = what;
+                Ok(None)
+            }
+        })?;
+        path.ok_or_else(|| Error::NotReady { target: target.clone(), obstacle })
+    }
+
+    /// Looks once, and nudges what does not move by itself.
+    fn look(&self, target: &Target) -> Result<Sight, Error> {
+        let Some(session) = self.session(target)? else {
+            let obstacle = "there is no session".to_owned();
+            return Err(Error::NotReady { target: target.clone(), obstacle });
+        };
+        if !session.is_logged_in() {
+            return Ok(Sight::NotYet(format!("the state of its session is {}", session.state)));
+        }
+        let Some(unit) = session.unit(target) else {
+            self.scan(&session, target)?;
+            return Ok(Sight::NotYet(format!("the target shows no LUN {}", target.lun)));
+        };
+        match unit.state.as_str() {
+            "running" => {}
+            "offline" => {
+                // A logout that was broken off has left it so; nobody else takes it back.
+                unit.set_state("running")?;
+                return Ok(Sight::NotYet("it was taken offline".to_owned()));
+            }
+            other => return Ok(Sight::NotYet(format!("the kernel says it is {other}"))),
+        }
+        let Some(block) = &unit.block else {
+            return Ok(Sight::NotYet("it has no block device".to_owned()));
+        };
+        if block.size == 0 {
+            rescan_running(unit)?;
+            return Ok(Sight::NotYet(format!("the size of {} is 0", block.name)));
+        }
+        let path = self.host.dev.join(&block.name);
+        if path.exists() {
+            Ok(Sight::Ready(path))
+        } else {
+            Ok(Sight::NotYet(format!("{} does not exist", path.display())))
+        }
+    }
+
+    /// Asks the kernel for this unit, on any channel and target of the session's host.
+    fn scan(&self, session: &Session, target: &Target) -> Result<(), Error> {
+        let host = self.host.sysfs.join("class/scsi_host").join(&session.host);
+        sysfs::write(&host.join("scan"), &format!("- - {}", target.lun))
+    }
+}
+
+impl Unit {
+    /// `running` or `offline`.
+    pub(crate) fn set_state(&self, state: &str) -> Result<(), Error> {
+        sysfs::write(&self.device.join("state"), state)
+    }
+
+    /// Makes the kernel forget the device, whoever has it open.
+    pub(crate) fn delete(&self) -> Result<(), Error> {
+        sysfs::write(&self.device.join("delete"), "1")
+    }
+}
+
+/// Has the kernel read size and identity again; on a device that does not run it would wait.
+fn rescan_running(unit: &Unit) -> Result<(), Error> {
+    if unit.state == "running" { sysfs::write(&unit.device.join("rescan"), "1") } else { Ok(()) }
+}
+
+const APPEARANCE: Duration = Duration::from_secs(60);

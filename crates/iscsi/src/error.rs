@@ -1,0 +1,164 @@
+//! Why a session or its disk is not as wanted.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use disk::DeviceNumber;
+
+use crate::{ExitCode, Target};
+
+/// What was attempted on which target, and what stood against it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The target is where the instance boots from.
+    #[error("{target} is refused: it is the portal of this instance's boot volume")]
+    Boot {
+        /// The target.
+        target: Target,
+    },
+    /// iscsiadm failed, and sysfs shows that it did.
+    #[error("cannot {action} {target}: {code} (iscsiadm exit code {}{})", code.0, said(stderr))]
+    Iscsiadm {
+        /// What was attempted.
+        action: &'static str,
+        /// The target.
+        target: Target,
+        /// How it ended.
+        code: ExitCode,
+        /// What it printed last.
+        stderr: String,
+    },
+    /// iscsiadm could not be run to its end.
+    #[error("cannot {action} {target}")]
+    Run {
+        /// What was attempted.
+        action: &'static str,
+        /// The target.
+        target: Target,
+        /// Why.
+        source: command::Error,
+    },
+    /// iscsid was asked for the session and has not made it yet; it cannot be told to stop. A later call finds it.
+    #[error("the login to {target} is pending in iscsid: the portal does not answer yet")]
+    LoginPending {
+        /// The target.
+        target: Target,
+    },
+    /// There is a session, but it does not work.
+    #[error("the session to {target} does not work: its state is {state}")]
+    SessionFailed {
+        /// The target.
+        target: Target,
+        /// As in sysfs.
+        state: String,
+    },
+    /// The session is still there after the logout.
+    #[error("the session to {target} is still there after the logout")]
+    SessionRemains {
+        /// The target.
+        target: Target,
+    },
+    /// Which of several sessions would be the volume's?
+    #[error("there are {} sessions to {target}: {}; end all but one", sessions.len(), sessions.join(", "))]
+    SeveralSessions {
+        /// The target.
+        target: Target,
+        /// Their names in sysfs.
+        sessions: Vec<String>,
+    },
+    /// A second session would give a second device for one volume.
+    #[error(
+        "{target} is already reached through another portal, {}: log out there first",
+        portal.map_or("unknown".to_owned(), |portal| portal.to_string())
+    )]
+    OtherPortal {
+        /// The target.
+        target: Target,
+        /// Where the session is.
+        portal: Option<SocketAddr>,
+    },
+    /// The disk did not become usable in time.
+    #[error("the disk of {target} is not ready: {obstacle}")]
+    NotReady {
+        /// The target.
+        target: Target,
+        /// What was missing last.
+        obstacle: String,
+    },
+    /// The disk is in use, or what was written to it cannot be brought to safety; nothing was logged out.
+    #[error("cannot release the disk of {target}, so it stays logged in")]
+    NotReleased {
+        /// The target.
+        target: Target,
+        /// Why.
+        source: Box<disk::Error>,
+    },
+    /// The node in /dev is not the device that sysfs shows.
+    #[error("{} is device {found}, but the disk of {target} is {expected}", path.display())]
+    WrongNode {
+        /// The target.
+        target: Target,
+        /// The node.
+        path: PathBuf,
+        /// Its number.
+        found: DeviceNumber,
+        /// The number in sysfs.
+        expected: DeviceNumber,
+    },
+    /// The device belongs to a session that no device path can name.
+    #[error(
+        "device {device} belongs to {session}, whose target {name:?} is of a kind we do not know"
+    )]
+    UnknownTarget {
+        /// The device.
+        device: DeviceNumber,
+        /// The session's name in sysfs.
+        session: String,
+        /// The target's name.
+        name: String,
+    },
+    /// sysfs does not read or write.
+    #[error("cannot {verb} {}", path.display())]
+    Sysfs {
+        /// `read` or `write`.
+        verb: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Whether somebody uses the disk: it must be unmounted first.
+    pub fn is_in_use(&self) -> bool {
+        match self {
+            Self::NotReleased { source, .. } => source.is_in_use(),
+            Self::Iscsiadm { code, .. } => *code == ExitCode(28),
+            _ => false,
+        }
+    }
+
+    /// Whether iscsid may still make the session that nobody waits for any more.
+    pub fn is_login_pending(&self) -> bool {
+        matches!(self, Self::LoginPending { .. })
+    }
+
+    /// Whether a later call may succeed without an operator.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Boot { .. }
+            | Self::SeveralSessions { .. }
+            | Self::OtherPortal { .. }
+            | Self::UnknownTarget { .. }
+            | Self::Sysfs { .. } => false,
+            Self::Iscsiadm { code, .. } => code.is_transient(),
+            Self::Run { source, .. } => !source.is_not_started(),
+            _ => true,
+        }
+    }
+}
+
+fn said(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!(": {stderr}") }
+}

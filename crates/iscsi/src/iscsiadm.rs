@@ -1,0 +1,109 @@
+//! The command lines of iscsiadm, each for exactly one portal and one target.
+//!
+//! Sources: iscsiadm(8), iscsid.conf as open-iscsi ships it.
+
+use std::time::Duration;
+
+use command::Command;
+
+use crate::Target;
+
+/// Writes a node record. Over an existing one it puts every setting back to its default.
+pub(crate) fn create_record(target: &Target) -> Command {
+    node(target, FILES).args(["--op", "new"])
+}
+
+/// Gives the record our [`SETTINGS`]; to be repeated whenever the record was created.
+pub(crate) fn apply_settings(target: &Target) -> Command {
+    SETTINGS.iter().fold(node(target, FILES).args(["--op", "update"]), |command, (name, value)| {
+        command.args(["--name", name, "--value", value])
+    })
+}
+
+/// Keeps the machine from logging in at its next boot, when the volume may be elsewhere.
+pub(crate) fn forbid_login_at_boot(target: &Target) -> Command {
+    node(target, FILES).args(["--op", "update", "--name", STARTUP.0, "--value", STARTUP.1])
+}
+
+/// Asks iscsid for a session. The limit is beyond what the settings allow it to take.
+pub(crate) fn log_in(target: &Target) -> Command {
+    node(target, Duration::from_secs(40)).arg("--login")
+}
+
+/// Asks iscsid to end the session, whoever may use its disks.
+pub(crate) fn log_out(target: &Target) -> Command {
+    node(target, Duration::from_secs(40)).arg("--logout")
+}
+
+/// Removes the node record.
+pub(crate) fn delete_record(target: &Target) -> Command {
+    node(target, FILES).args(["--op", "delete"])
+}
+
+/// iscsiadm on one target at one portal; it must never be run with less than both.
+fn node(target: &Target, limit: Duration) -> Command {
+    Command::new("iscsiadm", limit)
+        .args(["--mode", "node", "--targetname", target.iqn.as_ref()])
+        .args(["--portal".to_owned(), target.portal().to_string()])
+}
+
+const STARTUP: (&str, &str) = ("node.startup", "manual");
+
+/// What our node records say, and why.
+const SETTINGS: &[(&str, &str)] = &[
+    // the volume may have moved by the next boot; kubelet asks for it again
+    STARTUP,
+    // only the unit that is asked for is scanned, no strangers
+    ("node.session.scan", "manual"),
+    // how long I/O waits for a lost session before it fails; nothing may hang for ever
+    ("node.session.timeo.replacement_timeout", "120"),
+    // a dead portal is noticed within 10 s
+    ("node.conn[0].timeo.noop_out_interval", "5"),
+    ("node.conn[0].timeo.noop_out_timeout", "5"),
+    // one login takes 30 s at most; the caller comes again
+    ("node.conn[0].timeo.login_timeout", "10"),
+    ("node.session.initial_login_retry_max", "3"),
+];
+
+/// Work on the record files; without iscsid iscsiadm first spends a second on trying to start it.
+const FILES: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    #[track_caller]
+    fn check(command: fn(&Target) -> Command, line: Expect) {
+        let target = |address: &str| Target {
+            address: address.parse().unwrap(),
+            port: 3260,
+            iqn: "iqn.2015-12.com.oracleiaas:1f2e".parse().unwrap(),
+            lun: 1,
+        };
+        let lines = ["169.254.2.2", "fd00:c1::2"].map(|at| command(&target(at)).to_string());
+        line.assert_eq(&lines.join("\n"));
+    }
+
+    #[test]
+    fn every_line_names_target_and_portal() {
+        check(create_record, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op new
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op new"#]]);
+        check(apply_settings, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op update --name node.startup --value manual --name node.session.scan --value manual --name node.session.timeo.replacement_timeout --value 120 --name 'node.conn[0].timeo.noop_out_interval' --value 5 --name 'node.conn[0].timeo.noop_out_timeout' --value 5 --name 'node.conn[0].timeo.login_timeout' --value 10 --name node.session.initial_login_retry_max --value 3
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op update --name node.startup --value manual --name node.session.scan --value manual --name node.session.timeo.replacement_timeout --value 120 --name 'node.conn[0].timeo.noop_out_interval' --value 5 --name 'node.conn[0].timeo.noop_out_timeout' --value 5 --name 'node.conn[0].timeo.login_timeout' --value 10 --name node.session.initial_login_retry_max --value 3"#]]);
+        check(forbid_login_at_boot, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op update --name node.startup --value manual
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op update --name node.startup --value manual"#]]);
+        check(log_in, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --login
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --login"#]]);
+        check(log_out, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --logout
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --logout"#]]);
+        check(delete_record, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op delete
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op delete"#]]);
+    }
+}

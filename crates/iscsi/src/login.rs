@@ -1,0 +1,161 @@
+//! Logging in.
+
+use std::time::Duration;
+
+use clock::Deadline;
+use command::{Command, Output};
+
+use crate::{Error, ExitCode, Initiator, Outcome, Target, iscsiadm, session::sessions};
+
+impl Initiator {
+    /// Brings about a working session to `target`; its disk may still be missing, see [`Initiator::disk`].
+    ///
+    /// A session that is there is adopted, whoever made it, but kept from coming back at boot. One that does not
+    /// recover makes way for a new one if nobody uses its disk. What this call has made is undone when it fails,
+    /// except for a pending login, which nothing can undo: the next call adopts it.
+    ///
+    /// Takes at most about a minute and a half.
+    ///
+    /// # Errors
+    /// The portal, the target or iscsid do not do it, or the target is reached through another portal.
+    pub fn log_in(&self, target: &Target) -> Result<Outcome, Error> {
+        self.spare_boot(target)?;
+        self.refuse_second_portal(target)?;
+        if self.session(target)?.is_some() {
+            if self.recovers(target)? {
+                self.forbid_login_at_boot(target);
+                return Ok(Outcome::AlreadyDone);
+            }
+            log::warn!("the session to {target} does not recover: logging out");
+            self.log_out(target)?;
+        }
+        let created = self.create_record(target).and_then(|()| self.create_session(target));
+        if let Err(error) = &created {
+            self.undo(target, error);
+        }
+        created.map(|()| Outcome::Done)
+    }
+
+    /// One volume must have one device; multipath is not ours to set up.
+    fn refuse_second_portal(&self, target: &Target) -> Result<(), Error> {
+        let sessions = sessions(&self.host.sysfs)?;
+        let other = |s: &&crate::Session| s.iqn == target.iqn.as_ref() && !s.reaches(target);
+        match sessions.iter().find(other) {
+            Some(session) => {
+                Err(Error::OtherPortal { target: target.clone(), portal: session.portal })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the session works, or does so soon.
+    fn recovers(&self, target: &Target) -> Result<bool, Error> {
+        let recovered = self.watch(self.after(RECOVERY), || {
+            Ok(match self.session(target)? {
+                Some(session) if session.is_logged_in() => Some(true),
+                Some(_) => None,
+                None => Some(false),
+            })
+        })?;
+        Ok(recovered.unwrap_or(false))
+    }
+
+    /// A session that somebody else made may have a record that logs in at boot.
+    fn forbid_login_at_boot(&self, target: &Target) {
+        let command = iscsiadm::forbid_login_at_boot(target);
+        match self.run(&command, self.after(RECORDS)) {
+            Ok(output) if output.success() || ExitCode(output.code) == ExitCode::NO_OBJECTS => {}
+            Ok(output) => {
+                log::warn!("{target} may be logged in at boot: {}", ExitCode(output.code))
+            }
+            Err(error) => log::warn!("{target} may be logged in at boot: {error}"),
+        }
+    }
+
+    fn create_record(&self, target: &Target) -> Result<(), Error> {
+        for command in [iscsiadm::create_record(target), iscsiadm::apply_settings(target)] {
+            let output = self
+                .run(&command, self.after(RECORDS))
+                .map_err(|source| not_run(WRITE_RECORD, target, source))?;
+            if !output.success() {
+                return Err(failed(WRITE_RECORD, target, &output));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for the session, and believes only sysfs.
+    fn create_session(&self, target: &Target) -> Result<(), Error> {
+        let deadline = self.after(LOGIN);
+        let command: Command = iscsiadm::log_in(target);
+        let answer = self.run(&command, deadline);
+        let patience = if may_still_come(&answer) { deadline } else { self.after(Duration::ZERO) };
+        let working = self.watch(patience, || {
+            Ok(self.session(target)?.filter(|session| session.is_logged_in()))
+        })?;
+        if working.is_some() {
+            log::info!("logged in to {target}");
+            return Ok(());
+        }
+        if let Some(session) = self.session(target)? {
+            return Err(Error::SessionFailed { target: target.clone(), state: session.state });
+        }
+        Err(match answer {
+            Err(source) if source.is_not_started() => not_run(LOG_IN, target, source),
+            Ok(output) if !is_promise(&output) => failed(LOG_IN, target, &output),
+            _ => Error::LoginPending { target: target.clone() },
+        })
+    }
+
+    /// Undoes what this call has made, as far as it goes; the error at hand is the one to report.
+    fn undo(&self, target: &Target, error: &Error) {
+        let nothing_made = matches!(error, Error::Run { source, .. } if source.is_not_started());
+        if error.is_login_pending() || nothing_made {
+            return;
+        }
+        if let Err(error) = self.log_out(target) {
+            log::warn!("cannot undo the login to {target}: {error}");
+        }
+    }
+
+    pub(crate) fn after(&self, budget: Duration) -> Deadline {
+        Deadline::after(&*self.clock, budget)
+    }
+}
+
+/// iscsiadm has ended, and says `target` cannot be had.
+pub(crate) fn failed(action: &'static str, target: &Target, output: &Output) -> Error {
+    Error::Iscsiadm {
+        action,
+        target: target.clone(),
+        code: ExitCode(output.code),
+        stderr: output.stderr.clone(),
+    }
+}
+
+pub(crate) fn not_run(action: &'static str, target: &Target, source: command::Error) -> Error {
+    Error::Run { action, target: target.clone(), source }
+}
+
+/// Whether a session may appear after this answer. A killed iscsiadm leaves iscsid at work.
+fn may_still_come(answer: &Result<Output, command::Error>) -> bool {
+    match answer {
+        Ok(output) => is_promise(output),
+        Err(error) => !error.is_not_started(),
+    }
+}
+
+/// Whether iscsiadm says that there is a session. With "session exists" it may only be in the making.
+fn is_promise(output: &Output) -> bool {
+    [ExitCode::SUCCESS, ExitCode::SESSION_EXISTS].contains(&ExitCode(output.code))
+}
+
+const WRITE_RECORD: &str = "write the node record of";
+const LOG_IN: &str = "log in to";
+
+/// How long a broken session may take to recover: two rounds of noop interval and time-out.
+const RECOVERY: Duration = Duration::from_secs(20);
+/// For iscsiadm, which takes 40 s at most, and for what iscsid does afterwards.
+const LOGIN: Duration = Duration::from_secs(60);
+/// For work on the record files, when several calls want them at once.
+pub(crate) const RECORDS: Duration = Duration::from_secs(20);

@@ -1,0 +1,96 @@
+//! Logging out, of what nobody uses.
+
+use std::time::Duration;
+
+use command::Output;
+
+use crate::{
+    Error, ExitCode, Initiator, Outcome, Session, Target, iscsiadm,
+    login::{RECORDS, failed, not_run},
+    release::Released,
+};
+
+impl Initiator {
+    /// Takes the disk of `target` away from this machine, ends the session and removes its record.
+    ///
+    /// Refuses while anybody uses the disk. A session that has other disks is kept, with its record. Takes at most
+    /// about a minute and a half.
+    ///
+    /// # Errors
+    /// The disk is in use or not to be flushed, or the session is still there afterwards: the volume must not be
+    /// detached.
+    pub fn log_out(&self, target: &Target) -> Result<Outcome, Error> {
+        self.spare_boot(target)?;
+        let Some(session) = self.session(target)? else { return self.delete_record(target) };
+        let released = self.release(&session, target)?;
+        if let Some(session) = self.session(target)? {
+            if session.has_other_disks(target) {
+                log::info!("{} is kept for its other disks", session.name);
+                return Ok(Outcome::Done);
+            }
+            self.end_session(target, released)?;
+        }
+        self.delete_record(target)?;
+        Ok(Outcome::Done)
+    }
+
+    /// Asks for the end of the session, and believes only sysfs.
+    fn end_session(&self, target: &Target, _released: Released) -> Result<(), Error> {
+        let deadline = self.after(LOGOUT);
+        let answer = self.run(&iscsiadm::log_out(target), deadline);
+        let refused = answer.as_ref().is_ok_and(|output| !output.success());
+        let patience = if refused { self.after(Duration::ZERO) } else { deadline };
+        let gone = self.watch(patience, || Ok(self.session(target)?.is_none().then_some(())))?;
+        if gone.is_some() {
+            log::info!("logged out of {target}");
+            return Ok(());
+        }
+        Err(match answer {
+            Err(source) => not_run(LOG_OUT, target, source),
+            Ok(output) if output.success() => Error::SessionRemains { target: target.clone() },
+            Ok(output) => failed(LOG_OUT, target, &unmasked(output)),
+        })
+    }
+
+    /// Removes the record of a session that is not there. One that stays does no harm: it does not log in by itself.
+    fn delete_record(&self, target: &Target) -> Result<Outcome, Error> {
+        let answer = self.run(&iscsiadm::delete_record(target), self.after(RECORDS));
+        match answer.as_ref().map(|output| ExitCode(output.code)) {
+            Ok(ExitCode::SUCCESS) => Ok(Outcome::Done),
+            Ok(ExitCode::NO_OBJECTS | ExitCode::SESSION_NOT_FOUND) => Ok(Outcome::AlreadyDone),
+            Ok(ExitCode::SESSION_EXISTS) => match self.session(target)? {
+                Some(_) => Err(Error::SessionRemains { target: target.clone() }),
+                None => Err(Error::LoginPending { target: target.clone() }),
+            },
+            Ok(code) => {
+                log::warn!("the node record of {target} stays: {code}");
+                Ok(Outcome::AlreadyDone)
+            }
+            Err(error) => {
+                log::warn!("the node record of {target} stays: {error}");
+                Ok(Outcome::AlreadyDone)
+            }
+        }
+    }
+}
+
+impl Session {
+    fn has_other_disks(&self, target: &Target) -> bool {
+        let lun = u64::from(target.lun);
+        self.units.iter().any(|unit| unit.lun != lun && unit.block.is_some())
+    }
+}
+
+/// "Nothing found" about a session that is there means that nobody was asked.
+fn unmasked(output: Output) -> Output {
+    match ExitCode(output.code) {
+        ExitCode::NO_OBJECTS | ExitCode::SESSION_NOT_FOUND => {
+            Output { code: ExitCode::NO_DAEMON.0, ..output }
+        }
+        _ => output,
+    }
+}
+
+const LOG_OUT: &str = "log out of";
+/// For iscsiadm, which takes 40 s at most, and for what the kernel does afterwards.
+const LOGOUT: Duration = Duration::from_secs(60);
