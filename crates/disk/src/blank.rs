@@ -19,6 +19,7 @@ use crate::{
 pub struct Blank {
     disk: Disk,
     claim: Claim,
+    unfinished: bool,
 }
 
 /// How much of the disk is read.
@@ -47,6 +48,12 @@ impl Blank {
     /// The size in bytes.
     pub fn size(&self) -> u64 {
         self.disk.size()
+    }
+
+    /// Whether the disk may carry what our own broken-off mkfs left: some programs must be told
+    /// to overwrite that.
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished
     }
 
     /// Gives up the claim, because mkfs makes one of its own, after a last look that the disk is
@@ -80,9 +87,10 @@ impl Disk {
             BlankCheck::Sampled => extents::sampled(self.size()),
             BlankCheck::Full => extents::full(self.size()),
         };
-        self.prove(runner, clock, &first, |evidence| {
+        let claim = self.prove(runner, clock, &first, |evidence| {
             evidence.objection().map(|what| Error::NotBlank { path: self.path().to_owned(), what })
-        })
+        })?;
+        Ok(Blank { disk: self.clone(), claim, unfinished: false })
     }
 
     /// Proves that the disk holds nothing but what our own mkfs left when it was broken off while
@@ -101,19 +109,22 @@ impl Disk {
         clock: &dyn Clock,
         uuid: &str,
     ) -> Result<Blank, Error> {
-        self.prove(runner, clock, &extents::sampled(self.size()), |evidence| {
+        let everything = extents::sampled(self.size());
+        let claim = self.prove(runner, clock, &everything, |evidence| {
             let path = self.path().to_owned();
             evidence.foreign(uuid).map(|what| Error::NotUnfinished { path, what })
-        })
+        })?;
+        Ok(Blank { disk: self.clone(), claim, unfinished: true })
     }
 
+    /// Claims the disk, and asks all witnesses twice.
     fn prove(
         &self,
         runner: &dyn Runner,
         clock: &dyn Clock,
         first: &[Extent],
         refusal: impl Fn(&Evidence) -> Option<Error>,
-    ) -> Result<Blank, Error> {
+    ) -> Result<Claim, Error> {
         self.confirm()?;
         let path = || self.path().to_owned();
         if self.is_read_only() {
@@ -137,7 +148,7 @@ impl Disk {
         clock.sleep(PAUSE);
         udev::settle(self, runner);
         ask(&extents::sampled(self.size()))?;
-        Ok(Blank { disk: self.clone(), claim })
+        Ok(claim)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which parts of a disk are read to learn what it holds.
 
-use std::{cmp, ops::Range};
+use std::{cmp, iter, ops::Range};
 
 use crate::signature;
 
@@ -9,7 +9,7 @@ pub(crate) type Extent = Range<u64>;
 
 /// Everything.
 pub(crate) fn full(size: u64) -> Vec<Extent> {
-    merged(vec![0..size], size)
+    merged(iter::once(0..size).collect(), size)
 }
 
 /// Where file systems, partition tables and volume managers put what they need to be found again
@@ -145,8 +145,8 @@ mod tests {
             let group = 8 * block * block;
             for n in [1_u64, 3, 5, 7, 9, 25, 27, 49, 81, 125, 243, 343, 625, 729] {
                 let start = n * group + if block == KIB { KIB } else { 0 };
-                if start + 4096 <= size {
-                    check_reads(size, start..start + 4096);
+                if start + KIB <= size {
+                    check_reads(size, start..start + KIB);
                 }
             }
         }

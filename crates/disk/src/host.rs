@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::{DeviceNumber, Error, sysfs::Sysfs};
+
 /// The directories that are read; tests put trees of their own in their place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
@@ -16,5 +18,17 @@ pub struct Host {
 impl Default for Host {
     fn default() -> Self {
         Self { sysfs: "/sys".into(), proc: "/proc".into(), udev_db: "/run/udev/data".into() }
+    }
+}
+
+impl Host {
+    /// What the SCSI layer says of a device, without touching it: `running` when all is well;
+    /// `blocked` when I/O to it would hang. `None` for other kinds of device, and for one that is
+    /// gone.
+    ///
+    /// # Errors
+    /// If sysfs does not read.
+    pub fn device_state(&self, number: DeviceNumber) -> Result<Option<String>, Error> {
+        Sysfs::of(number, self).state()
     }
 }

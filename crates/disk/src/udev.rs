@@ -47,7 +47,7 @@ pub(crate) fn settle(disk: &Disk, runner: &dyn Runner) {
 fn parse(text: &str) -> Option<Remembered> {
     let value = |key: &str| {
         let values = text.lines().filter_map(|line| line.strip_prefix("E:")?.split_once('='));
-        values.filter(|(k, v)| *k == key && !v.is_empty()).map(|(_, v)| v.to_owned()).last()
+        values.filter(|(k, v)| *k == key && !v.is_empty()).map(|(_, v)| v.to_owned()).next_back()
     };
     let table = value("ID_PART_TABLE_TYPE").map(|table| format!("a {table} partition table"));
     let what = value("ID_FS_TYPE").or(table)?;

@@ -1,0 +1,102 @@
+//! Checking a file system before it is mounted.
+
+use std::time::Duration;
+
+use command::{Command, Output};
+use disk::{Access, Disk};
+
+use crate::{Error, Mounter, error::said};
+
+impl Mounter {
+    /// Repairs what can be repaired without losing data (`e2fsck -p`), and replays the journal.
+    ///
+    /// Only ext file systems have such a check; XFS replays its log when it is mounted. A disk that
+    /// refuses writes is left as it is. May be repeated.
+    ///
+    /// The caller must not hold a claim on the disk: e2fsck makes its own.
+    ///
+    /// # Errors
+    /// If the disk is in use; [`Error::NeedsRepair`] if more than safe repairs are needed.
+    pub fn check(&self, disk: &Disk, fs_type: &str) -> Result<(), Error> {
+        if !matches!(fs_type, "ext2" | "ext3" | "ext4") || disk.is_read_only() {
+            return Ok(());
+        }
+        disk.confirm()?;
+        drop(disk.claim(Access::Write)?);
+        let command = Command::new("e2fsck", LONG).arg("-p").arg(disk.path());
+        let mut output = self.run(&command, disk.path())?;
+        let mut verdict = verdict(output.code);
+        if verdict == Verdict::Again {
+            // 2 asks for a reboot, which only matters if the file system was mounted
+            output = self.run(&command, disk.path())?;
+            verdict = if output.code == 0 { Verdict::Sound } else { Verdict::Damaged };
+        }
+        log::debug!("e2fsck {}: {}: {}", disk.path().display(), output.code, said(&output));
+        match verdict {
+            Verdict::Sound => Ok(()),
+            Verdict::Again | Verdict::Damaged => Err(damaged(disk, fs_type, &output)),
+            Verdict::Failed => Err(Error::CheckFailed {
+                path: disk.path().to_owned(),
+                code: output.code,
+                said: said(&output),
+            }),
+        }
+    }
+}
+
+/// The error that tells an operator to repair `disk`.
+pub(crate) fn damaged(disk: &Disk, fs_type: &str, output: &Output) -> Error {
+    let cure = if fs_type == "xfs" { "xfs_repair" } else { "e2fsck -f" };
+    Error::NeedsRepair {
+        path: disk.path().to_owned(),
+        fs_type: fs_type.to_owned(),
+        cure,
+        said: said(output),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Sound,
+    Again,
+    Damaged,
+    Failed,
+}
+
+/// e2fsck's exit code is a sum: 1 corrected, 2 reboot, 4 not corrected, 8 operational error,
+/// 16 usage, 32 cancelled, 128 library (e2fsck(8)).
+fn verdict(code: i32) -> Verdict {
+    match code {
+        0 | 1 => Verdict::Sound,
+        2 | 3 => Verdict::Again,
+        code if code & 4 != 0 => Verdict::Damaged,
+        _ => Verdict::Failed,
+    }
+}
+
+/// Stopping a check or an mkfs in the middle makes work for the next one.
+pub(crate) const LONG: Duration = Duration::from_secs(30 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exit_code_has_its_verdict() {
+        for code in -1..=255 {
+            let expected = match code {
+                0 | 1 => Verdict::Sound,
+                2 | 3 => Verdict::Again,
+                4..=7 | 12..=15 => Verdict::Damaged,
+                8..=11 | 16..=19 | 32 | 128 => Verdict::Failed,
+                // whatever else, it is not sound
+                _ => {
+                    assert_ne!(verdict(code), Verdict::Sound);
+                    assert_ne!(verdict(code), Verdict::Again);
+                    continue;
+                }
+            };
+            assert_eq!(verdict(code), expected, "{code}");
+        }
+    }
+}

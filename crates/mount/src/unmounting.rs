@@ -1,0 +1,116 @@
+//! Unmounting, with a word on whether everything written has reached the disk.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use command::Command;
+use disk::DeviceNumber;
+use rustix::fs::OFlags;
+
+use crate::{
+    DataLoss, Entry, Error, Mounter, busy,
+    error::said,
+    mounting::{LIMIT, describe},
+    real,
+};
+
+/// What was unmounted, and what became of the data.
+#[derive(Debug)]
+pub struct Unmounted {
+    /// the device that had been mounted; `None` if there was nothing to do
+    pub device: Option<DeviceNumber>,
+    /// set if the disk did not take all writes; said only once, so pass it on
+    pub data_loss: Option<DataLoss>,
+}
+
+impl Mounter {
+    /// Unmounts the disk that is mounted at `dir`, as often as it is mounted there, after flushing
+    /// it. Nothing mounted, or no such folder, is a success. The folder stays.
+    ///
+    /// Lazy and forced unmounts are never used: they hide a device that is still in use. Whether
+    /// the device is free afterwards only [`disk::Disk::claim`] tells, because other mount
+    /// namespaces may still have it.
+    ///
+    /// # Errors
+    /// If the same disk is mounted at other places too, processes use it, its device is blocked,
+    /// or something else than a disk is mounted there.
+    pub fn unmount(&self, dir: &Path) -> Result<Unmounted, Error> {
+        let nothing = Unmounted { device: None, data_loss: None };
+        let Some(dir) = real(dir)? else { return Ok(nothing) };
+        let Some(found) = self.at(&dir)? else { return Ok(nothing) };
+        let device = found.number;
+        if device.major == 0 {
+            return Err(Error::NotOnADisk { dir, found: describe(&found) });
+        }
+        let mut places: Vec<_> = self.places(device)?.into_iter().map(|e| e.dir).collect();
+        places.retain(|place| *place != dir);
+        if !places.is_empty() {
+            return Err(Error::StillBound { dir, places });
+        }
+        if let Some(state) = self.host.device_state(device)?.filter(|state| hangs(state)) {
+            return Err(Error::Blocked { dir, state });
+        }
+        let data_loss = flushed(&dir).err().map(|source| DataLoss { dir: dir.clone(), source });
+        if let Some(loss) = &data_loss {
+            log::error!("{loss}: {}", loss.source);
+        }
+        match (self.pop(&dir, device), data_loss) {
+            (Ok(()), data_loss) => Ok(Unmounted { device: Some(device), data_loss }),
+            (Err(error), None) => Err(error),
+            (Err(error), Some(loss)) => {
+                Err(Error::LostAndMounted { loss, source: Box::new(error) })
+            }
+        }
+    }
+
+    /// Unmounts until nothing of `device` is left at `dir`.
+    fn pop(&self, dir: &Path, device: DeviceNumber) -> Result<(), Error> {
+        let mut depth = self.depth(dir, device)?;
+        while let Some(found) = self.at(dir)? {
+            if found.number != device {
+                return Err(foreign(dir, device, &found));
+            }
+            let output = self.run(&Command::new("umount", LIMIT).arg(dir), dir)?;
+            let left = self.depth(dir, device)?;
+            if left >= depth {
+                let said = said(&output);
+                return Err(if output.success() || !said.contains("busy") {
+                    Error::Unmount { dir: dir.to_owned(), code: output.code, said }
+                } else {
+                    let users = busy::users(&self.host, &self.table()?, dir);
+                    Error::Busy { dir: dir.to_owned(), users }
+                });
+            }
+            depth = left;
+        }
+        Ok(())
+    }
+
+    /// How many mounts of `device` lie on `dir`.
+    fn depth(&self, dir: &Path, device: DeviceNumber) -> Result<usize, Error> {
+        Ok(self.places(device)?.iter().filter(|entry| entry.dir == dir).count())
+    }
+}
+
+/// Writes everything out and waits for it. A file system that cannot even be opened has not been
+/// flushed.
+fn flushed(dir: &Path) -> io::Result<()> {
+    #[expect(clippy::cast_possible_wrap, reason = "the bits are what open(2) takes")]
+    let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW).bits() as i32;
+    let folder = File::options().read(true).custom_flags(flags).open(dir)?;
+    Ok(rustix::fs::syncfs(folder)?)
+}
+
+/// States of the SCSI layer in which I/O waits for as long as the state lasts.
+fn hangs(state: &str) -> bool {
+    matches!(state, "blocked" | "created-blocked" | "quiesce")
+}
+
+fn foreign(dir: &Path, device: DeviceNumber, found: &Entry) -> Error {
+    let dir: PathBuf = dir.to_owned();
+    Error::Occupied { dir, found: describe(found), wanted: format!("device {device}") }
+}
