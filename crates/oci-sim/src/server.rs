@@ -19,8 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
+use crate::answer::{Answer, Delivery};
 use crate::error::Error;
-use crate::sim::{Answer, Delivery, Sim};
+use crate::sim::Sim;
 
 /// Two listening ports and the threads behind them. Dropping it closes every connection.
 #[derive(Debug)]

@@ -4,11 +4,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{body, compartment, mandatory, time};
+use crate::blueprint::NewVolume;
 use crate::lifecycle::Due;
 use crate::pages::{empty_page, page};
 use crate::reply::{Refusal, Reply};
 use crate::routes::Ask;
-use crate::state::{NewVolume, State, Volume};
+use crate::state::{State, Volume};
 
 /// The body of CreateVolume and UpdateVolume, by the API's `CreateVolumeDetails` and `UpdateVolumeDetails`.
 #[derive(Debug, Deserialize)]

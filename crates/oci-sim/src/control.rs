@@ -1,0 +1,130 @@
+//! Building the cloud, breaking it, and looking at it, while it runs.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::blueprint::{NewInstance, NewVolume};
+use crate::credentials::ApiKeyUser;
+use crate::faults::Fault;
+use crate::log::{Entry, Event};
+use crate::sim::{Sim, locked};
+use crate::state::{Attachment, Network};
+
+impl Sim {
+    /// The user whose requests are good from the start.
+    pub fn credentials(&self) -> &ApiKeyUser {
+        &self.user
+    }
+
+    /// Lets another user, or another key, in.
+    pub fn add_user(&self, user: &ApiKeyUser) {
+        locked(&self.keys).add(user.key_id(), user.public_key().to_vec());
+    }
+
+    /// Lets a public key (PKCS#1 DER) in under this `keyId`.
+    pub fn add_key(&self, key_id: &str, public_key: &[u8]) {
+        locked(&self.keys).add(key_id.to_owned(), public_key.to_vec());
+    }
+
+    /// OCID of the compartment where things are that name none.
+    pub fn compartment(&self) -> String {
+        locked(&self.state).compartment.clone()
+    }
+
+    /// The network where instances are that name none.
+    pub fn network(&self) -> Option<Network> {
+        locked(&self.state).networks.first().cloned()
+    }
+
+    /// A further VCN with a subnet, in this compartment (the cloud's own if absent).
+    pub fn add_network(&self, compartment: Option<&str>) -> Network {
+        let mut state = locked(&self.state);
+        let compartment = compartment.map_or_else(|| state.compartment.clone(), str::to_owned);
+        state.add_network(&compartment, self.now())
+    }
+
+    /// A further instance; its OCID. The first is the one the metadata service speaks of.
+    pub fn add_instance(&self, new: NewInstance) -> String {
+        locked(&self.state).add_instance(new, self.now())
+    }
+
+    /// A further volume; its OCID.
+    pub fn add_volume(&self, new: NewVolume) -> String {
+        locked(&self.state).add_volume(new, self.now())
+    }
+
+    /// Changes an instance's state, for example to `STOPPED` or `TERMINATED`.
+    pub fn set_instance_state(&self, id: &str, state: &str) {
+        for instance in locked(&self.state).instances.iter_mut().filter(|it| it.id == id) {
+            state.clone_into(&mut instance.state);
+        }
+    }
+
+    /// The instance that the metadata service speaks of, unless the path names one.
+    pub fn set_metadata_instance(&self, id: &str) {
+        locked(&self.state).metadata_instance = Some(id.to_owned());
+    }
+
+    /// All attachments that can still be seen, in the order they were made.
+    pub fn attachments(&self) -> Vec<Attachment> {
+        let mut state = locked(&self.state);
+        state.settle(self.now());
+        let shown = |it: &Attachment| Attachment { lifecycle_state: it.life.state(), ..it.clone() };
+        state.attachments.iter().map(shown).collect()
+    }
+
+    /// All requests so far.
+    pub fn requests(&self) -> Vec<Entry> {
+        self.log.entries()
+    }
+
+    /// What must never happen, and did: a disk was detached while it was in use. Also disks that could not be shown.
+    pub fn violations(&self) -> Vec<String> {
+        locked(&self.state)
+            .disks
+            .as_ref()
+            .map(|disks| disks.violations().to_vec())
+            .unwrap_or_default()
+    }
+
+    /// Sets a fault, beside those already set.
+    pub fn fail(&self, fault: Fault) {
+        locked(&self.faults).add(fault);
+    }
+
+    /// Takes all faults back.
+    pub fn clear_faults(&self) {
+        locked(&self.faults).clear();
+    }
+
+    /// Calls this before and after each request is performed, on the thread that performs it: the client waits meanwhile.
+    pub fn on_request(&self, hook: impl Fn(&Event) + Send + Sync + 'static) {
+        *locked(&self.hook) = Some(Arc::new(hook));
+    }
+
+    /// What time it is in the cloud.
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    /// Turns the cloud's clock forward; what is due then happens.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.settle();
+    }
+
+    /// Turns the cloud's clock back.
+    pub fn turn_back(&self, by: Duration) {
+        self.clock.turn_back(by);
+    }
+
+    /// Lets everything happen that is due by now. Requests do it too, and a server several times a second.
+    pub fn settle(&self) {
+        locked(&self.state).settle(self.now());
+    }
+
+    /// Takes all disks away, in use or not.
+    pub(crate) fn remove_disks(&self) {
+        locked(&self.state).disks = None;
+    }
+}
