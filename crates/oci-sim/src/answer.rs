@@ -22,7 +22,7 @@ pub struct Answer {
 pub enum Delivery {
     /// As HTTP has it.
     Whole(Response<Vec<u8>>),
-    /// All headers, half of the body, then the connection is reset.
+    /// All headers, half of the body, then the connection ends.
     Half(Response<Vec<u8>>),
     /// Not at all: the connection is reset.
     Reset,

@@ -55,7 +55,7 @@ pub enum Effect {
     DropBefore,
     /// The call is performed, then the connection is reset without an answer.
     DropAfter,
-    /// The call is performed; its answer breaks off in the middle of the body.
+    /// The call is performed; its answer breaks off in the middle of the body: the connection ends early.
     HalfBody,
     /// The call is performed; the answer says it is of this content type.
     ContentType(String),
