@@ -2,6 +2,7 @@
 
 use std::{
     fmt::{self, Debug},
+    io::ErrorKind,
     path::Path,
     time::Duration,
 };
@@ -24,6 +25,7 @@ pub struct KubeClient {
     agent: Agent,
     server: String,
     authorization: Option<HeaderValue>,
+    limit: Duration,
 }
 
 impl KubeClient {
@@ -50,17 +52,24 @@ impl KubeClient {
             agent: agent(tls, proxy),
             authorization: authorization.transpose()?,
             server: config.server,
+            limit: LIMIT,
         })
+    }
+
+    /// The same client with less time per question than the 10 s it takes by itself.
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit: limit.min(LIMIT), ..self }
     }
 
     /// What the API server knows of the node `name`; `None` if there is no such node.
     ///
-    /// May be repeated. Takes at most 10 s.
+    /// May be repeated. Takes at most 10 s, or the [limit](Self::with_limit).
     ///
     /// # Errors
     /// There was no answer, the user may not read nodes, or the answer is no node.
     pub fn node(&self, name: &str) -> Result<Option<KubeNode>, Error> {
-        let mut request = self.agent.get(format!("{}/api/v1/nodes/{}", self.server, encode(name)));
+        let url = format!("{}/api/v1/nodes/{}", self.server, encode(name));
+        let mut request = self.agent.get(url).config().timeout_global(Some(self.limit)).build();
         if let Some(authorization) = &self.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
@@ -105,7 +114,6 @@ fn agent(tls: TlsConfig, proxy: Option<Proxy>) -> Agent {
         .accept_encoding("")
         .timeout_connect(Some(CONNECT_LIMIT))
         .timeout_resolve(Some(CONNECT_LIMIT))
-        .timeout_global(Some(LIMIT))
         .build()
         .new_agent()
 }
@@ -166,6 +174,9 @@ fn is_status(body: &[u8]) -> bool {
 
 fn problem(error: &ureq::Error) -> String {
     match error {
+        ureq::Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            "the connection was closed before the end of the answer".to_owned()
+        }
         ureq::Error::Io(error) => error.to_string(),
         ureq::Error::Timeout(_) => "no answer in time".to_owned(),
         error => error.to_string(),

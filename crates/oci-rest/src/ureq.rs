@@ -166,6 +166,10 @@ fn is_lookup(error: &io::Error) -> bool {
 
 fn detail(error: &::ureq::Error) -> String {
     match error {
+        // rustls adds a link to its manual
+        ::ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "closed by the other side".to_owned()
+        }
         ::ureq::Error::Io(error) => error.to_string(),
         ::ureq::Error::ConnectProxyFailed(reason) => reason.clone(),
         // the phase says it already
