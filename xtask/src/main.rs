@@ -1,8 +1,11 @@
 //! What people and CI do with this checkout: `cargo xtask --help`.
 #![expect(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "its users read the terminal; only the driver may not print"
 )]
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
@@ -17,9 +20,8 @@ mod progress;
 mod test;
 mod tidy;
 
+// A new task is a module with `struct Args` and `Args::run`, and one line in each list below.
 /// Checks, demo, benchmarks and packages of this checkout.
-///
-/// A new task is a module with `struct Args` and `Args::run`, and one line in each list below.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
 enum Task {
@@ -29,8 +31,17 @@ enum Task {
     Tidy(tidy::Args),
 }
 
-fn main() -> Result<()> {
-    let task = Task::parse();
+fn main() -> ExitCode {
+    match run(Task::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
     let checkout = Checkout::open()?;
     match task {
         Task::Ci(it) => it.run(&checkout),
