@@ -126,7 +126,7 @@ fn line(entry: &Entry) -> String {
     let time = time.get(11..23).unwrap_or(&time);
     let status = entry.status.map_or_else(|| "reset".into(), |status| status.to_string());
     let mut line =
-        format!("{time} {status:<5} {:<22} {} {}", entry.operation, entry.method, entry.path);
+        format!("{time} {status:<5} {:<23} {} {}", entry.operation, entry.method, entry.path);
     if !entry.faults.is_empty() {
         line += &format!("  faults {:?}", entry.faults);
     }

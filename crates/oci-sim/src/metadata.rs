@@ -61,7 +61,6 @@ pub(crate) fn answer(state: &State, path: &Path<'_>, request: &Parts) -> Respons
 
 fn instance_document(state: &State, instance: &Instance) -> Value {
     let region = &state.config.region;
-    let short = region.short();
     json!({
         "availabilityDomain": instance.availability_domain,
         "faultDomain": "FAULT-DOMAIN-1",
@@ -71,9 +70,9 @@ fn instance_document(state: &State, instance: &Instance) -> Value {
         "id": instance.id,
         "image": "ocid1.image.oc1.phx.aaaaimage",
         "metadata": {},
-        "region": short,
+        "region": region.short(),
         "canonicalRegionName": region.id,
-        "ociAdName": format!("{short}-ad-1"),
+        "ociAdName": instance.availability_domain.rsplit(':').next().unwrap_or_default().to_lowercase(),
         "regionInfo": {
             "realmKey": region.realm,
             "realmDomainComponent": region.domain,

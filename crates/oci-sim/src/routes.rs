@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::core::{attachments, identity, instances, networks, volumes, work_requests};
 use crate::faults::Effect;
+use crate::lifecycle::{Delay, Due};
 use crate::query::{Query, decode};
 use crate::reply::{Refusal, Reply};
 use crate::state::State;
@@ -95,6 +96,11 @@ impl Ask {
     /// The parameter is absent or this value.
     pub(crate) fn wants(&self, name: &str, value: &str) -> bool {
         self.query.value(name).is_none_or(|wanted| wanted == value)
+    }
+
+    /// When what this call begins is over, unless it is stuck.
+    pub(crate) fn due(&self, delay: Delay) -> Due {
+        if self.twist.stuck { Due::Never } else { delay.after(self.now) }
     }
 
     /// `if-match` is absent or this ETag.

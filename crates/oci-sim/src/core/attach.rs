@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::instances::{device_names, is_taken};
 use super::{body, mandatory};
 use crate::ids;
-use crate::lifecycle::{Due, Life};
+use crate::lifecycle::Life;
 use crate::reply::Refusal;
 use crate::routes::Ask;
 use crate::state::{Attachment, Instance, Lag, State, Target, Volume};
@@ -44,14 +44,7 @@ pub(crate) fn begin(state: &mut State, ask: &Ask) -> Result<String, Refusal> {
     check_limit(state, &instance)?;
     let device = device(state, &details, kind, &instance)?;
     let target = (kind == "iscsi").then(|| target(state, &details, &instance, &volume));
-    let mut life = Life::new("ATTACHING");
-    let (goal, due) =
-        (if ask.twist.fails { "DETACHED" } else { "ATTACHED" }, state.config.attach_delay);
-    life.pass("ATTACHING", goal, if ask.twist.stuck { Due::Never } else { due.after(ask.now) });
     let id = state.ocid("volumeattachment");
-    let default_name = || {
-        format!("volumeattachment{}", super::time(ask.now).replace(['-', ':', 'T', 'Z', '.'], ""))
-    };
     let attachment = Attachment {
         id: id.clone(),
         instance_id: instance.id,
@@ -59,14 +52,14 @@ pub(crate) fn begin(state: &mut State, ask: &Ask) -> Result<String, Refusal> {
         lifecycle_state: "ATTACHING",
         attachment_type: kind,
         device,
-        display_name: details.display_name.unwrap_or_else(default_name),
+        display_name: details.display_name.unwrap_or_else(|| default_name(ask)),
         is_read_only: details.is_read_only.unwrap_or(false),
         is_shareable: details.is_shareable.unwrap_or(false),
         serial: state.next_serial(),
         created: ask.now,
         compartment: instance.compartment,
         availability_domain: instance.availability_domain,
-        life,
+        life: life(state, ask),
         gone_since: None,
         work_request: state.begin_work("AttachVolume", &id, "ATTACHED", ask.now),
         target,
@@ -76,6 +69,17 @@ pub(crate) fn begin(state: &mut State, ask: &Ask) -> Result<String, Refusal> {
     };
     state.attachments.push(attachment);
     Ok(id)
+}
+
+fn life(state: &State, ask: &Ask) -> Life<&'static str> {
+    let mut life = Life::new("ATTACHING");
+    let goal = if ask.twist.fails { "DETACHED" } else { "ATTACHED" };
+    life.pass("ATTACHING", goal, ask.due(state.config.attach_delay));
+    life
+}
+
+fn default_name(ask: &Ask) -> String {
+    format!("volumeattachment{}", super::time(ask.now).replace(['-', ':', 'T', 'Z', '.'], ""))
 }
 
 fn kind(details: &Details) -> Result<&'static str, Refusal> {

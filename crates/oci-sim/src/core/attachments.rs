@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::{attach, compartment, time};
-use crate::lifecycle::Due;
 use crate::pages::{empty_page, page};
 use crate::reply::{Refusal, Reply};
 use crate::routes::Ask;
@@ -41,7 +40,7 @@ pub(crate) fn list(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
 }
 
 pub(crate) fn detach(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
-    let due = state.config.detach_delay;
+    let delay = state.config.detach_delay;
     let not_found = || Refusal::not_found("volume attachment", &ask.id);
     let index = state.attachments.iter().position(|it| it.id == ask.id).ok_or_else(not_found)?;
     let work = {
@@ -68,8 +67,7 @@ pub(crate) fn detach(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
     }
     attachment.work_request.clone_from(&work);
     let goal = if ask.twist.fails { "ATTACHED" } else { "DETACHED" };
-    let due = if ask.twist.stuck { Due::Never } else { due.after(ask.now) };
-    attachment.life.pass("DETACHING", goal, due);
+    attachment.life.pass("DETACHING", goal, ask.due(delay));
     Ok(Reply::no_content().header("opc-work-request-id", work))
 }
 

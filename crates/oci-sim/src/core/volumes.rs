@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::{body, compartment, mandatory, time};
 use crate::blueprint::NewVolume;
-use crate::lifecycle::Due;
 use crate::pages::{empty_page, page};
 use crate::reply::{Refusal, Reply};
 use crate::routes::Ask;
@@ -117,8 +116,7 @@ pub(crate) fn delete(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
     }
     check_available(volume)?;
     if let Some(volume) = state.volumes.iter_mut().find(|volume| volume.id == ask.id) {
-        let due = if ask.twist.stuck { Due::Never } else { delay.after(ask.now) };
-        volume.life.pass("TERMINATING", "TERMINATED", due);
+        volume.life.pass("TERMINATING", "TERMINATED", ask.due(delay));
         if let Some(disks) = &mut state.disks {
             disks.delete(volume);
         }
@@ -131,8 +129,7 @@ fn provision(state: &mut State, ask: &Ask, id: &str) {
     let delay = state.config.volume_delay;
     if let Some(volume) = state.volumes.iter_mut().find(|volume| volume.id == id) {
         let goal = if ask.twist.fails { "FAULTY" } else { "AVAILABLE" };
-        let due = if ask.twist.stuck { Due::Never } else { delay.after(ask.now) };
-        volume.life.pass("PROVISIONING", goal, due);
+        volume.life.pass("PROVISIONING", goal, ask.due(delay));
     }
 }
 

@@ -151,3 +151,16 @@ fn nothing_is_left_when_the_cloud_goes() {
     drop(stage.scene);
     assert_eq!((loops(stage.folder.path()), disk.symlink_metadata().is_err()), (0, true));
 }
+
+#[test]
+fn what_a_killed_run_left_is_removed() {
+    let stage = stage();
+    let (_, disk) = stage.attach(false);
+    // as SIGKILL does: nothing is dropped
+    std::mem::forget(stage.scene);
+    assert_eq!((loops(stage.folder.path()), disk.exists()), (1, true));
+    let config =
+        Config { disk_folder: Some(stage.folder.path().join("disks")), ..Config::default() };
+    drop(oci_sim::Sim::new(config).unwrap());
+    assert_eq!(loops(stage.folder.path()), 0);
+}

@@ -79,6 +79,9 @@ fn it_welcomes_logs_and_cleans_up() {
     assert!(status.success());
     let mut log = String::new();
     reader.read_to_string(&mut log).unwrap();
-    assert!(log.contains(" 200   Metadata               GET /opc/v2/instance/hostname\n"), "{log}");
+    assert!(
+        log.contains(" 200   Metadata                GET /opc/v2/instance/hostname\n"),
+        "{log}"
+    );
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
