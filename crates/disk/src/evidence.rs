@@ -161,7 +161,10 @@ fn family(fs_type: &str) -> &str {
 }
 
 fn first_non_zero(bytes: &[u8]) -> Option<u64> {
-    bytes.iter().position(|byte| *byte != 0).map(|index| index as u64)
+    let is_zero = |block: &[u8]| ZEROS.get(..block.len()) == Some(block);
+    let index = bytes.chunks(ZEROS.len()).position(|block| !is_zero(block))? * ZEROS.len();
+    let within = bytes.get(index..)?.iter().position(|byte| *byte != 0)?;
+    Some((index + within) as u64)
 }
 
 /// The first few, with the number of the others; `None` if there are none.
@@ -175,6 +178,7 @@ fn listing(found: &[impl ToString]) -> Option<String> {
 }
 
 const HEAD: usize = 4096;
+static ZEROS: [u8; 4096] = [0; 4096];
 const SHOWN: usize = 6;
 
 #[cfg(test)]
