@@ -28,6 +28,15 @@ pub enum Error {
         /// What it printed last.
         stderr: String,
     },
+    /// iscsiadm finds no session where sysfs shows one: nobody answered it.
+    #[error(
+        "cannot log out of {target}: iscsid is not running (iscsiadm does not find the session that is in \
+         sysfs): systemctl enable --now iscsid"
+    )]
+    NoDaemon {
+        /// The target.
+        target: Target,
+    },
     /// iscsiadm could not be run to its end.
     #[error("cannot {action} {target}")]
     Run {
@@ -67,15 +76,12 @@ pub enum Error {
         sessions: Vec<String>,
     },
     /// A second session would give a second device for one volume.
-    #[error(
-        "{target} is already reached through another portal, {}: log out there first",
-        portal.map_or("unknown".to_owned(), |portal| portal.to_string())
-    )]
+    #[error("{target} is already reached through another portal, {portal}: log out there first")]
     OtherPortal {
         /// The target.
         target: Target,
         /// Where the session is.
-        portal: Option<SocketAddr>,
+        portal: SocketAddr,
     },
     /// The disk did not become usable in time.
     #[error("the disk of {target} is not ready: {obstacle}")]
@@ -148,6 +154,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Boot { .. }
+            | Self::NoDaemon { .. }
             | Self::SeveralSessions { .. }
             | Self::OtherPortal { .. }
             | Self::UnknownTarget { .. }

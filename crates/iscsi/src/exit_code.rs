@@ -11,7 +11,6 @@ impl ExitCode {
     pub(crate) const SESSION_NOT_FOUND: Self = Self(2);
     /// Also while a login is pending and there is no session.
     pub(crate) const SESSION_EXISTS: Self = Self(15);
-    pub(crate) const NO_DAEMON: Self = Self(20);
     /// No record, no session; also when the daemon is dead and the session lives.
     pub(crate) const NO_OBJECTS: Self = Self(21);
 

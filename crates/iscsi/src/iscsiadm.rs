@@ -87,23 +87,41 @@ mod tests {
 
     #[test]
     fn every_line_names_target_and_portal() {
-        check(create_record, expect![[r#"
+        check(
+            create_record,
+            expect![[r#"
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op new
-            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op new"#]]);
-        check(apply_settings, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op new"#]],
+        );
+        check(
+            apply_settings,
+            expect![[r#"
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op update --name node.startup --value manual --name node.session.scan --value manual --name node.session.timeo.replacement_timeout --value 120 --name 'node.conn[0].timeo.noop_out_interval' --value 5 --name 'node.conn[0].timeo.noop_out_timeout' --value 5 --name 'node.conn[0].timeo.login_timeout' --value 10 --name node.session.initial_login_retry_max --value 3
-            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op update --name node.startup --value manual --name node.session.scan --value manual --name node.session.timeo.replacement_timeout --value 120 --name 'node.conn[0].timeo.noop_out_interval' --value 5 --name 'node.conn[0].timeo.noop_out_timeout' --value 5 --name 'node.conn[0].timeo.login_timeout' --value 10 --name node.session.initial_login_retry_max --value 3"#]]);
-        check(forbid_login_at_boot, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op update --name node.startup --value manual --name node.session.scan --value manual --name node.session.timeo.replacement_timeout --value 120 --name 'node.conn[0].timeo.noop_out_interval' --value 5 --name 'node.conn[0].timeo.noop_out_timeout' --value 5 --name 'node.conn[0].timeo.login_timeout' --value 10 --name node.session.initial_login_retry_max --value 3"#]],
+        );
+        check(
+            forbid_login_at_boot,
+            expect![[r#"
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op update --name node.startup --value manual
-            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op update --name node.startup --value manual"#]]);
-        check(log_in, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op update --name node.startup --value manual"#]],
+        );
+        check(
+            log_in,
+            expect![[r#"
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --login
-            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --login"#]]);
-        check(log_out, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --login"#]],
+        );
+        check(
+            log_out,
+            expect![[r#"
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --logout
-            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --logout"#]]);
-        check(delete_record, expect![[r#"
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --logout"#]],
+        );
+        check(
+            delete_record,
+            expect![[r#"
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op delete
-            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op delete"#]]);
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op delete"#]],
+        );
     }
 }

@@ -13,8 +13,8 @@ use crate::{
 impl Initiator {
     /// Takes the disk of `target` away from this machine, ends the session and removes its record.
     ///
-    /// Refuses while anybody uses the disk. A session that has other disks is kept, with its record. Takes at most
-    /// about a minute and a half.
+    /// Refuses while anybody uses the disk. A session that has other disks is kept, with its record. Takes a few
+    /// milliseconds as a rule, and about two minutes when iscsid hangs.
     ///
     /// # Errors
     /// The disk is in use or not to be flushed, or the session is still there afterwards: the volume must not be
@@ -48,7 +48,8 @@ impl Initiator {
         Err(match answer {
             Err(source) => not_run(LOG_OUT, target, source),
             Ok(output) if output.success() => Error::SessionRemains { target: target.clone() },
-            Ok(output) => failed(LOG_OUT, target, &unmasked(output)),
+            Ok(output) if is_nothing_found(&output) => Error::NoDaemon { target: target.clone() },
+            Ok(output) => failed(LOG_OUT, target, &output),
         })
     }
 
@@ -77,18 +78,12 @@ impl Initiator {
 impl Session {
     fn has_other_disks(&self, target: &Target) -> bool {
         let lun = u64::from(target.lun);
-        self.units.iter().any(|unit| unit.lun != lun && unit.block.is_some())
+        self.units.iter().any(|unit| unit.lun != lun && unit.is_disk)
     }
 }
 
-/// "Nothing found" about a session that is there means that nobody was asked.
-fn unmasked(output: Output) -> Output {
-    match ExitCode(output.code) {
-        ExitCode::NO_OBJECTS | ExitCode::SESSION_NOT_FOUND => {
-            Output { code: ExitCode::NO_DAEMON.0, ..output }
-        }
-        _ => output,
-    }
+fn is_nothing_found(output: &Output) -> bool {
+    matches!(ExitCode(output.code), ExitCode::NO_OBJECTS | ExitCode::SESSION_NOT_FOUND)
 }
 
 const LOG_OUT: &str = "log out of";

@@ -21,13 +21,18 @@ impl Initiator {
     /// # Errors
     /// If the disk is in use, if it cannot take what was written to it, or while it is not known whether it can.
     pub(crate) fn release(&self, session: &Session, target: &Target) -> Result<Released, Error> {
-        let Some(unit) = session.unit(target) else { return Ok(Released { _claim: None }) };
-        let claim = match &unit.block {
-            Some(block) => Some(self.claim(session, target, unit, block)?),
-            None => None,
-        };
-        unit.set_state("offline")?;
-        unit.delete()?;
+        let mut claim = None;
+        if let Some(unit) = session.unit(target) {
+            claim = match &unit.block {
+                Some(block) => Some(self.claim(session, target, unit, block)?),
+                None if unit.is_disk => {
+                    return Err(not_ready(target, "its block device is coming or going"));
+                }
+                None => None,
+            };
+            unit.set_state("offline")?;
+            unit.delete()?;
+        }
         self.watch(self.after(REMOVAL), || {
             let session = self.session(target)?;
             Ok(session.is_none_or(|session| session.unit(target).is_none()).then_some(()))

@@ -42,6 +42,8 @@ pub struct Unit {
     pub state: String,
     /// Its disk; units that are no disks have none.
     pub block: Option<Block>,
+    /// Whether it has a disk, even one of which nothing can be read: it is coming or going.
+    pub(crate) is_disk: bool,
     pub(crate) device: PathBuf,
 }
 
@@ -146,12 +148,14 @@ fn unit(device: &Path, address: &str) -> Result<Option<Unit>, Error> {
     let numbers: Option<Vec<u64>> = address.split(':').map(|part| part.parse().ok()).collect();
     let Some(&[_, _, _, lun]) = numbers.as_deref() else { return Ok(None) };
     let Some(state) = attribute(&device.join("state"))? else { return Ok(None) };
-    let block = block(&device.join("block"))?;
-    Ok(Some(Unit { lun, state, block, device: device.to_owned() }))
+    let disks = device.join("block");
+    let name = names(&disks, "")?.into_iter().next();
+    let is_disk = name.is_some();
+    let block = name.map(|name| block(&disks, name)).transpose()?.flatten();
+    Ok(Some(Unit { lun, state, block, is_disk, device: device.to_owned() }))
 }
 
-fn block(dir: &Path) -> Result<Option<Block>, Error> {
-    let Some(name) = names(dir, "")?.into_iter().next() else { return Ok(None) };
+fn block(dir: &Path, name: String) -> Result<Option<Block>, Error> {
     let number = attribute(&dir.join(&name).join("dev"))?.and_then(|text| text.parse().ok());
     let sectors =
         attribute(&dir.join(&name).join("size"))?.and_then(|text| text.parse::<u64>().ok());

@@ -1,0 +1,396 @@
+//! Logging in: what iscsiadm says times what sysfs shows.
+
+use std::time::Duration;
+
+use command::Error;
+use expect_test::{Expect, expect, expect_file};
+
+use crate::world::{Event, IQN, World, chain, target, volume};
+
+/// Logs in and writes down the outcome, what iscsiadm was asked, what is left, and how long it took.
+fn story(world: &World) -> String {
+    let before = world.waited();
+    let result = match world.initiator().log_in(&volume()) {
+        Ok(outcome) => format!("{outcome:?}"),
+        Err(error) => {
+            format!("{}{}", chain(&error), if error.is_transient() { " (again later)" } else { "" })
+        }
+    };
+    let session = world.initiator().session(&volume()).unwrap();
+    format!(
+        "{result}\nran: {}\nsession: {}, record: {}, waited {:?}\n",
+        world.take(),
+        session.map_or("none".into(), |session| session.state),
+        world.record().unwrap_or("none".into()),
+        world.waited() - before,
+    )
+}
+
+#[track_caller]
+fn check(world: &World, expected: Expect) {
+    expected.assert_eq(&story(world));
+}
+
+fn session(state: &'static str) -> Event {
+    Event::Session("169.254.2.2", IQN, state)
+}
+
+#[test]
+fn a_login_writes_the_record_and_the_settings_first() {
+    check(
+        &World::new(),
+        expect![[r#"
+        Done
+        ran: new update login
+        session: LOGGED_IN, record: manual, waited 0ns
+    "#]],
+    );
+}
+
+#[test]
+fn a_second_login_is_a_success() {
+    let world = World::new();
+    story(&world);
+    check(
+        &world,
+        expect![[r#"
+        AlreadyDone
+        ran: update
+        session: LOGGED_IN, record: manual, waited 0ns
+    "#]],
+    );
+}
+
+#[test]
+fn a_session_of_somebody_else_is_adopted_but_not_at_boot() {
+    check(
+        &World::logged_in(),
+        expect![[r#"
+        AlreadyDone
+        ran: update
+        session: LOGGED_IN, record: manual, waited 0ns
+    "#]],
+    );
+}
+
+#[test]
+fn adopting_needs_no_record_and_no_iscsiadm() {
+    let world = World::logged_in();
+    world.initiator().log_in(&volume()).unwrap();
+    world.answers("update", 21, "");
+    check(
+        &world,
+        expect![[r#"
+        AlreadyDone
+        ran: update update
+        session: LOGGED_IN, record: manual, waited 0ns
+    "#]],
+    );
+    world.breaks("update", missing, None);
+    check(
+        &world,
+        expect![[r#"
+        AlreadyDone
+        ran: update
+        session: LOGGED_IN, record: manual, waited 0ns
+    "#]],
+    );
+}
+
+/// Every exit code of a login, with no session to be seen.
+#[test]
+fn without_a_session_the_code_picks_the_message() {
+    let mut table = String::new();
+    for code in (0..=33).chain([127]) {
+        let world = World::new();
+        for _ in 0..4 {
+            world.answers("login", code, "iscsiadm: the reason");
+        }
+        table += &format!("{code}: {}", story(&world));
+    }
+    expect_file!["../../testdata/login-codes.txt"].assert_eq(&table);
+}
+
+/// Every exit code of a login, while the session is there.
+#[test]
+fn with_a_session_no_code_is_a_failure() {
+    for code in (0..=33).chain([127, 255]) {
+        let world = World::new();
+        for _ in 0..4 {
+            world.answers("login", code, "");
+        }
+        world.later(0, session("LOGGED_IN"));
+        let outcome = world.initiator().log_in(&volume());
+        assert_eq!(outcome.unwrap(), iscsi::Outcome::Done, "{code}");
+    }
+}
+
+#[test]
+fn a_hiccup_is_tried_again() {
+    let world = World::new();
+    world.answers("new", 6, "").answers("login", 18, "").answers("login", 29, "");
+    check(
+        &world,
+        expect![[r#"
+        Done
+        ran: new new update login login login
+        session: LOGGED_IN, record: manual, waited 4s
+    "#]],
+    );
+}
+
+#[test]
+fn a_session_may_take_its_time() {
+    let world = World::new();
+    world.answers_and("login", 0, 2500, session("LOGGED_IN"));
+    check(
+        &world,
+        expect![[r#"
+        Done
+        ran: new update login
+        session: LOGGED_IN, record: manual, waited 3.27s
+    "#]],
+    );
+    let longest = world.waits().into_iter().max().unwrap();
+    assert_eq!(longest, Duration::from_secs(1));
+}
+
+#[test]
+fn a_login_that_is_pending_already_is_waited_for() {
+    let world = World::new();
+    world.answers_and("login", 15, 30_000, session("LOGGED_IN"));
+    check(
+        &world,
+        expect![[r#"
+        Done
+        ran: new update login
+        session: LOGGED_IN, record: manual, waited 30.27s
+    "#]],
+    );
+}
+
+#[test]
+fn a_pending_login_is_left_to_the_next_call() {
+    let world = World::new();
+    world.answers_and("login", 15, 70_000, session("LOGGED_IN"));
+    check(
+        &world,
+        expect![[r#"
+        the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet (again later)
+        ran: new update login
+        session: none, record: manual, waited 60s
+    "#]],
+    );
+    world.initiator().disk(&volume()).unwrap_err();
+    world.answers_and("login", 15, 20_000, session("LOGGED_IN"));
+    check(
+        &world,
+        expect![[r#"
+        Done
+        ran: new update login
+        session: LOGGED_IN, record: manual, waited 10.27s
+    "#]],
+    );
+}
+
+fn hung() -> Error {
+    Error::Timeout { program: "iscsiadm", limit: Duration::from_secs(40), stuck: false }
+}
+
+fn missing() -> Error {
+    Error::NotFound { program: "iscsiadm", search_path: "/sbin".into() }
+}
+
+#[test]
+fn killing_iscsiadm_does_not_cancel_the_login() {
+    let world = World::new();
+    world.breaks("login", hung, Some((12_000, session("LOGGED_IN"))));
+    check(
+        &world,
+        expect![[r#"
+        Done
+        ran: new update login
+        session: LOGGED_IN, record: manual, waited 12.27s
+    "#]],
+    );
+    let world = World::new();
+    world.breaks("login", hung, None);
+    check(
+        &world,
+        expect![[r#"
+        the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet (again later)
+        ran: new update login
+        session: none, record: manual, waited 60s
+    "#]],
+    );
+}
+
+#[test]
+fn a_missing_iscsiadm_is_named_and_nothing_undone() {
+    let world = World::new();
+    world.breaks("new", missing, None);
+    check(
+        &world,
+        expect![[r#"
+        cannot write the node record of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260: cannot run iscsiadm: no executable file of this name in /sbin; install open-iscsi (Debian, Ubuntu) or iscsi-initiator-utils (Oracle Linux)
+        ran: new
+        session: none, record: none, waited 0ns
+    "#]],
+    );
+}
+
+#[test]
+fn what_was_made_is_undone_when_a_later_step_fails() {
+    let world = World::new();
+    world.answers("update", 7, "iscsiadm: unknown name");
+    check(
+        &world,
+        expect![[r#"
+        cannot write the node record of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260: iscsiadm does not understand the request: its version is not supported (iscsiadm exit code 7: iscsiadm: unknown name)
+        ran: new update delete
+        session: none, record: none, waited 0ns
+    "#]],
+    );
+    let world = World::new();
+    world.answers_and("login", 0, 100, session("FAILED"));
+    check(
+        &world,
+        expect![[r#"
+        the session to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 does not work: its state is FAILED (again later)
+        ran: new update login logout delete
+        session: none, record: none, waited 60s
+    "#]],
+    );
+    let world = World::new();
+    world.answers("login", 19, "").answers("delete", 6, "").answers("delete", 6, "");
+    check(
+        &world,
+        expect![[r#"
+        cannot log in to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260: the target does not know us or its name: is the volume still attached to this instance? (iscsiadm exit code 19) (again later)
+        ran: new update login delete delete delete
+        session: none, record: none, waited 3s
+    "#]],
+    );
+}
+
+#[test]
+fn a_broken_session_may_recover() {
+    let world = World::logged_in();
+    world.happens(Event::State(1, "FAILED"));
+    world.later(7_000, Event::State(1, "LOGGED_IN"));
+    check(
+        &world,
+        expect![[r#"
+        AlreadyDone
+        ran: update
+        session: LOGGED_IN, record: manual, waited 7.27s
+    "#]],
+    );
+}
+
+#[test]
+fn a_broken_session_without_a_disk_makes_way() {
+    let world = World::new();
+    world.happens(session("FAILED"));
+    check(
+        &world,
+        expect![[r#"
+        Done
+        ran: logout delete new update login
+        session: LOGGED_IN, record: manual, waited 20s
+    "#]],
+    );
+}
+
+#[test]
+fn a_session_in_the_making_is_no_second_portal() {
+    let world = World::new();
+    world.happens(Event::Session("(null)", IQN, "FREE"));
+    check(
+        &world,
+        expect![[r#"
+        Done
+        ran: new update login
+        session: LOGGED_IN, record: manual, waited 0ns
+    "#]],
+    );
+}
+
+#[test]
+fn a_broken_session_that_ends_is_replaced() {
+    let world = World::new();
+    world.happens(session("FREE"));
+    world.later(3_000, Event::End(1));
+    check(
+        &world,
+        expect![[r#"
+        Done
+        ran: delete new update login
+        session: LOGGED_IN, record: manual, waited 3.27s
+    "#]],
+    );
+}
+
+#[test]
+fn a_broken_session_is_kept_while_its_disk_is_blocked() {
+    let world = World::logged_in();
+    world.happens(Event::State(1, "FAILED"));
+    world.happens(Event::Write(format!("{}/state", crate::world::unit_dir(1, 1)), "blocked"));
+    check(
+        &world,
+        expect![[r#"
+        the disk of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is not ready: the kernel says it is blocked (again later)
+        ran: 
+        session: FAILED, record: automatic, waited 20s
+    "#]],
+    );
+}
+
+#[test]
+fn a_second_portal_is_refused() {
+    let world = World::new();
+    world.happens(Event::Session("169.254.2.3", IQN, "LOGGED_IN"));
+    check(
+        &world,
+        expect![[r#"
+        iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is already reached through another portal, 169.254.2.3:3260: log out there first
+        ran: 
+        session: none, record: none, waited 0ns
+    "#]],
+    );
+    // also beside the right one: one volume would be two devices
+    world.happens(session("LOGGED_IN"));
+    check(
+        &world,
+        expect![[r#"
+        iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is already reached through another portal, 169.254.2.3:3260: log out there first
+        ran: 
+        session: LOGGED_IN, record: none, waited 0ns
+    "#]],
+    );
+}
+
+#[test]
+fn the_boot_portal_is_never_touched() {
+    let world = World::new();
+    world.happens(Event::Session("169.254.0.2", IQN, "LOGGED_IN"));
+    let boot = target("169.254.0.2", IQN, 1);
+    let initiator = world.initiator();
+    let errors = [
+        initiator.log_in(&boot).unwrap_err(),
+        initiator.disk(&boot).unwrap_err(),
+        initiator.log_out(&boot).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(!error.is_transient());
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{IQN} (LUN 1) at 169.254.0.2:3260 is refused: \
+                 it is the portal of this instance's boot volume"
+            )
+        );
+    }
+    assert_eq!(world.take(), "");
+    assert!(initiator.session(&boot).unwrap().is_some());
+}

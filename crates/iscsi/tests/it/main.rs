@@ -1,0 +1,17 @@
+//! Whole verbs on a small world: a sysfs tree in a directory, and an iscsid that changes it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod disk;
+mod in_use;
+mod killed;
+mod login;
+mod logout;
+mod sysfs;
+mod tree;
+mod world;
