@@ -1,1 +1,125 @@
 //! The backend for block volumes of Oracle Cloud Infrastructure.
+//!
+//! One call, one file. On a host with `config.yaml` (a master) the calls of the controller manager
+//! attach and detach through the API; on every node kubelet's calls bring the disk in hand, format
+//! it when it is proven blank, mount it and let it go. Calls of the node never read `config.yaml`.
+//!
+//! Every call observes, compares with its goal, acts, and observes again; so it may be repeated,
+//! and killed at any moment.
+
+use std::{path::Path, path::PathBuf, sync::Arc};
+
+use clock::Clock;
+use command::Runner;
+use flexvolume::{Capabilities, Options};
+
+mod attach;
+mod cloud;
+mod config;
+mod detach;
+mod device;
+mod disk_path;
+mod error;
+mod in_use;
+mod is_attached;
+mod lock;
+mod mount_device;
+mod node;
+mod plan;
+mod settings;
+mod standing;
+mod unmount_device;
+mod volume;
+mod wait_for_attach;
+mod witness;
+
+pub use config::{Auth, Config, ConfigError, Problem};
+pub use device::DeviceError;
+pub use error::Error;
+pub use lock::LockError;
+pub use settings::Settings;
+pub use volume::VolumeNameError;
+
+use lock::VolumeLock;
+
+/// Block volumes of Oracle Cloud Infrastructure.
+#[derive(Debug)]
+pub struct OciBlock {
+    settings: Settings,
+    runner: Arc<dyn Runner>,
+    clock: Arc<dyn Clock>,
+    host: disk::Host,
+}
+
+impl OciBlock {
+    /// A backend that will do as `settings` say; nothing is touched yet.
+    pub fn new(settings: Settings, runner: Arc<dyn Runner>, clock: Arc<dyn Clock>) -> Self {
+        Self { settings, runner, clock, host: disk::Host::default() }
+    }
+
+    fn mounter(&self) -> mount::Mounter {
+        mount::Mounter::new(Arc::clone(&self.runner), Arc::clone(&self.clock), self.host.clone())
+    }
+
+    fn initiator(&self) -> iscsi::Initiator {
+        iscsi::Initiator::new(
+            Arc::clone(&self.runner),
+            Arc::clone(&self.clock),
+            iscsi::Host::default(),
+        )
+    }
+
+    /// One call per volume and host at a time.
+    fn lock(&self, volume: &str, verb: &str) -> Result<VolumeLock, LockError> {
+        VolumeLock::acquire(&self.settings.run_dir, volume, verb, &*self.clock)
+    }
+
+    /// As [`Self::lock`]; a container of the controller manager may have no place for a lock, and
+    /// there the API's own exclusion is enough.
+    fn lock_if_possible(&self, volume: &str, verb: &str) -> Result<Option<VolumeLock>, LockError> {
+        match self.lock(volume, verb) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error @ LockError::Io { .. }) => {
+                log::warn!("going on without a lock: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl flexvolume::Driver for OciBlock {
+    fn init(&self) -> flexvolume::Result<Capabilities> {
+        Ok(Capabilities {
+            attach: true,
+            selinux_relabel: true,
+            supports_metrics: true,
+            fs_group: true,
+            requires_fs_resize: true,
+        })
+    }
+
+    fn attach(&self, options: &Options, node: &str) -> flexvolume::Result<PathBuf> {
+        Ok(attach::attach(self, options, node)?)
+    }
+
+    fn detach(&self, volume: &str, node: &str) -> flexvolume::Result<()> {
+        Ok(detach::detach(self, volume, node)?)
+    }
+
+    fn wait_for_attach(&self, device: &Path, options: &Options) -> flexvolume::Result<PathBuf> {
+        Ok(wait_for_attach::wait_for_attach(self, device, options)?)
+    }
+
+    fn is_attached(&self, options: &Options, node: &str) -> flexvolume::Result<bool> {
+        Ok(is_attached::is_attached(self, options, node)?)
+    }
+
+    fn mount_device(&self, dir: &Path, device: &Path, options: &Options) -> flexvolume::Result<()> {
+        Ok(mount_device::mount_device(self, dir, device, options)?)
+    }
+
+    fn unmount_device(&self, dir: &Path) -> flexvolume::Result<()> {
+        Ok(unmount_device::unmount_device(self, dir)?)
+    }
+}

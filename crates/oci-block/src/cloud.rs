@@ -1,0 +1,134 @@
+//! The API, reached as `config.yaml` and the environment say.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use clock::{Clock, Deadline};
+use kube_node::{KubeClient, KubeNode};
+use oci_iaas::{Ocid, Region, RegionInfo};
+use oci_rest::{ApiKey, Client, InstanceMetadata, Metadata, Network, Transport, UreqTransport};
+use oci_signer::PrivateKey;
+
+use crate::{Config, OciBlock, Settings, error::Error};
+
+/// One call's view of the cloud.
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    /// The Core API of the region.
+    pub(crate) client: Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    deadline: Deadline,
+    settings: Settings,
+    config: Config,
+    region: Region,
+    metadata: Metadata,
+}
+
+impl Cloud {
+    /// Reads `config.yaml` and prepares everything; asks the metadata service only for a region
+    /// that is not configured. All requests and waits of the call together take `budget` at most.
+    ///
+    /// # Errors
+    /// The configuration is missing or wrong, or nobody knows the region.
+    pub(crate) fn open(driver: &OciBlock, budget: Duration) -> Result<Self, Error> {
+        let settings = driver.settings.clone();
+        let clock = Arc::clone(&driver.clock);
+        let deadline = Deadline::after(&*clock, budget);
+        let config = Config::read(&settings.config)?;
+        let network = Network {
+            proxy: settings.proxy.clone(),
+            no_proxy: settings.no_proxy.clone(),
+            root_certs: read_root_certs(&settings)?,
+        };
+        let transport: Arc<dyn Transport> = Arc::new(UreqTransport::new(&network)?);
+        let metadata_url = settings.metadata_url.as_deref();
+        let metadata = Metadata::new(metadata_url, Arc::clone(&transport), Arc::clone(&clock));
+
+        let region = region(&config, &settings, &metadata)?;
+        let endpoint = match &config.endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => region.iaas_endpoint().parse().map_err(|_| Error::Endpoint {
+                endpoint: region.iaas_endpoint(),
+            })?,
+        };
+        let credentials = Box::new(api_key(&config)?);
+        let client = Client::new(endpoint, credentials, transport, Arc::clone(&clock), deadline);
+        Ok(Self { client, clock, deadline, settings, config, region, metadata })
+    }
+
+    /// The region of this master.
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The network that holds the nodes, if configured.
+    pub(crate) fn vcn(&self) -> Option<&Ocid> {
+        self.config.vcn.as_ref()
+    }
+
+    /// The compartment that holds the nodes.
+    pub(crate) fn compartment(&self) -> Result<Ocid, Error> {
+        match &self.config.compartment {
+            Some(compartment) => Ok(compartment.clone()),
+            None => {
+                let instance = self.metadata.instance().map_err(Error::CompartmentUnknown)?;
+                Ok(instance.compartment_id)
+            }
+        }
+    }
+
+    /// What Kubernetes knows of the node; nothing, where there is no kubeconfig or no such node.
+    pub(crate) fn kube_node(&self, name: &str) -> Result<Option<KubeNode>, Error> {
+        let path = &self.settings.kubeconfig;
+        if !path.exists() {
+            return Ok(None);
+        }
+        let network = kube_node::Network {
+            proxy: self.settings.proxy.clone(),
+            no_proxy: self.settings.no_proxy.clone(),
+        };
+        Ok(KubeClient::from_kubeconfig(path, &network)?.node(name)?)
+    }
+
+    /// Whether the call has used up its budget.
+    pub(crate) fn is_out_of_time(&self) -> bool {
+        self.deadline.passed(&*self.clock)
+    }
+}
+
+fn read_root_certs(settings: &Settings) -> Result<Option<Vec<u8>>, Error> {
+    let Some(path) = &settings.root_certs else { return Ok(None) };
+    let read = fs::read(path);
+    read.map(Some).map_err(|source| Error::RootCerts { path: path.clone(), source })
+}
+
+fn api_key(config: &Config) -> Result<ApiKey, Error> {
+    let auth = &config.auth;
+    let passphrase = auth.passphrase.as_ref().map(|it| it.as_str());
+    let key = PrivateKey::from_pem(&auth.key, passphrase).map_err(Error::Key)?;
+    let (tenancy, user) = (auth.tenancy.as_str(), auth.user.as_str());
+    Ok(ApiKey::new(tenancy, user, auth.fingerprint.as_deref(), key)?)
+}
+
+/// The configured region, or the one this host is in. What the environment says of a region that
+/// the table lacks fills in its realm.
+fn region(config: &Config, settings: &Settings, metadata: &Metadata) -> Result<Region, Error> {
+    let described = settings
+        .region_metadata
+        .as_deref()
+        .and_then(|json| serde_json::from_str::<RegionInfo>(json).ok())
+        .and_then(|info| Region::from_metadata(&info).ok());
+    match (&config.region, described) {
+        (Some(region), Some(described)) if region.id() == described.id() => Ok(described),
+        (Some(region), _) => Ok(region.clone()),
+        (None, Some(described)) => Ok(described),
+        (None, None) => {
+            let instance: InstanceMetadata = metadata.instance().map_err(Error::RegionUnknown)?;
+            instance.region().map_err(|_| Error::Endpoint { endpoint: instance.region.clone() })
+        }
+    }
+}
+
+/// For calls that wait for the cloud; the next call continues.
+pub(crate) const TO_CHANGE: Duration = Duration::from_secs(90);
+/// For calls that only look: the controller makes one a volume and minute, one after another.
+pub(crate) const TO_LOOK: Duration = Duration::from_secs(15);

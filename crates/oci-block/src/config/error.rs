@@ -1,0 +1,71 @@
+//! Why `config.yaml` cannot be used.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::Problem;
+
+/// `config.yaml` cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// There is no such file: this host is a worker.
+    #[error(
+        "there is no {}: this host has no credentials, and this call needs them; put the file on \
+         every host that runs kube-controller-manager", .path.display()
+    )]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+
+    /// The file is there but cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+
+    /// Everybody on this host may read the private key.
+    #[error(
+        "{} holds a private key and everybody may read it (mode {mode:04o}); run: chmod 600 {0}",
+        .path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+
+    /// The text is wrong.
+    #[error("{}: {problem}", .path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, quoting nothing.
+        problem: Problem,
+    },
+}
+
+impl ConfigError {
+    pub(super) fn read(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Unreadable { path, source },
+        }
+    }
+
+    pub(super) fn exposed(path: &Path, mode: u32) -> Self {
+        Self::Exposed { path: path.to_owned(), mode: mode & 0o7777 }
+    }
+
+    pub(super) fn content(path: &Path, problem: Problem) -> Self {
+        Self::Content { path: path.to_owned(), problem }
+    }
+}

@@ -1,0 +1,189 @@
+//! What `config.yaml` may look like, and what is said of one that is wrong.
+
+use super::*;
+
+#[track_caller]
+fn check(text: &str, problem: &str) {
+    assert_eq!(Config::parse(text).unwrap_err().to_string(), problem);
+}
+
+/// The documented file with some lines changed.
+fn with(changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(DOCUMENTED.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    })
+}
+
+#[test]
+fn the_documented_file_is_read() {
+    let config = Config::parse(DOCUMENTED).unwrap();
+    assert_eq!(config.auth.tenancy.as_str(), "ocid1.tenancy.oc1..aaaatenancy");
+    assert_eq!(config.auth.user.as_str(), "ocid1.user.oc1..aaaauser");
+    assert_eq!(*config.auth.key, "-----BEGIN RSA PRIVATE KEY-----\n<snip>\n-----END RSA PRIVATE KEY-----");
+    assert_eq!(config.auth.fingerprint.as_deref(), Some("d4:1d:8c:d9:8f:00:b2:04:e9:80:09:98:ec:f8:42:7e"));
+    assert_eq!(config.region.unwrap().id(), "us-phoenix-1");
+    assert_eq!(config.compartment.unwrap().as_str(), "ocid1.compartment.oc1..aaaacompartment");
+    assert!(config.auth.passphrase.is_none() && config.vcn.is_none() && config.endpoint.is_none());
+}
+
+#[test]
+fn region_and_compartment_may_be_left_to_the_metadata_service() {
+    for empty in ["", "  region:\n", "  region: ''\n", "  region: ~\n"] {
+        let config = Config::parse(&with(&[("  region: us-phoenix-1\n", empty)])).unwrap();
+        assert!(config.region.is_none());
+    }
+}
+
+#[test]
+fn a_passphrase_has_three_spellings_and_may_look_like_a_number() {
+    for spelling in ["passphrase", "key_passphrase", "key_passphase"] {
+        for (value, read) in [("secret", "secret"), ("1234", "1234"), ("0x10", "0x10"), ("true", "true")] {
+            let text = format!("{DOCUMENTED}  {spelling}: {value}\n");
+            let config = Config::parse(&text).unwrap();
+            assert_eq!(config.auth.passphrase.as_deref().map(String::as_str), Some(read));
+        }
+    }
+}
+
+#[test]
+fn the_cloud_controller_managers_file_is_read() {
+    let text = format!(
+        "{DOCUMENTED}compartment: ocid1.compartment.oc1..aaaacompartment\nvcn: ocid1.vcn.oc1.phx.aaaavcn\n\
+         loadBalancer:\n  subnet1: x\nrateLimiter: {{}}\nmetrics: {{prefix: p}}\ntags: {{}}\nuseWorkloadIdentity: false\n"
+    );
+    assert_eq!(Config::parse(&text).unwrap().vcn.unwrap().as_str(), "ocid1.vcn.oc1.phx.aaaavcn");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let absent = "missing; docs/configuration.md shows a whole file";
+    check("", &format!("auth is {absent}"));
+    check("---\n", &format!("auth is {absent}"));
+    check("auth: {}", &format!("auth.tenancy, auth.user, auth.key are {absent}"));
+    check(&with(&[("  user: ocid1.user.oc1..aaaauser\n", "")]), &format!("auth.user is {absent}"));
+}
+
+#[test]
+fn what_is_wrong_is_named_and_not_quoted() {
+    check(
+        &with(&[("ocid1.user.oc1..aaaauser", "MARKER")]),
+        "auth.user is no user OCID (ocid1.user.…)",
+    );
+    check(
+        &with(&[("ocid1.user.oc1..aaaauser", "ocid1.tenancy.oc1..aaaa")]),
+        "auth.user is no user OCID (ocid1.user.…)",
+    );
+    check(
+        &with(&[("region: us-phoenix-1", "region: 'MAR KER'")]),
+        "auth.region is no region; it looks like us-phoenix-1 or phx",
+    );
+    check(
+        &format!("{DOCUMENTED}  MARKER: x\n"),
+        "line 12 column 3: a key that this driver does not know; correct or remove it \
+         (docs/configuration.md lists all keys)",
+    );
+    check(
+        &with(&[("tenancy: ocid1", "tenancy:\n    - ocid1")]),
+        "line 4 column 5: a value of the wrong kind (text where a group of keys belongs, or the \
+         reverse); check the indentation and quote the value",
+    );
+    check(
+        &format!("{DOCUMENTED}  user: ocid1.user.oc1..aaaauser\n"),
+        "line 3 column 3: a key that was given before; remove one of the two",
+    );
+    check(
+        &with(&[("    -----BEGIN", "-----BEGIN")]),
+        "line 11 column 14: not valid YAML; a multi-line key needs `key: |` and deeper indentation",
+    );
+    check(
+        &format!("{DOCUMENTED}endpoints:\n  iaas: https://u:MARKER@host\n"),
+        "endpoints.iaas is no address; it looks like https://iaas.us-phoenix-1.oraclecloud.com",
+    );
+}
+
+#[test]
+fn what_contradicts_itself_is_named() {
+    check(
+        &format!("{DOCUMENTED}  passphrase: a\n  key_passphrase: b\n"),
+        "auth.passphrase is given twice with different values; keep one",
+    );
+    check(
+        &format!("{DOCUMENTED}compartment: ocid1.compartment.oc1..other\n"),
+        "compartment is given twice with different values; keep one",
+    );
+    check(
+        &format!("{DOCUMENTED}regionKey: iad\n"),
+        "auth.region and regionKey name different regions; remove regionKey",
+    );
+    check(
+        "useInstancePrincipals: true",
+        "auth is missing; docs/configuration.md shows a whole file",
+    );
+}
+
+#[test]
+fn the_marker_of_a_secret_is_in_no_message() {
+    let secret_doors = [
+        with(&[("<snip>", "MARKER"), ("region: us-phoenix-1", "region: [MARKER]")]),
+        with(&[("key: |", "key:")]).replace("<snip>", "MARKER: :"),
+        with(&[("    <snip>", "<MARKER>: *MARKER")]),
+        format!("{DOCUMENTED}  passphrase: [MARKER]\n"),
+        format!("{DOCUMENTED}  passphrase: \"MARKER\n"),
+        format!("{DOCUMENTED}  passphrase: &MARKER *MARKER\n"),
+        format!("{DOCUMENTED}useInstancePrincipals: MARKER\n"),
+        "MARKER".to_owned(),
+        "auth: MARKER".to_owned(),
+        "auth: {key: MARKER, MARKER: 1}".to_owned(),
+        "auth: !MARKER x".to_owned(),
+        "\t- MARKER: {".to_owned(),
+    ];
+    for text in secret_doors {
+        let shown = format!("{:?} {0}", Config::parse(&text).unwrap_err());
+        assert!(!shown.contains("MARKER"), "{shown}");
+    }
+    let config = Config::parse(&with(&[("<snip>", "MARKER")])).unwrap();
+    assert!(!format!("{config:?}").contains("MARKER"));
+}
+
+#[test]
+fn a_file_that_everybody_may_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.yaml");
+    fs::write(&path, DOCUMENTED).unwrap();
+    for (mode, refused) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true), (0o602, true)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let message = Config::read(&path).err().map(|error| error.to_string());
+        let expected = refused.then(|| {
+            let path = path.display();
+            format!(
+                "{path} holds a private key and everybody may read it (mode {mode:04o}); run: chmod 600 {path}"
+            )
+        });
+        assert_eq!(message, expected);
+    }
+}
+
+#[test]
+fn a_missing_file_says_what_this_host_is() {
+    assert_eq!(
+        Config::read(Path::new("/nowhere/config.yaml")).unwrap_err().to_string(),
+        "there is no /nowhere/config.yaml: this host has no credentials, and this call needs them; \
+         put the file on every host that runs kube-controller-manager"
+    );
+}
+
+const DOCUMENTED: &str = "---
+auth:
+  tenancy: ocid1.tenancy.oc1..aaaatenancy
+  compartment: ocid1.compartment.oc1..aaaacompartment
+  user: ocid1.user.oc1..aaaauser
+  region: us-phoenix-1
+  key: |
+    -----BEGIN RSA PRIVATE KEY-----
+    <snip>
+    -----END RSA PRIVATE KEY-----
+  fingerprint: d4:1d:8c:d9:8f:00:b2:04:e9:80:09:98:ec:f8:42:7e
+";

@@ -1,0 +1,343 @@
+//! Why a call of this backend failed.
+
+use std::{io, path::PathBuf};
+
+use oci_iaas::VolumeAttachment;
+
+use crate::{
+    config::ConfigError, device::DeviceError, lock::LockError, volume::VolumeNameError,
+};
+
+/// A call failed. The reply shows this and all its sources in one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `config.yaml`.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The options of the call.
+    #[error(transparent)]
+    Options(#[from] flexvolume::OptionsError),
+    /// The volume's name.
+    #[error(transparent)]
+    VolumeName(#[from] VolumeNameError),
+    /// The device path, or the attachment that it comes from.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// Another call for the volume is running.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The API.
+    #[error(transparent)]
+    Api(#[from] oci_rest::Error),
+    /// Kubernetes.
+    #[error(transparent)]
+    Kube(#[from] kube_node::Error),
+    /// The iSCSI initiator.
+    #[error(transparent)]
+    Iscsi(#[from] iscsi::Error),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// The file system.
+    #[error(transparent)]
+    Mount(#[from] mount::Error),
+    /// The option `fsType`.
+    #[error(transparent)]
+    FsType(#[from] mount::UnknownFsType),
+    /// The option `mountOptions`.
+    #[error(transparent)]
+    MountOption(#[from] mount::OptionError),
+
+    /// The private key.
+    #[error("auth.key in config.yaml cannot be used")]
+    Key(#[source] oci_signer::Error),
+    /// A certificate file that the environment names.
+    #[error("cannot read the trusted certificates in {}", .path.display())]
+    RootCerts {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The region cannot be part of a host name.
+    #[error("`{endpoint}` is no region or endpoint; give auth.region in config.yaml")]
+    Endpoint {
+        /// What it is.
+        endpoint: String,
+    },
+    /// Nobody knows the region.
+    #[error(
+        "the region is not known: give auth.region in config.yaml, or run where the metadata \
+         service answers"
+    )]
+    RegionUnknown(#[source] oci_rest::Error),
+    /// Nobody knows the compartment.
+    #[error(
+        "the compartment of the nodes is not known: give auth.compartment in config.yaml, or run \
+         where the metadata service answers"
+    )]
+    CompartmentUnknown(#[source] oci_rest::Error),
+
+    /// No instance fits the node.
+    #[error(
+        "no instance is node {node}: Kubernetes knows no provider id for it, and in compartment \
+         {compartment} no instance has that display name and no VNIC that host name or address; \
+         name the instance like the node, or give the node a provider id"
+    )]
+    NodeUnknown {
+        /// The node's name.
+        node: String,
+        /// Where it was looked for.
+        compartment: String,
+    },
+    /// Several instances fit the node.
+    #[error(
+        "node {node} may be any of these instances: {instances}; give the node a provider id, or \
+         make the display names unique"
+    )]
+    NodeAmbiguous {
+        /// The node's name.
+        node: String,
+        /// The instances' OCIDs.
+        instances: String,
+    },
+    /// The node's provider id is no instance.
+    #[error("node {node} has the provider id `{provider_id}`, which is no instance's OCID")]
+    ProviderId {
+        /// The node's name.
+        node: String,
+        /// What Kubernetes says.
+        provider_id: String,
+    },
+
+    /// An option has a value that is not among those known.
+    #[error("the option {option} is `{given}`; it may be {choices}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What it says.
+        given: String,
+        /// What it may say.
+        choices: &'static str,
+    },
+    /// The volume is attached to another instance.
+    #[error(
+        "volume {volume} is attached to instance {holder} ({instance}); it is never taken away from \
+         there: delete the pod that uses it, or detach it by hand if that instance is dead"
+    )]
+    AttachedElsewhere {
+        /// The volume.
+        volume: String,
+        /// The other instance's display name.
+        holder: String,
+        /// The other instance.
+        instance: String,
+    },
+    /// The volume is attached for reading only.
+    #[error(
+        "attachment {attachment} is read-only and the pod wants to write; detach the volume and let \
+         the driver attach it"
+    )]
+    AttachedReadOnly {
+        /// The attachment.
+        attachment: String,
+    },
+    /// The attachment is in a state that is not known.
+    #[error("attachment {attachment} is in state {state}, which this driver does not know; look at it in the console")]
+    Unclear {
+        /// The attachment.
+        attachment: String,
+        /// Its state.
+        state: String,
+    },
+    /// All device paths of the instance are taken.
+    #[error(
+        "instance {instance} has no free device path; it holds as many volumes as it can (32), or \
+         its image has no consistent device paths: use attachmentType iscsi"
+    )]
+    NoDevice {
+        /// The instance.
+        instance: String,
+    },
+    /// Another volume got the device path first.
+    #[error("the device path {device} was taken by another volume meanwhile")]
+    DeviceTaken {
+        /// The path.
+        device: String,
+        /// What the API answered.
+        source: oci_rest::Error,
+    },
+    /// Volume and instance are in different availability domains.
+    #[error(
+        "the volume is in {volume} and the node in {instance}; a volume can be attached only in its \
+         own availability domain: fix the pod to a node there"
+    )]
+    OtherDomain {
+        /// The volume's.
+        volume: String,
+        /// The instance's.
+        instance: String,
+        /// What the API answered.
+        source: oci_rest::Error,
+    },
+    /// The API refuses, and the volume's state may say why.
+    #[error("the volume (state {state}) cannot be attached")]
+    Refused {
+        /// The volume's state.
+        state: String,
+        /// What the API answered.
+        source: oci_rest::Error,
+    },
+    /// The node is gone but the volume is attached to something.
+    #[error(
+        "the volume is attached to instance {instance}, and it cannot be told whether that was this \
+         node; detach it by hand if it is not needed there"
+    )]
+    HolderUnknown {
+        /// The instance that holds it.
+        instance: String,
+        /// Why the node was not found.
+        source: Box<Error>,
+    },
+    /// The volume is mounted on this host.
+    #[error(
+        "volume {volume} is still mounted at {} on this host; it is detached after it is unmounted",
+        .dir.display()
+    )]
+    StillMounted {
+        /// The volume.
+        volume: String,
+        /// Where.
+        dir: PathBuf,
+    },
+    /// kubelet reports the volume in use on a node that is well.
+    #[error("kubelet still reports volume {volume} in use on that node, which is ready; it is detached after it is unmounted")]
+    StillInUse {
+        /// The volume.
+        volume: String,
+    },
+
+    /// The record of a volume cannot be read or written.
+    #[error("cannot keep the record {} of the volume; nothing was formatted", .path.display())]
+    Record {
+        /// The record.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The disk is not the one that was seen before.
+    #[error(
+        "the disk at {} is not the one that was seen before for volume {volume}: {what} was {before} \
+         and is {now}; check the attachment, and delete {} if the change was meant",
+        .device.display(), .record.display()
+    )]
+    OtherDisk {
+        /// The volume.
+        volume: String,
+        /// The disk.
+        device: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// What was recorded.
+        before: String,
+        /// What is there.
+        now: String,
+        /// The record.
+        record: PathBuf,
+    },
+    /// The file system is another volume's.
+    #[error(
+        "the disk at {} of volume {volume} holds file system {uuid}, which was seen here on volume \
+         {other}; if it is a clone, give it a UUID of its own (tune2fs -U random, xfs_admin -U \
+         generate), or delete {} if volume {other} is gone", .device.display(), .record.display()
+    )]
+    OthersFileSystem {
+        /// The volume.
+        volume: String,
+        /// The disk.
+        device: PathBuf,
+        /// The file system.
+        uuid: String,
+        /// The other volume.
+        other: String,
+        /// Its record.
+        record: PathBuf,
+    },
+    /// The disk reads blank although it was formatted here.
+    #[error(
+        "volume {volume} held file system {uuid} when it was last seen here and now reads blank; it \
+         is not formatted again: restore it from a backup, or delete {} if the loss was meant",
+        .record.display()
+    )]
+    ReadsBlank {
+        /// The volume.
+        volume: String,
+        /// The file system that was there.
+        uuid: String,
+        /// The record.
+        record: PathBuf,
+    },
+    /// The disk reads blank and what was known of it is lost.
+    #[error(
+        "the record {} of volume {volume} is damaged, so it cannot be told whether the volume was \
+         ever formatted; it is not formatted: delete the `.corrupt` file beside it if the volume is new",
+        .record.display()
+    )]
+    RecordDamaged {
+        /// The volume.
+        volume: String,
+        /// The record.
+        record: PathBuf,
+    },
+    /// A blank disk that is not to be formatted.
+    #[error("the disk at {} is blank and {why}; nothing was formatted", .device.display())]
+    NotFormatting {
+        /// The disk.
+        device: PathBuf,
+        /// Why it is left blank.
+        why: &'static str,
+    },
+    /// The disk holds something that is no file system to mount.
+    #[error(
+        "the disk at {} holds {what}; it is neither mounted nor formatted: if nothing on it is \
+         wanted, wipe it by hand (wipefs --all, then blkdiscard --zeroout)", .device.display()
+    )]
+    HoldsOther {
+        /// The disk.
+        device: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// The disk holds another file system than asked for.
+    #[error(
+        "the disk at {} holds {found} and the pod asks for {wanted}; set fsType to {found}",
+        .device.display()
+    )]
+    OtherFileSystem {
+        /// The disk.
+        device: PathBuf,
+        /// What is there.
+        found: String,
+        /// What is asked for.
+        wanted: String,
+    },
+    /// Data may have been lost before this call.
+    #[error(transparent)]
+    DataLoss(mount::DataLoss),
+    /// The mount point's name is no volume's.
+    #[error("`{}` does not end in a volume's name", .dir.display())]
+    MountPoint {
+        /// The directory.
+        dir: PathBuf,
+    },
+}
+
+impl Error {
+    pub(crate) fn unclear(attachment: &VolumeAttachment) -> Self {
+        Self::Unclear {
+            attachment: attachment.id.to_string(),
+            state: attachment.lifecycle_state.to_string(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! One operation per volume and host: a file lock that dies with its holders.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Seek, Write},
+    iter,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    process,
+    time::Duration,
+};
+
+use clock::Clock;
+use rustix::io::{FdFlags, fcntl_setfd};
+
+/// A held lock; released when the last holder of its file is gone.
+#[derive(Debug)]
+pub(crate) struct VolumeLock {
+    file: File,
+}
+
+impl VolumeLock {
+    /// Takes the lock of `volume` below `run_dir`, trying for two seconds.
+    ///
+    /// # Errors
+    /// Another call for this volume is running, or the lock file cannot be made.
+    pub(crate) fn acquire(
+        run_dir: &Path,
+        volume: &str,
+        verb: &str,
+        clock: &dyn Clock,
+    ) -> Result<Self, LockError> {
+        let dir = run_dir.join("lock");
+        let path = dir.join(volume);
+        let io = |source| LockError::Io { path: path.clone(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io)?;
+
+        let waits = iter::repeat_n(TRY_EVERY, TRIES);
+        let held = clock::poll(clock, waits, || match file.try_lock() {
+            Ok(()) => Ok(Some(())),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(source)) => Err(io(source)),
+        })?;
+        if held.is_none() {
+            let mut holder = String::new();
+            // Only for the message; an empty note is no reason to fail otherwise.
+            let _ = file.read_to_string(&mut holder);
+            return Err(LockError::Busy { volume: volume.to_owned(), holder });
+        }
+        note(&mut file, verb).map_err(io)?;
+        Ok(Self { file })
+    }
+
+    /// Lets child processes hold the lock too, so that an orphaned `mkfs` keeps later calls out.
+    pub(crate) fn share_with_children(&self) -> Result<(), LockError> {
+        self.inherit(FdFlags::empty())
+    }
+
+    /// Takes [`Self::share_with_children`] back: a program that may leave a daemon behind is next.
+    pub(crate) fn keep_from_children(&self) -> Result<(), LockError> {
+        self.inherit(FdFlags::CLOEXEC)
+    }
+
+    fn inherit(&self, flags: FdFlags) -> Result<(), LockError> {
+        fcntl_setfd(&self.file, flags)
+            .map_err(|errno| LockError::Inheritance { source: errno.into() })
+    }
+}
+
+fn note(file: &mut File, verb: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "{verb} by process {}", process::id())
+}
+
+/// Why the lock was not had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else holds it.
+    #[error("another call for volume {volume} is still running ({holder}); it will be tried again")]
+    Busy {
+        /// The volume.
+        volume: String,
+        /// What the holder noted.
+        holder: String,
+    },
+    /// The lock file cannot be made or locked.
+    #[error("cannot lock {}", .path.display())]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The lock cannot be shared with child processes.
+    #[error("cannot set who inherits the volume's lock")]
+    Inheritance {
+        /// Why.
+        source: io::Error,
+    },
+}
+
+const TRY_EVERY: Duration = Duration::from_millis(100);
+const TRIES: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use clock::ManualClock;
+
+    use super::*;
+
+    #[test]
+    fn a_second_call_waits_two_seconds_and_says_who_is_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = ManualClock::default();
+        let first = VolumeLock::acquire(dir.path(), "v", "mountdevice", &clock).unwrap();
+        let error = VolumeLock::acquire(dir.path(), "v", "mountdevice", &clock).unwrap_err();
+        assert_eq!(clock.slept().iter().sum::<Duration>(), Duration::from_secs(2));
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "another call for volume v is still running (mountdevice by process {}); it will be \
+                 tried again",
+                process::id()
+            )
+        );
+        drop(first);
+        VolumeLock::acquire(dir.path(), "v", "mountdevice", &clock).unwrap();
+    }
+
+    #[test]
+    fn volumes_do_not_hinder_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = ManualClock::default();
+        let _one = VolumeLock::acquire(dir.path(), "a", "attach", &clock).unwrap();
+        let _two = VolumeLock::acquire(dir.path(), "b", "attach", &clock).unwrap();
+        assert_eq!(clock.slept(), []);
+    }
+}

@@ -1,0 +1,113 @@
+//! Which instance a Kubernetes node is.
+
+use kube_node::KubeNode;
+use oci_iaas::{
+    AttachmentState, GetInstance, GetVnic, Instance, InstanceState, ListInstances, ListSubnets,
+    ListVnicAttachments, Ocid, Vnic, VnicAttachment,
+};
+
+use crate::{cloud::Cloud, error::Error};
+
+/// A node, as both sides know it.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// The instance.
+    pub(crate) instance: Instance,
+    /// What Kubernetes says of it, where Kubernetes can be asked.
+    pub(crate) kube: Option<KubeNode>,
+}
+
+/// Finds the instance of the node called `name`.
+///
+/// The ways, in order: the name is an instance's OCID; Kubernetes knows the node's provider id; an
+/// instance has the display name; a VNIC has the host name or the address.
+///
+/// # Errors
+/// None or several instances fit, or somebody could not be asked.
+pub(crate) fn find_node(cloud: &Cloud, name: &str) -> Result<Node, Error> {
+    if let Ok(id) = name.parse::<Ocid>() {
+        return Ok(Node { instance: instance(cloud, &id)?, kube: None });
+    }
+    let kube = cloud.kube_node(name)?;
+    let provider_id = kube.as_ref().and_then(|node| node.provider_id.as_deref());
+    let instance = match provider_id {
+        Some(provider_id) => {
+            let id = kube_node::instance_id(provider_id).parse::<Ocid>().map_err(|_| {
+                Error::ProviderId { node: name.to_owned(), provider_id: provider_id.to_owned() }
+            })?;
+            instance(cloud, &id)?
+        }
+        None => by_name(cloud, name)?,
+    };
+    Ok(Node { instance, kube })
+}
+
+fn instance(cloud: &Cloud, id: &Ocid) -> Result<Instance, Error> {
+    Ok(cloud.client.send(&GetInstance { id })?)
+}
+
+fn by_name(cloud: &Cloud, name: &str) -> Result<Instance, Error> {
+    let compartment = cloud.compartment()?;
+    let list = ListInstances { compartment: &compartment, display_name: Some(name) };
+    let mut found = cloud.client.list(&list)?;
+    found.retain(exists);
+    if found.is_empty() {
+        found = by_vnic(cloud, &compartment, name)?;
+    }
+    match <[Instance; 1]>::try_from(found) {
+        Ok([instance]) => Ok(instance),
+        Err(found) if found.is_empty() => {
+            Err(Error::NodeUnknown { node: name.to_owned(), compartment: compartment.to_string() })
+        }
+        Err(found) => {
+            let all: Vec<_> = found.iter().map(|it| it.id.to_string()).collect();
+            Err(Error::NodeAmbiguous { node: name.to_owned(), instances: all.join(", ") })
+        }
+    }
+}
+
+/// One request for each VNIC of the compartment (and network, if configured).
+fn by_vnic(cloud: &Cloud, compartment: &Ocid, name: &str) -> Result<Vec<Instance>, Error> {
+    let subnets = subnets(cloud, compartment)?;
+    let in_network = |it: &VnicAttachment| match (&subnets, &it.subnet_id) {
+        (Some(subnets), Some(subnet)) => subnets.contains(subnet),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    let mut ids: Vec<Ocid> = Vec::new();
+    for attachment in cloud.client.list(&ListVnicAttachments { compartment, instance: None })? {
+        let attached = attachment.lifecycle_state == AttachmentState::Attached;
+        let (true, Some(id)) = (attached && in_network(&attachment), &attachment.vnic_id) else {
+            continue;
+        };
+        if answers_to(&cloud.client.send(&GetVnic { id })?, name) {
+            ids.push(attachment.instance_id);
+        }
+    }
+    // An instance may have several cards with the same name.
+    ids.sort();
+    ids.dedup();
+    let instances: Result<Vec<_>, _> = ids.iter().map(|id| instance(cloud, id)).collect();
+    Ok(instances?.into_iter().filter(exists).collect())
+}
+
+fn subnets(cloud: &Cloud, compartment: &Ocid) -> Result<Option<Vec<Ocid>>, Error> {
+    let Some(vcn) = cloud.vcn() else { return Ok(None) };
+    let subnets = cloud.client.list(&ListSubnets { compartment, vcn })?;
+    Ok(Some(subnets.into_iter().map(|it| it.id).collect()))
+}
+
+/// Whether a node of that name may be behind the card: by host name up to a dot, or by address.
+fn answers_to(vnic: &Vnic, name: &str) -> bool {
+    let addresses = [vnic.private_ip.as_ref(), vnic.public_ip.as_ref()];
+    let mut addresses =
+        addresses.into_iter().flatten().chain(vnic.ipv6_addresses.iter().flatten());
+    let host = name.split('.').next().unwrap_or(name);
+    vnic.hostname_label.as_ref().is_some_and(|label| label.eq_ignore_ascii_case(host))
+        || addresses.any(|address| address.eq_ignore_ascii_case(name))
+}
+
+fn exists(instance: &Instance) -> bool {
+    let gone = [InstanceState::Terminating, InstanceState::Terminated];
+    !gone.contains(&instance.lifecycle_state)
+}

@@ -1,0 +1,121 @@
+//! What the environment says: places, network and overrides, read once by the driver.
+
+use std::{ffi::OsString, path::PathBuf};
+
+/// Where things are on this machine and how to reach the cloud.
+///
+/// The names of the variables are those of the Go driver and of Oracle's SDKs; `docs/configuration.md`
+/// lists them all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `config.yaml`; where it exists, this host has credentials (a "master").
+    pub config: PathBuf,
+    /// The kubeconfig that asks for a node's provider id; may be absent.
+    pub kubeconfig: PathBuf,
+    /// The log file.
+    pub log: PathBuf,
+    /// The least important level that is logged, by name.
+    pub log_level: Option<String>,
+    /// Witness records: survive a reboot.
+    pub state_dir: PathBuf,
+    /// Locks: gone after a reboot.
+    pub run_dir: PathBuf,
+    /// Where host programs are looked for; the caller's `PATH` is never trusted.
+    pub tool_path: OsString,
+    /// The proxy for the API.
+    pub proxy: Option<String>,
+    /// Hosts that are reached without a proxy.
+    pub no_proxy: Option<String>,
+    /// Certificates that replace the compiled-in roots.
+    pub root_certs: Option<PathBuf>,
+    /// The metadata service, with its version: `http://169.254.169.254/opc/v2`.
+    pub metadata_url: Option<String>,
+    /// A region that is not in the table: the SDK's JSON object.
+    pub region_metadata: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings through `var`, which answers like `std::env::var_os`.
+    ///
+    /// An empty variable counts as absent.
+    pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Self {
+        let var = |name: &str| var(name).filter(|value| !value.is_empty());
+        let path = |name: &str| var(name).map(PathBuf::from);
+        let text = |names: &[&str]| {
+            names.iter().find_map(|name| var(name)).map(|value| value.to_string_lossy().into_owned())
+        };
+
+        let driver_dir = path("OCI_FLEXD_DRIVER_DIRECTORY").unwrap_or_else(|| DRIVER_DIR.into());
+        let config_dir = path("OCI_FLEXD_CONFIG_DIRECTORY").unwrap_or(driver_dir);
+        let log_dir = path("OCI_FLEXD_DRIVER_LOG_DIR").unwrap_or_else(|| LOG_DIR.into());
+        Self {
+            config: config_dir.join("config.yaml"),
+            kubeconfig: path("OCI_FLEXD_KUBECONFIG_PATH")
+                .unwrap_or_else(|| config_dir.join("kubeconfig")),
+            log: log_dir.join(LOG_FILE),
+            log_level: text(&["OCI_FLEXD_LOG_LEVEL"]),
+            state_dir: path("OCI_FLEXD_STATE_DIRECTORY").unwrap_or_else(|| STATE_DIR.into()),
+            run_dir: path("OCI_FLEXD_RUN_DIRECTORY").unwrap_or_else(|| RUN_DIR.into()),
+            tool_path: var("OCI_FLEXD_TOOL_PATH").unwrap_or_else(|| TOOL_PATH.into()),
+            proxy: text(&["OCI_PROXY", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            no_proxy: text(&["NO_PROXY", "no_proxy"]),
+            root_certs: ["TRUSTED_CA_CERT_PATH", "OCI_DEFAULT_CERTS_PATH", "SSL_CERT_FILE"]
+                .iter()
+                .find_map(|name| path(name)),
+            metadata_url: text(&["OCI_METADATA_BASE_URL"]),
+            region_metadata: text(&["OCI_REGION_METADATA"]),
+        }
+    }
+}
+
+const DRIVER_DIR: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/oracle~oci";
+// Not the driver directory: the caller's prober watches that, and each write there runs `init` again.
+const LOG_DIR: &str = "/var/log/oci-flexvolume-driver";
+const LOG_FILE: &str = "oci_flexvolume_driver.log";
+const STATE_DIR: &str = "/var/lib/oci-flexvolume-driver";
+const RUN_DIR: &str = "/run/oci-flexvolume-driver";
+const TOOL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn settings(vars: &[(&str, &str)]) -> Settings {
+        Settings::from_vars(|name| {
+            vars.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[track_caller]
+    fn check_paths(vars: &[(&str, &str)], config: &str, kubeconfig: &str) {
+        let settings = settings(vars);
+        assert_eq!(settings.config, Path::new(config));
+        assert_eq!(settings.kubeconfig, Path::new(kubeconfig));
+    }
+
+    #[test]
+    fn config_lies_where_the_go_driver_has_it() {
+        let default = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/oracle~oci";
+        check_paths(&[], &format!("{default}/config.yaml"), &format!("{default}/kubeconfig"));
+        let config = [("OCI_FLEXD_CONFIG_DIRECTORY", "/foo/bar/")];
+        check_paths(&config, "/foo/bar/config.yaml", "/foo/bar/kubeconfig");
+        let driver = [("OCI_FLEXD_DRIVER_DIRECTORY", "/foo/baz")];
+        check_paths(&driver, "/foo/baz/config.yaml", "/foo/baz/kubeconfig");
+        let kube = [("OCI_FLEXD_CONFIG_DIRECTORY", "/a"), ("OCI_FLEXD_KUBECONFIG_PATH", "/k/c")];
+        check_paths(&kube, "/a/config.yaml", "/k/c");
+    }
+
+    #[test]
+    fn the_drivers_own_proxy_comes_before_the_general_one() {
+        let both = [("OCI_PROXY", "http://a:1"), ("HTTPS_PROXY", "http://b:2")];
+        assert_eq!(settings(&both).proxy.as_deref(), Some("http://a:1"));
+        assert_eq!(settings(&both[1..]).proxy.as_deref(), Some("http://b:2"));
+    }
+
+    #[test]
+    fn an_empty_variable_is_absent() {
+        assert_eq!(settings(&[("OCI_PROXY", "")]).proxy, None);
+    }
+}

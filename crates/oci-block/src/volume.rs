@@ -1,0 +1,101 @@
+//! Which volume is meant: from the name that kubelet passes to an OCID.
+
+use oci_iaas::{Ocid, Region};
+
+/// The OCID behind a PV or volume name: the last part of the OCID, or the whole of it.
+///
+/// Pod volume names are DNS labels, too short for an OCID and without dots, so the short form is the
+/// documented one; region and realm are then those of the master (`go-driver.md` of the original).
+///
+/// # Errors
+/// The name can be no part of an OCID, or is an OCID of something else.
+pub(crate) fn volume_ocid(name: &str, region: &Region) -> Result<Ocid, VolumeNameError> {
+    let wrong = |why: &'static str| VolumeNameError { name: name.to_owned(), why };
+    let ocid = Ocid::volume(region, name).map_err(|_| {
+        wrong("it is neither a volume's OCID nor the last part of one (letters and digits only)")
+    })?;
+    match ocid.kind() {
+        "volume" => Ok(ocid),
+        "bootvolume" => Err(wrong("it is a boot volume; attach a block volume")),
+        _ => Err(wrong("it is the OCID of something else; a volume's begins ocid1.volume.")),
+    }
+}
+
+/// A file name for what is kept of a volume on this host: the last part of its OCID.
+pub(crate) fn volume_key(name: &str) -> Result<&str, VolumeNameError> {
+    let key = name.rsplit('.').next().unwrap_or(name);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if key.is_empty() || key.len() > 128 || !key.chars().all(plain) {
+        let why = "a volume's name has only letters, digits, `-` and `_` after its last dot";
+        return Err(VolumeNameError { name: name.to_owned(), why });
+    }
+    Ok(key)
+}
+
+/// A name that stands for no volume.
+#[derive(Debug, thiserror::Error)]
+#[error("`{name}` names no volume: {why}")]
+pub struct VolumeNameError {
+    name: String,
+    why: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(region: &str, name: &str, expected: &str) {
+        let region = Region::parse(region).unwrap();
+        let shown = match volume_ocid(name, &region) {
+            Ok(ocid) => ocid.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn the_last_part_becomes_an_ocid_of_the_masters_region() {
+        check("phx", "aaaaaa", "ocid1.volume.oc1.phx.aaaaaa");
+        check("us-ashburn-1", "aaaaaa", "ocid1.volume.oc1.iad.aaaaaa");
+        check("fra", "aaaaaa", "ocid1.volume.oc1.eu-frankfurt-1.aaaaaa");
+        check("lhr", "aaaaaa", "ocid1.volume.oc1.uk-london-1.aaaaaa");
+        check("us-langley-1", "aaaaaa", "ocid1.volume.oc2.us-langley-1.aaaaaa");
+    }
+
+    #[test]
+    fn a_whole_ocid_is_taken_as_it_is() {
+        let other_region = "ocid1.volume.oc1.eu-frankfurt-1.aaaaaa";
+        check("phx", other_region, other_region);
+    }
+
+    #[test]
+    fn what_is_no_volume_is_refused() {
+        check(
+            "phx",
+            "ocid1.bootvolume.oc1.phx.aaaa",
+            "`ocid1.bootvolume.oc1.phx.aaaa` names no volume: it is a boot volume; attach a block volume",
+        );
+        check(
+            "phx",
+            "ocid1.instance.oc1.phx.aaaa",
+            "`ocid1.instance.oc1.phx.aaaa` names no volume: it is the OCID of something else; a \
+             volume's begins ocid1.volume.",
+        );
+        check(
+            "phx",
+            "../../etc",
+            "`../../etc` names no volume: it is neither a volume's OCID nor the last part of one \
+             (letters and digits only)",
+        );
+    }
+
+    #[test]
+    fn short_and_whole_names_share_their_key() {
+        assert_eq!(volume_key("ocid1.volume.oc1.phx.aaaa").unwrap(), "aaaa");
+        assert_eq!(volume_key("aaaa").unwrap(), "aaaa");
+        for hostile in ["", ".", "a/b", "..", "a\0b", "ocid1.volume.oc1.phx."] {
+            assert!(volume_key(hostile).is_err(), "{hostile:?}");
+        }
+    }
+}
