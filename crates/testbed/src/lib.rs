@@ -1,0 +1,13 @@
+//! A cluster to play with: the simulated cloud, nodes with real disks, and a caller like kubelet.
+//!
+//! [`Cluster::start`] makes a cloud on loopback with instances and one volume, a place for the
+//! controller manager with a `config.yaml`, and for each instance a node with a mount namespace of its
+//! own. [`Place::call`] runs the driver there as the real callers do.
+
+mod answer;
+mod cluster;
+mod place;
+
+pub use answer::Answer;
+pub use cluster::{Cluster, Setup};
+pub use place::Place;

@@ -1,0 +1,83 @@
+//! A place where the driver is called: a master, or a node with its own mounts.
+
+use std::{
+    ffi::OsStr,
+    io::{self, Read},
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use oci_sim::Node;
+
+use crate::Answer;
+
+/// A place where the driver is called.
+#[derive(Debug)]
+pub struct Place<'a> {
+    pub(crate) binary: PathBuf,
+    /// The node whose mount namespace the call runs in; the controller manager has none.
+    pub(crate) node: Option<&'a Node>,
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
+}
+
+impl Place<'_> {
+    /// Calls the driver as kubelet does and waits for its end.
+    ///
+    /// # Errors
+    /// The driver could not be started.
+    pub fn call<A: AsRef<OsStr>>(&self, args: &[A]) -> io::Result<Answer> {
+        run(self.command(args))
+    }
+
+    /// The call as a command: stdin from `/dev/null`, nothing in the environment but what is set
+    /// here, `/` as working directory.
+    pub fn command<A: AsRef<OsStr>>(&self, args: &[A]) -> Command {
+        let mut command = self.tool(&self.binary);
+        command.args(args).env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Any program, run in this place.
+    pub fn tool(&self, program: impl AsRef<OsStr>) -> Command {
+        match self.node {
+            Some(node) => node.command(program),
+            None => new_command(program.as_ref()),
+        }
+    }
+
+    /// The folder that a variable of the environment names.
+    pub fn folder(&self, variable: &str) -> Option<&PathBuf> {
+        self.environment.iter().find(|(name, _)| *name == variable).map(|(_, path)| path)
+    }
+}
+
+/// Runs a command with both streams in one pipe and waits until the pipe is closed by everybody, as
+/// kubelet does.
+///
+/// # Errors
+/// The program could not be started.
+pub(crate) fn run(mut command: Command) -> io::Result<Answer> {
+    let (mut output, input) = io::pipe()?;
+    let start = now();
+    let mut child =
+        command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input).spawn()?;
+    // The command holds the pipe's other end too.
+    drop(command);
+    let mut text = Vec::new();
+    output.read_to_end(&mut text)?;
+    let status = child.wait()?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    Ok(Answer { text, code: status.code(), took: start.elapsed() })
+}
+
+#[expect(clippy::disallowed_methods, reason = "shows how long a call takes")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "plays kubelet, which starts the driver")]
+fn new_command(program: &OsStr) -> Command {
+    Command::new(program)
+}
