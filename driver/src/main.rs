@@ -1,3 +1,15 @@
 //! `oci`: block volumes of Oracle Cloud Infrastructure for kubelet.
 
-fn main() {}
+use std::{process::ExitCode, sync::Arc};
+
+use clock::SystemClock;
+use oci_block::{OciBlock, Settings};
+
+fn main() -> ExitCode {
+    let settings = Settings::from_vars(driver::env_var);
+    let log = driver::Log { file: settings.log.clone(), level: settings.log_level.clone() };
+    driver::exec(&log, || {
+        let runner = driver::host_runner(settings.tool_path.clone());
+        Box::new(OciBlock::new(settings, runner, Arc::new(SystemClock)))
+    })
+}

@@ -1,0 +1,34 @@
+//! SIGTERM: kubelet's way of saying that it no longer waits.
+
+use std::thread;
+
+use flexvolume::Reply;
+use signal_hook::{consts::SIGTERM, iterator::Signals};
+
+use crate::reply;
+
+/// Answers SIGTERM with a Failure and ends the process.
+///
+/// Ending at once is safe because ending at any moment is: every call is made to be repeated after
+/// SIGKILL. A program that runs meanwhile keeps the volume's lock until it ends.
+pub(crate) fn reply_to_sigterm() {
+    // Without the handler SIGTERM ends the process as well, only without a reply.
+    let Ok(mut signals) = Signals::new([SIGTERM]) else { return };
+    let _ = thread::Builder::new().name("sigterm".into()).stack_size(STACK).spawn(move || {
+        if signals.forever().next().is_some() {
+            log::error!("interrupted by SIGTERM");
+            let reply = Reply::failure(INTERRUPTED);
+            reply::print_once(&reply);
+            end(reply.exit_code());
+        }
+    });
+}
+
+#[expect(clippy::exit, reason = "the main thread may be waiting in the kernel")]
+fn end(code: u8) {
+    std::process::exit(code.into());
+}
+
+const STACK: usize = 128 << 10;
+const INTERRUPTED: &str =
+    "interrupted by SIGTERM before the call was finished; repeating it continues the work";

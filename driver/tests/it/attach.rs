@@ -1,0 +1,140 @@
+//! attach and isattached: what is so, what is on its way, what goes wrong.
+
+use oci_sim::{Effect, Fault, NewInstance};
+use testbed::Cluster;
+
+use crate::support::{Kubelet, cluster, failure, failure_with, success};
+
+fn attach(cluster: &Cluster, node: &str) -> testbed::Answer {
+    cluster.controller().call(&["attach", &cluster.options(&[]), node]).unwrap()
+}
+
+fn is_attached(cluster: &Cluster, node: &str) -> testbed::Answer {
+    cluster.controller().call(&["isattached", &cluster.options(&[]), node]).unwrap()
+}
+
+#[track_caller]
+fn check_is_attached(cluster: &Cluster, node: &str, attached: bool) {
+    let answer = is_attached(cluster, node);
+    success(&answer);
+    assert_eq!(answer.json().unwrap()["attached"], attached);
+}
+
+#[test]
+fn only_the_node_that_has_it_has_it() {
+    let cluster = cluster();
+    check_is_attached(&cluster, "node-1", false);
+    success(&attach(&cluster, "node-1"));
+    check_is_attached(&cluster, "node-1", true);
+    check_is_attached(&cluster, "node-2", false);
+}
+
+#[test]
+fn a_volume_that_is_elsewhere_is_not_taken_away() {
+    let cluster = cluster();
+    success(&attach(&cluster, "node-1"));
+    failure(
+        &attach(&cluster, "node-2"),
+        &format!(
+            "volume {} is attached to instance node-1 ({}); it is never taken away from there: \
+             delete the pod that uses it, or detach it by hand if that instance is dead",
+            cluster.volume, cluster.instances[0]
+        ),
+    );
+    check_is_attached(&cluster, "node-1", true);
+}
+
+#[test]
+fn an_iscsi_attachment_tells_the_path_that_every_node_understands() {
+    let cluster = cluster();
+    let options = cluster.options(&[("attachmentType", "iscsi")]);
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let device = kubelet.attach(&options);
+    let start = "/dev/disk/by-path/ip-169.254.2.";
+    assert!(device.starts_with(start) && device.ends_with("-lun-1"), "{device}");
+    assert_eq!(kubelet.attach(&options), device);
+}
+
+#[test]
+fn the_volume_may_be_named_by_its_whole_ocid() {
+    let cluster = cluster();
+    let options = cluster.options(&[("kubernetes.io/pvOrVolumeName", &cluster.volume)]);
+    let controller = cluster.controller();
+    success(&controller.call(&["attach", &options, "node-1"]).unwrap());
+    check_is_attached(&cluster, "node-1", true);
+    success(&controller.call(&["detach", &cluster.volume, "node-1"]).unwrap());
+    check_is_attached(&cluster, "node-1", false);
+}
+
+#[test]
+fn what_does_not_exist_is_named() {
+    let cluster = cluster();
+    failure_with(&attach(&cluster, "node-9"), &["no instance is node node-9", "display name"]);
+    let ghost = [("kubernetes.io/pvOrVolumeName", "ghost")];
+    let options = cluster.options(&ghost);
+    let answer = cluster.controller().call(&["attach", &options, "node-1"]).unwrap();
+    failure_with(&answer, &["404", "NotAuthorizedOrNotFound", "opc-request-id"]);
+}
+
+#[test]
+fn an_instance_is_found_by_its_own_name() {
+    let cluster = cluster();
+    success(&attach(&cluster, &cluster.instances[0]));
+    check_is_attached(&cluster, "node-1", true);
+}
+
+#[test]
+fn an_error_is_never_an_answer_to_isattached() {
+    for effect in [
+        Effect::status(500, "InternalServerError", "x"),
+        Effect::status(404, "NotAuthorizedOrNotFound", "x"),
+        Effect::status(401, "NotAuthenticated", "x"),
+        Effect::status(403, "NotAuthorized", "x"),
+        Effect::DropBefore,
+        Effect::HalfBody,
+        Effect::Body("[]x".into()),
+        Effect::Body("null".into()),
+        Effect::Body("{}".into()),
+    ] {
+        let cluster = cluster();
+        success(&attach(&cluster, "node-1"));
+        // For good: each try of each request.
+        cluster.sim.fail(Fault::new("ListVolumeAttachments", 1_u64.., effect.clone()));
+        let answer = is_attached(&cluster, "node-1");
+        assert_eq!(answer.json().unwrap()["status"], "Failure", "{effect:?}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_fault_that_passes_is_not_noticed() {
+    for effect in [
+        Effect::status(500, "InternalServerError", "x"),
+        Effect::status(503, "ServiceUnavailable", "x"),
+        Effect::Throttle { retry_after: None },
+        Effect::DropBefore,
+        Effect::DropAfter,
+        Effect::HalfBody,
+        Effect::Twice,
+    ] {
+        let cluster = cluster();
+        cluster.sim.fail(Fault::new("AttachVolume", 1_u64, effect.clone()));
+        cluster.sim.fail(Fault::new("GetVolumeAttachment", 1_u64, effect.clone()));
+        let answer = attach(&cluster, "node-1");
+        assert!(answer.is_success(), "{effect:?}: {answer:?}");
+        let live = cluster.sim.attachments().iter().filter(|it| it.lifecycle_state == "ATTACHED").count();
+        assert_eq!(live, 1, "{effect:?}");
+    }
+}
+
+#[test]
+fn two_instances_of_one_name_are_an_error_that_names_both() {
+    let cluster = cluster();
+    let twin = cluster.sim.add_instance(NewInstance {
+        display_name: "node-1".into(),
+        ..NewInstance::default()
+    });
+    failure_with(
+        &attach(&cluster, "node-1"),
+        &["node node-1 may be any of these instances", &twin, &cluster.instances[0]],
+    );
+}

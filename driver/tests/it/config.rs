@@ -1,0 +1,98 @@
+//! A wrong configuration: a Failure that names the thing, the reason and the cure.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use testbed::{Cluster, Setup};
+
+use crate::support::{cluster_with, failure_with, success};
+
+fn controller_only() -> Cluster {
+    cluster_with(&Setup { nodes: 1, ..Setup::default() })
+}
+
+#[track_caller]
+fn check(cluster: &Cluster, config: &str, parts: &[&str]) {
+    cluster.write_config(config).unwrap();
+    let answer = cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap();
+    failure_with(&answer, parts);
+    assert!(cluster.sim.attachments().is_empty());
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let cluster = controller_only();
+    let right = cluster.config();
+    let key_begins = right.find("-----BEGIN").unwrap();
+    let broken_key = format!("{}AAAA{}", &right[..key_begins + 60], &right[key_begins + 64..]);
+    for (config, parts) in [
+        (String::new(), &["config.yaml: auth is missing"][..]),
+        (right.replace("  user:", "  usr:"), &["config.yaml: line 4 column 3: a key that this driver does not know"]),
+        (right.replace("us-phoenix-1", "'not a region'"), &["auth.region is no region"]),
+        (right.replace("-----BEGIN", "-----BEGUN"), &["auth.key in config.yaml cannot be used"]),
+        (broken_key, &["auth.key in config.yaml cannot be used"]),
+        (
+            right.replace("fingerprint: ", "fingerprint: 00:"),
+            &["fingerprint", "one of the two is not the user's current API key"],
+        ),
+        (
+            right.replace("https://127.0.0.1", "https://127.0.0.2"),
+            &["127.0.0.2"],
+        ),
+    ] {
+        check(&cluster, &config, parts);
+    }
+    check(&cluster, &right.replace("ocid1.user.oc1..", "ocid1.user.oc1..x"), &["401", "NotAuthenticated"]);
+    cluster.write_config(&right).unwrap();
+    success(&cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap());
+}
+
+#[test]
+fn a_file_that_everybody_may_read_is_refused() {
+    let cluster = controller_only();
+    let path = cluster.config_dir().join("config.yaml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let answer = cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap();
+    failure_with(&answer, &["everybody may read it (mode 0644); run: chmod 600"]);
+}
+
+#[test]
+fn a_worker_says_that_it_is_none() {
+    let cluster = controller_only();
+    fs::remove_file(cluster.config_dir().join("config.yaml")).unwrap();
+    for args in [
+        ["attach", &*cluster.options(&[]), "node-1"],
+        ["isattached", &*cluster.options(&[]), "node-1"],
+        ["detach", cluster.volume_name(), "node-1"],
+    ] {
+        failure_with(
+            &cluster.controller().call(&args).unwrap(),
+            &["config.yaml: this host has no credentials, and this call needs them"],
+        );
+    }
+}
+
+#[test]
+fn region_and_compartment_come_from_the_metadata_service() {
+    let cluster = controller_only();
+    let config = cluster.config();
+    let short: String = config
+        .lines()
+        .filter(|line| !line.contains("region:") && !line.contains("compartment:"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    cluster.write_config(&short).unwrap();
+    let place = cluster.controller();
+    success(&place.call(&["attach", &cluster.options(&[]), "node-1"]).unwrap());
+    let mut lost = place.command(&["detach", cluster.volume_name(), "node-1"]);
+    lost.env("OCI_METADATA_BASE_URL", "http://127.0.0.1:1/opc/v2");
+    let text = String::from_utf8(lost.output().unwrap().stdout).unwrap();
+    assert!(text.contains("give auth.region in config.yaml"), "{text}");
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_named_with_its_error() {
+    let cluster = controller_only();
+    cluster.sim.advance(std::time::Duration::from_secs(600));
+    let answer = cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap();
+    failure_with(&answer, &["401", "behind", "clock"]);
+}

@@ -1,0 +1,201 @@
+//! One JSON object, whatever happens.
+
+use std::{
+    ffi::OsString,
+    io::{self, Read},
+    os::unix::{ffi::OsStringExt, process::ExitStatusExt},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use testbed::{Answer, Setup};
+
+use crate::support::{binary, cluster_with, example, success};
+
+/// Runs the binary without a cluster, both streams in one pipe.
+fn call(args: &[OsString], prepare: impl FnOnce(&mut Command)) -> Answer {
+    let (mut output, input) = io::pipe().unwrap();
+    let mut command = Command::new(binary());
+    command.args(args).env_clear().current_dir("/").stdin(Stdio::null());
+    command.env("OCI_FLEXD_DRIVER_LOG_DIR", "/dev/null/log");
+    command.stdout(input.try_clone().unwrap()).stderr(input);
+    prepare(&mut command);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut text = String::new();
+    output.read_to_string(&mut text).unwrap();
+    let code = child.wait().unwrap().code();
+    Answer { text, code, took: Duration::ZERO }
+}
+
+#[track_caller]
+fn check(args: &[&str], code: i32, expected: Expect) {
+    let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+    let answer = call(&args, |_| ());
+    expected.assert_eq(&answer.text);
+    answer.json().unwrap();
+    assert_eq!(answer.code, Some(code));
+}
+
+#[test]
+fn every_argv_has_its_reply() {
+    check(&["init"], 0, expect![[r#"
+        {"status":"Success","capabilities":{"attach":true,"selinuxRelabel":true,"supportsMetrics":true,"fsGroup":true,"requiresFSResize":true}}
+    "#]]);
+    for call in [
+        &["getvolumename", "{}"][..],
+        &["mount", "/d", "{}"],
+        &["unmount", "/d"],
+        &["expandvolume", "{}", "/d", "2", "1"],
+        &["expandfs", "{}", "/dev/x", "/d", "2", "1"],
+        &["waitfordetach", "/dev/x"],
+        &["bogus"],
+        &[""],
+    ] {
+        check(call, 0, expect![[r#"
+            {"status":"Not supported"}
+        "#]]);
+    }
+}
+
+#[test]
+fn a_capability_that_says_nothing_would_be_a_default() {
+    let answer = call(&["init".into()], |_| ());
+    let capabilities = &answer.json().unwrap()["capabilities"];
+    assert_eq!(capabilities.as_object().unwrap().values().filter(|it| it.is_boolean()).count(), 5);
+}
+
+#[test]
+fn wrong_arguments_are_a_failure_that_says_what_is_expected() {
+    for args in [
+        &[][..],
+        &["attach"],
+        &["attach", "{}"],
+        &["attach", "{", "node"],
+        &["attach", "[]", "node"],
+        &["attach", "{}", "node", "more"],
+        &["mountdevice", "/d", "{}"],
+        &["unmountdevice"],
+        &["detach", "volume"],
+        &["waitforattach", "/dev/x", "not json"],
+    ] {
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        let answer = call(&args, |_| ());
+        assert_eq!(answer.json().unwrap()["status"], "Failure", "{args:?}");
+        assert!(answer.message().len() > 20, "{args:?}: {answer:?}");
+        assert_eq!(answer.code, Some(1));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_get_one_json_object(
+        verb in prop::sample::select(vec!["", "attach", "isattached", "waitforattach", "mountdevice", "unmountdevice", "detach", "expandfs"]),
+        rest in prop::collection::vec(prop::collection::vec(1_u8..=255, 0..40), 0..6),
+    ) {
+        // A folder that is nobody's, so that no call can do anything.
+        let mut args = vec![OsString::from(verb)];
+        args.extend(rest.into_iter().map(OsString::from_vec));
+        let dir = tempfile::tempdir().unwrap();
+        let answer = call(&args, |command| {
+            for variable in ["OCI_FLEXD_DRIVER_DIRECTORY", "OCI_FLEXD_STATE_DIRECTORY", "OCI_FLEXD_RUN_DIRECTORY"] {
+                command.env(variable, dir.path());
+            }
+        });
+        answer.json().unwrap();
+        prop_assert!(matches!(answer.code, Some(0 | 1)));
+    }
+}
+
+#[test]
+fn a_panic_is_a_failure_that_shows_nothing_of_the_call() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut output, input) = io::pipe().unwrap();
+    let mut command = Command::new(example("panics"));
+    command.args(["attach", r#"{"key":"MARKER"}"#, "node"]).stdout(input.try_clone().unwrap());
+    command.stderr(input).env("OCI_FLEXD_DRIVER_LOG_DIR", dir.path());
+    let status = command.status().unwrap();
+    drop(command);
+    let mut text = String::new();
+    output.read_to_string(&mut text).unwrap();
+    expect![[r#"
+        {"status":"Failure","message":"the driver met a bug and stopped; nothing more was done, the call may be repeated, and the log says where: please report it"}
+    "#]]
+    .assert_eq(&text);
+    assert_eq!(status.code(), Some(1));
+    let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+    assert!(log.contains("panic at driver/examples/panics.rs:"), "{log}");
+    assert!(!log.contains("MARKER"), "{log}");
+}
+
+#[test]
+fn a_closed_stdout_changes_nothing_but_the_reply() {
+    let mut command = Command::new(binary());
+    let (output, input) = io::pipe().unwrap();
+    drop(output);
+    command.arg("init").stdout(input.try_clone().unwrap()).stderr(input);
+    let status = command.status().unwrap();
+    assert_eq!((status.code(), status.signal()), (Some(0), None));
+}
+
+#[test]
+fn sigterm_is_answered_at_once() {
+    let slow = Duration::from_secs(60);
+    let cluster = cluster_with(&Setup { attach_delay: slow, nodes: 1, ..Setup::default() });
+    let controller = cluster.controller();
+    let (mut output, input) = io::pipe().unwrap();
+    let options = cluster.options(&[]);
+    let mut command = controller.command(&["attach", &options, "node-1"]);
+    command.stdout(input.try_clone().unwrap()).stderr(input);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    while !cluster.sim.requests().iter().any(|it| it.method == "POST") {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let mut text = String::new();
+    output.read_to_string(&mut text).unwrap();
+    expect![[r#"
+        {"status":"Failure","message":"interrupted by SIGTERM before the call was finished; repeating it continues the work"}
+    "#]]
+    .assert_eq(&text);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn the_environment_may_be_bare_and_the_folder_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let gone = dir.path().join("gone");
+    std::fs::create_dir(&gone).unwrap();
+    let script = r#"cd "$0" && rmdir "$0" && umask 000 && exec "$1" init"#;
+    let output = Command::new("sh").args(["-c", script]).arg(&gone).arg(binary()).output().unwrap();
+    assert!(output.stdout.starts_with(br#"{"status":"Success""#), "{output:?}");
+    assert_eq!(output.stderr, b"");
+}
+
+#[test]
+fn people_get_version_and_help() {
+    for (arg, start) in [("--version", "oci 0."), ("--help", "oci - flexvolume driver")] {
+        let output = Command::new(binary()).arg(arg).output().unwrap();
+        assert!(String::from_utf8(output.stdout).unwrap().starts_with(start));
+        assert_eq!(output.status.code(), Some(0));
+    }
+}
+
+#[test]
+fn nothing_is_written_where_kubelet_watches() {
+    let cluster = cluster_with(&Setup { nodes: 1, ..Setup::default() });
+    let options = cluster.options(&[]);
+    let place = cluster.controller();
+    for args in [&["init"][..], &["attach", &options, "node-1"], &["isattached", &options, "node-1"]] {
+        success(&place.call(args).unwrap());
+    }
+    let watched = place.folder("OCI_FLEXD_DRIVER_DIRECTORY").unwrap();
+    assert!(!watched.exists(), "the driver directory was made");
+    let left: Vec<_> = std::fs::read_dir(cluster.config_dir()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}

@@ -1,0 +1,131 @@
+//! A volume's whole life, and every call twice.
+
+use crate::support::{Kubelet, cluster, failure_with, success};
+
+#[track_caller]
+fn check(fs_type: &str) {
+    let cluster = cluster();
+    let options = cluster.options(&[("kubernetes.io/fsType", fs_type)]);
+    let mut uuids = Vec::new();
+    for number in [1, 2] {
+        let kubelet = Kubelet { cluster: &cluster, number };
+        let device = kubelet.attach(&options);
+        assert_eq!(kubelet.attach(&options), device);
+        let place = cluster.node(number);
+        for _ in 0..2 {
+            let answer = place.call(&["waitforattach", &device, &options]).unwrap();
+            success(&answer);
+            assert_eq!(answer.field("device").as_deref(), Some(&*device));
+        }
+        success(&kubelet.mount(&device, &options));
+        success(&kubelet.mount(&device, &options));
+        assert_eq!(kubelet.sh(r#"stat -f -c %T "$0""#), if fs_type == "xfs" { "xfs" } else { "ext2/ext3" });
+        if number == 1 {
+            kubelet.sh(r#"echo kept > "$0/file""#);
+        } else {
+            assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");
+        }
+        uuids.push(kubelet.sh(&format!("blkid -p -o value -s UUID {device}")));
+        success(&kubelet.unmount());
+        success(&kubelet.unmount());
+        success(&kubelet.detach());
+        success(&kubelet.detach());
+    }
+    assert_eq!(uuids[0], uuids[1], "formatted twice");
+    assert_eq!(cluster.sim.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn ext4_moves_with_its_data() {
+    check("ext4");
+}
+
+#[test]
+fn ext3_moves_with_its_data() {
+    check("ext3");
+}
+
+#[test]
+fn xfs_moves_with_its_data() {
+    check("xfs");
+}
+
+#[test]
+fn without_a_type_a_blank_disk_becomes_ext4() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[("kubernetes.io/fsType", "")]);
+    let device = kubelet.attach(&options);
+    success(&kubelet.mount(&device, &options));
+    assert_eq!(kubelet.sh(&format!("blkid -p -o value -s TYPE {device}")), "ext4");
+}
+
+#[test]
+fn a_restarted_kubelet_may_forget_the_device() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    let place = cluster.node(1);
+    failure_with(
+        &place.call(&["waitforattach", "", &options]).unwrap(),
+        &["kubelet gave no device path for volume", "delete the pod"],
+    );
+    success(&kubelet.mount(&device, &options));
+    let answer = place.call(&["waitforattach", "", &options]).unwrap();
+    success(&answer);
+    assert_eq!(answer.field("device"), Some(device));
+}
+
+#[test]
+fn read_only_mounts_what_is_there_and_never_formats() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let (rw, ro) = (cluster.options(&[]), cluster.options(&[("kubernetes.io/readwrite", "ro")]));
+    let device = kubelet.attach(&rw);
+    failure_with(&kubelet.mount(&device, &ro), &["is blank and the pod asks for it read-only"]);
+    success(&kubelet.mount(&device, &rw));
+    success(&kubelet.unmount());
+    success(&kubelet.mount(&device, &ro));
+    kubelet.sh(r#"! touch "$0/file" 2>/dev/null"#);
+}
+
+#[test]
+fn mount_options_reach_the_mount_and_hostile_ones_do_not() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let noatime = cluster.options(&[("mountOptions", "noatime,nodev")]);
+    let device = kubelet.attach(&noatime);
+    for hostile in ["bind", "remount,rw", "loop", "-o,rw", "dev=/dev/sda", "noatime,move"] {
+        let options = cluster.options(&[("mountOptions", hostile)]);
+        let answer = kubelet.mount(&device, &options);
+        assert_eq!(answer.json().unwrap()["status"], "Failure", "{hostile}");
+    }
+    success(&kubelet.mount(&device, &noatime));
+    let line = kubelet.sh(r#"grep -F "$0" /proc/self/mountinfo"#);
+    assert!(line.contains("noatime") && line.contains("nodev"), "{line}");
+}
+
+#[test]
+fn a_file_system_other_than_asked_for_is_left_alone() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let device = kubelet.attach(&cluster.options(&[]));
+    success(&kubelet.mount(&device, &cluster.options(&[])));
+    kubelet.sh(r#"echo kept > "$0/file""#);
+    success(&kubelet.unmount());
+    let xfs = cluster.options(&[("kubernetes.io/fsType", "xfs")]);
+    failure_with(&kubelet.mount(&device, &xfs), &["holds ext4 and the pod asks for xfs; set fsType to ext4"]);
+    success(&kubelet.mount(&device, &cluster.options(&[])));
+    assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");
+}
+
+#[test]
+fn a_blank_disk_stays_blank_if_the_pod_says_so() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let never = cluster.options(&[("format", "never")]);
+    let device = kubelet.attach(&never);
+    failure_with(&kubelet.mount(&device, &never), &["is blank and the option format is never"]);
+    assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
+}

@@ -1,0 +1,20 @@
+//! Runs the built binary as kubelet and kube-controller-manager do.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod attach;
+mod config;
+mod contract;
+mod destroyers;
+mod detach;
+mod kill;
+mod life;
+mod log;
+mod secrets;
+mod support;
+mod wrong_disk;

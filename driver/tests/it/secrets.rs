@@ -1,0 +1,65 @@
+//! A secret goes in through every door and comes out of none.
+
+use std::fs;
+
+use testbed::{Cluster, Setup};
+
+use crate::support::cluster_with;
+
+/// `MARKER` in base64, as Kubernetes passes secrets.
+const ENCODED: &str = "TUFSS0VS";
+
+#[track_caller]
+fn check(cluster: &Cluster, args: &[&str]) -> testbed::Answer {
+    let controller = cluster.controller();
+    let mut command = controller.command(args);
+    command.env("OCI_FLEXD_LOG_LEVEL", "trace").env("OCI_PROXY", "http://u:MARKER@127.0.0.1:1");
+    let output = command.output().unwrap();
+    let log = controller.folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap();
+    let log = fs::read_to_string(log.join("oci_flexvolume_driver.log")).unwrap_or_default();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    for shown in [&text, &stderr, &log] {
+        let key = cluster.sim.credentials().private_key_pem.clone();
+        let key_line = key.lines().nth(5).unwrap();
+        for secret in ["MARKER", ENCODED, key_line, "Signature version"] {
+            assert!(!shown.contains(secret), "{secret} is in {shown}");
+        }
+    }
+    testbed::Answer { text, code: output.status.code(), took: std::time::Duration::ZERO }
+}
+
+#[test]
+fn no_door_lets_a_secret_out() {
+    let cluster = cluster_with(&Setup { nodes: 1, ..Setup::default() });
+    let secret = [("kubernetes.io/secret/password", ENCODED)];
+    let broken = [("kubernetes.io/secret/password", "MARKER!")];
+    let nested = format!(r#"{{"kubernetes.io/secret/password":["{ENCODED}"]}}"#);
+    let cut = format!(r#"{{"kubernetes.io/secret/password":"{ENCODED}"#);
+    for options in [&cluster.options(&secret), &cluster.options(&broken), &nested, &cut] {
+        for args in [
+            &["attach", options, "node-1"][..],
+            &["isattached", options, "node-1"],
+            &["waitforattach", "/dev/x", options],
+            &["mountdevice", "/nowhere", "/dev/x", options],
+            &["mount", "/nowhere", options],
+            &["expandfs", options, "/dev/x", "/nowhere", "2", "1"],
+        ] {
+            let answer = check(&cluster, args);
+            // kubelet logs the whole argument list of a call that exits otherwise.
+            assert_eq!(answer.code, Some(0), "{args:?}: {answer:?}");
+        }
+    }
+    let right = cluster.config();
+    for config in [
+        right.clone(),
+        format!("{right}    MARKER\n"),
+        right.replace("  user:", "  passphrase: MARKER\n  user:"),
+        right.replace("-----END", "MARKER\n    -----END"),
+        right.replace("key: |", "key:"),
+        format!("{right}MARKER: x\n"),
+    ] {
+        cluster.write_config(&config).unwrap();
+        check(&cluster, &["attach", &cluster.options(&[]), "node-1"]);
+    }
+}
