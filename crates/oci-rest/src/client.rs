@@ -28,8 +28,9 @@ use crate::{
 /// * three times after a connection that failed, was lost or timed out, and after a success whose
 ///   JSON is broken or incomplete.
 ///
-/// A POST without retry token is not repeated once the service may have seen it. A 404 of a
-/// repeated `DetachVolume` may mean that the first one succeeded.
+/// A POST without retry token is not repeated once the service may have seen it. When the answer to
+/// `DetachVolume` is lost, its repetition finds a detaching attachment and returns 404, 409 or 412:
+/// the caller reads the state again.
 ///
 /// One request takes at most 20 s, all of them at most the deadline.
 #[derive(Debug)]
@@ -175,7 +176,8 @@ impl Client {
             request = request.header("opc-retry-token", token);
         }
         let body = call.body.clone().unwrap_or_default().into_bytes();
-        request.body(body).map_err(|_| Error::Endpoint { endpoint: base })
+        let request = request.body(body).ok().filter(|it| it.uri().host().is_some());
+        request.ok_or(Error::Endpoint { endpoint: base })
     }
 
     fn log(&self, call: &Call, answer: &Response<Vec<u8>>, started: Duration) {

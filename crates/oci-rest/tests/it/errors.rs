@@ -1,14 +1,15 @@
 //! What errors say, word by word.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use clock::ManualClock;
+use clock::{Deadline, ManualClock};
 use expect_test::{Expect, expect};
 use oci_iaas::{GetInstance, GetVnic, GetVolumeAttachment, ListSubnets};
+use oci_rest::Client;
 
 use crate::{
     answers::{ATTACHMENT, attachment},
-    script::{Script, Step, chain, client, noon, ocid, ok, refuse, with},
+    script::{Script, Step, api_key, chain, client, noon, ocid, ok, refuse, with},
 };
 
 #[track_caller]
@@ -50,6 +51,25 @@ fn a_401_tells_the_clock_skew_or_who_signed() {
             "GetVolumeAttachment at iaas.example: 401 NotAuthenticated: the service says so; signed as ocid1.user.oc1..u with the key 57:44:0d:65:0b:ab:1c:95:b8:b6:bb:b5:0c:b1:af:55: is that key known to OCI? (opc-request-id REQ)"
         ],
     );
+}
+
+#[test]
+fn an_endpoint_without_host_is_named() {
+    let deadline = Deadline::after(&ManualClock::default(), Duration::from_secs(9));
+    for (endpoint, text) in [
+        (
+            "iaas.example",
+            "the endpoint iaas.example is not a URL such as \
+             https://iaas.us-phoenix-1.oraclecloud.com",
+        ),
+        ("/x", "the endpoint /x is not a URL such as https://iaas.us-phoenix-1.oraclecloud.com"),
+    ] {
+        let (script, clock) = (Script::new([]), Arc::new(ManualClock::default()));
+        let uri = endpoint.parse().unwrap();
+        let client = Client::new(uri, Box::new(api_key()), script, clock, deadline);
+        let error = client.send(&GetVolumeAttachment { id: &ocid(ATTACHMENT) }).unwrap_err();
+        assert_eq!(chain(&error), text);
+    }
 }
 
 #[test]

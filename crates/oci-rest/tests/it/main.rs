@@ -9,6 +9,7 @@
 
 mod answers;
 mod backoff;
+mod cloud;
 mod credentials;
 mod errors;
 mod lists;
