@@ -17,6 +17,7 @@ mod device;
 mod error;
 mod exit_code;
 mod initiator;
+mod iqn;
 mod iscsiadm;
 mod login;
 mod logout;
@@ -28,8 +29,9 @@ mod target;
 pub use error::Error;
 pub use exit_code::ExitCode;
 pub use initiator::{Host, Initiator};
+pub use iqn::Iqn;
 pub use session::{Block, Session, Unit};
-pub use target::{Iqn, ParseError, Target};
+pub use target::{ParseError, Target};
 
 /// What a verb found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

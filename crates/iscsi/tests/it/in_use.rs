@@ -1,6 +1,11 @@
 //! Logging out real disks (loop devices; needs root): never one that anybody uses.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use disk::{Access, Disk};
 use expect_test::{Expect, expect};
@@ -16,7 +21,7 @@ struct Loop {
 }
 
 impl Loop {
-    fn new() -> Self {
+    fn new(_alone: &MutexGuard<'_, ()>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let image = dir.path().join("image");
         fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
@@ -44,6 +49,12 @@ impl Drop for Loop {
     fn drop(&mut self) {
         run("losetup", &["--detach", &self.device]);
     }
+}
+
+/// One test at a time: the children that another test starts hold copies of our claims until they are programs.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs a tool of util-linux or e2fsprogs as root.
@@ -84,14 +95,16 @@ fn logged_out(world: &World) {
 
 #[test]
 fn a_free_disk_is_logged_out() {
-    let disk = Loop::new();
+    let alone = alone();
+    let disk = Loop::new(&alone);
     logged_out(&disk.world());
     disk.disk().claim(Access::Write).unwrap(); // let go of
 }
 
 #[test]
 fn a_mounted_disk_is_not_logged_out() {
-    let disk = Loop::new();
+    let alone = alone();
+    let disk = Loop::new(&alone);
     let world = disk.world();
     let dir = disk.dir.path().join("mounted");
     fs::create_dir(&dir).unwrap();
@@ -125,7 +138,8 @@ fn a_mounted_disk_is_not_logged_out() {
 
 #[test]
 fn a_claimed_disk_is_not_logged_out() {
-    let disk = Loop::new();
+    let alone = alone();
+    let disk = Loop::new(&alone);
     let world = disk.world();
     let claim = disk.disk().claim(Access::Read).unwrap();
     refused(
@@ -141,7 +155,8 @@ fn a_claimed_disk_is_not_logged_out() {
 
 #[test]
 fn a_failed_login_does_not_undo_what_somebody_uses() {
-    let disk = Loop::new();
+    let alone = alone();
+    let disk = Loop::new(&alone);
     let world = disk.world();
     let _claim = disk.disk().claim(Access::Read).unwrap();
     world.happens(Event::State(1, "FAILED"));
@@ -152,7 +167,8 @@ fn a_failed_login_does_not_undo_what_somebody_uses() {
 
 #[test]
 fn a_node_that_is_another_device_is_not_taken_for_the_disk() {
-    let (disk, other) = (Loop::new(), Loop::new());
+    let alone = alone();
+    let (disk, other) = (Loop::new(&alone), Loop::new(&alone));
     let world = disk.world();
     world.tree().remove(&["dev/sda".into()]);
     world.tree().add(&format!("dev/sda -> {}", other.device));
@@ -163,7 +179,8 @@ fn a_node_that_is_another_device_is_not_taken_for_the_disk() {
 
 #[test]
 fn the_other_disks_of_a_session_stay() {
-    let disk = Loop::new();
+    let alone = alone();
+    let disk = Loop::new(&alone);
     let world = disk.world();
     world.tree().add(&format!(
         "{0}/state = running\n{0}/block/sdb/dev = 8:16\n{0}/block/sdb/size = 8",
@@ -178,7 +195,8 @@ fn the_other_disks_of_a_session_stay() {
 #[test]
 fn a_logout_broken_off_at_any_point_is_finished_by_the_next() {
     // The disk was taken offline, and the call was killed.
-    let disk = Loop::new();
+    let alone = alone();
+    let disk = Loop::new(&alone);
     let world = disk.world();
     world.happens(Event::Write(format!("{}/state", unit_dir(1, 1)), "offline"));
     logged_out(&world);
@@ -186,7 +204,8 @@ fn a_logout_broken_off_at_any_point_is_finished_by_the_next() {
 
 #[test]
 fn the_disk_of_a_session_lost_for_good_is_let_go() {
-    let disk = Loop::new();
+    let alone = alone();
+    let disk = Loop::new(&alone);
     let world = disk.world();
     world.happens(Event::State(1, "FAILED"));
     world.happens(Event::Write(format!("{}/state", unit_dir(1, 1)), "transport-offline"));

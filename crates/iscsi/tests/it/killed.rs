@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use iscsi::{Initiator, Outcome};
 
-use crate::world::{World, unit_dir, volume};
+use crate::world::{World, volume};
 
 /// Runs `verb` and kills it at every run of iscsiadm, each time on a fresh `world`; then runs it again.
 #[track_caller]
@@ -36,17 +36,12 @@ fn a_killed_login_is_finished_by_the_next() {
 
 #[test]
 fn a_killed_logout_is_finished_by_the_next() {
-    let without_disk = || {
-        let world = World::logged_in();
-        world.tree().remove(&[unit_dir(1, 1)]);
-        world
-    };
     let log_out = |initiator: &Initiator| initiator.log_out(&volume()).unwrap();
     let logged_out = |world: &World| {
         assert!(world.initiator().session(&volume()).unwrap().is_none());
         assert!(world.record().is_none());
     };
-    check(without_disk, log_out, logged_out, 4);
+    check(World::without_disk, log_out, logged_out, 4);
 }
 
 #[test]
@@ -59,10 +54,5 @@ fn a_killed_logout_is_undone_by_a_login() {
         assert!(world.initiator().session(&volume()).unwrap().unwrap().is_logged_in());
         world.initiator().disk(&volume()).unwrap();
     };
-    let without_disk = || {
-        let world = World::logged_in();
-        world.tree().remove(&[unit_dir(1, 1)]);
-        world
-    };
-    check(without_disk, log_out_then_in, logged_in, 10);
+    check(World::without_disk, log_out_then_in, logged_in, 10);
 }

@@ -1,38 +1,18 @@
-//! Logging in: what iscsiadm says times what sysfs shows.
+//! Logging in: the record first, and a session that sysfs shows to work.
 
 use std::time::Duration;
 
 use command::Error;
-use expect_test::{Expect, expect, expect_file};
+use expect_test::{Expect, expect};
 
-use crate::world::{Event, IQN, World, chain, target, volume};
-
-/// Logs in and writes down the outcome, what iscsiadm was asked, what is left, and how long it took.
-fn story(world: &World) -> String {
-    let before = world.waited();
-    let result = match world.initiator().log_in(&volume()) {
-        Ok(outcome) => format!("{outcome:?}"),
-        Err(error) => {
-            format!("{}{}", chain(&error), if error.is_transient() { " (again later)" } else { "" })
-        }
-    };
-    let session = world.initiator().session(&volume()).unwrap();
-    format!(
-        "{result}\nran: {}\nsession: {}, record: {}, waited {:?}\n",
-        world.take(),
-        session.map_or("none".into(), |session| session.state),
-        world.record().unwrap_or("none".into()),
-        world.waited() - before,
-    )
-}
+use crate::{
+    story,
+    world::{Event, IQN, World, target, volume},
+};
 
 #[track_caller]
 fn check(world: &World, expected: Expect) {
-    expected.assert_eq(&story(world));
-}
-
-fn session(state: &'static str) -> Event {
-    Event::Session("169.254.2.2", IQN, state)
+    expected.assert_eq(&story::log_in(world));
 }
 
 #[test]
@@ -50,7 +30,7 @@ fn a_login_writes_the_record_and_the_settings_first() {
 #[test]
 fn a_second_login_is_a_success() {
     let world = World::new();
-    story(&world);
+    story::log_in(&world);
     check(
         &world,
         expect![[r#"
@@ -95,34 +75,6 @@ fn adopting_needs_no_record_and_no_iscsiadm() {
         session: LOGGED_IN, record: manual, waited 0ns
     "#]],
     );
-}
-
-/// Every exit code of a login, with no session to be seen.
-#[test]
-fn without_a_session_the_code_picks_the_message() {
-    let mut table = String::new();
-    for code in (0..=33).chain([127]) {
-        let world = World::new();
-        for _ in 0..4 {
-            world.answers("login", code, "iscsiadm: the reason");
-        }
-        table += &format!("{code}: {}", story(&world));
-    }
-    expect_file!["../../testdata/login-codes.txt"].assert_eq(&table);
-}
-
-/// Every exit code of a login, while the session is there.
-#[test]
-fn with_a_session_no_code_is_a_failure() {
-    for code in (0..=33).chain([127, 255]) {
-        let world = World::new();
-        for _ in 0..4 {
-            world.answers("login", code, "");
-        }
-        world.later(0, session("LOGGED_IN"));
-        let outcome = world.initiator().log_in(&volume());
-        assert_eq!(outcome.unwrap(), iscsi::Outcome::Done, "{code}");
-    }
 }
 
 #[test]
@@ -274,79 +226,6 @@ fn what_was_made_is_undone_when_a_later_step_fails() {
 }
 
 #[test]
-fn a_broken_session_may_recover() {
-    let world = World::logged_in();
-    world.happens(Event::State(1, "FAILED"));
-    world.later(7_000, Event::State(1, "LOGGED_IN"));
-    check(
-        &world,
-        expect![[r#"
-        AlreadyDone
-        ran: update
-        session: LOGGED_IN, record: manual, waited 7.27s
-    "#]],
-    );
-}
-
-#[test]
-fn a_broken_session_without_a_disk_makes_way() {
-    let world = World::new();
-    world.happens(session("FAILED"));
-    check(
-        &world,
-        expect![[r#"
-        Done
-        ran: logout delete new update login
-        session: LOGGED_IN, record: manual, waited 20s
-    "#]],
-    );
-}
-
-#[test]
-fn a_session_in_the_making_is_no_second_portal() {
-    let world = World::new();
-    world.happens(Event::Session("(null)", IQN, "FREE"));
-    check(
-        &world,
-        expect![[r#"
-        Done
-        ran: new update login
-        session: LOGGED_IN, record: manual, waited 0ns
-    "#]],
-    );
-}
-
-#[test]
-fn a_broken_session_that_ends_is_replaced() {
-    let world = World::new();
-    world.happens(session("FREE"));
-    world.later(3_000, Event::End(1));
-    check(
-        &world,
-        expect![[r#"
-        Done
-        ran: delete new update login
-        session: LOGGED_IN, record: manual, waited 3.27s
-    "#]],
-    );
-}
-
-#[test]
-fn a_broken_session_is_kept_while_its_disk_is_blocked() {
-    let world = World::logged_in();
-    world.happens(Event::State(1, "FAILED"));
-    world.happens(Event::Write(format!("{}/state", crate::world::unit_dir(1, 1)), "blocked"));
-    check(
-        &world,
-        expect![[r#"
-        the disk of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is not ready: the kernel says it is blocked (again later)
-        ran: 
-        session: FAILED, record: automatic, waited 20s
-    "#]],
-    );
-}
-
-#[test]
 fn a_second_portal_is_refused() {
     let world = World::new();
     world.happens(Event::Session("169.254.2.3", IQN, "LOGGED_IN"));
@@ -366,6 +245,20 @@ fn a_second_portal_is_refused() {
         iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is already reached through another portal, 169.254.2.3:3260: log out there first
         ran: 
         session: LOGGED_IN, record: none, waited 0ns
+    "#]],
+    );
+}
+
+#[test]
+fn a_session_in_the_making_is_no_second_portal() {
+    let world = World::new();
+    world.happens(Event::Session("(null)", IQN, "FREE"));
+    check(
+        &world,
+        expect![[r#"
+        Done
+        ran: new update login
+        session: LOGGED_IN, record: manual, waited 0ns
     "#]],
     );
 }
@@ -393,4 +286,8 @@ fn the_boot_portal_is_never_touched() {
     }
     assert_eq!(world.take(), "");
     assert!(initiator.session(&boot).unwrap().is_some());
+}
+
+fn session(state: &'static str) -> Event {
+    Event::Session("169.254.2.2", IQN, state)
 }

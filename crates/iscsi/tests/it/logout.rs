@@ -1,47 +1,24 @@
-//! Logging out where no disk stands in the way: what iscsiadm says times what sysfs shows.
+//! Logging out where no disk stands in the way.
 
 use std::time::Duration;
 
 use command::Error;
-use expect_test::{Expect, expect, expect_file};
+use expect_test::{Expect, expect};
 
-use crate::world::{Event, IQN, World, chain, unit_dir, volume};
-
-/// Logs out and writes down the outcome, what iscsiadm was asked, and what is left.
-fn story(world: &World) -> String {
-    let before = world.waited();
-    let result = match world.initiator().log_out(&volume()) {
-        Ok(outcome) => format!("{outcome:?}"),
-        Err(error) => {
-            format!("{}{}", chain(&error), if error.is_transient() { " (again later)" } else { "" })
-        }
-    };
-    let session = world.initiator().session(&volume());
-    format!(
-        "{result}\nran: {}\nsession: {}, record: {}, waited {:?}\n",
-        world.take(),
-        session.map_or("?".into(), |s| s.map_or("none".into(), |session| session.state)),
-        world.record().unwrap_or("none".into()),
-        world.waited() - before,
-    )
-}
+use crate::{
+    story,
+    world::{Event, IQN, World, chain, unit_dir, volume},
+};
 
 #[track_caller]
 fn check(world: &World, expected: Expect) {
-    expected.assert_eq(&story(world));
-}
-
-/// The volume's session is up, its disk already gone, as a broken-off logout leaves it.
-fn without_disk() -> World {
-    let world = World::logged_in();
-    world.tree().remove(&[unit_dir(1, 1)]);
-    world
+    expected.assert_eq(&story::log_out(world));
 }
 
 #[test]
 fn a_logout_ends_the_session_and_removes_the_record() {
     check(
-        &without_disk(),
+        &World::without_disk(),
         expect![[r#"
         Done
         ran: logout delete
@@ -52,8 +29,8 @@ fn a_logout_ends_the_session_and_removes_the_record() {
 
 #[test]
 fn a_second_logout_is_a_success() {
-    let world = without_disk();
-    story(&world);
+    let world = World::without_disk();
+    story::log_out(&world);
     check(
         &world,
         expect![[r#"
@@ -80,7 +57,7 @@ fn a_record_without_session_is_removed() {
 
 #[test]
 fn a_session_without_record_is_ended() {
-    let world = without_disk();
+    let world = World::without_disk();
     world.answers("delete", 21, "");
     check(
         &world,
@@ -109,7 +86,7 @@ fn nothing_to_do_needs_no_iscsiadm() {
 
 #[test]
 fn a_unit_that_is_no_disk_is_deleted() {
-    let world = without_disk();
+    let world = World::without_disk();
     world.tree().add(&format!("{0}/state = running\n{0}/delete =", unit_dir(1, 1)));
     check(
         &world,
@@ -140,7 +117,7 @@ fn a_disk_that_cannot_be_read_is_not_taken_for_none() {
 
 #[test]
 fn a_unit_that_does_not_go_keeps_the_session() {
-    let world = without_disk();
+    let world = World::without_disk();
     world.tree().add(&format!("{}/state = running", unit_dir(1, 1))); // no file to delete it by
     check(
         &world,
@@ -152,38 +129,9 @@ fn a_unit_that_does_not_go_keeps_the_session() {
     );
 }
 
-/// Every exit code of a logout, while the session stays.
-#[test]
-fn with_a_session_no_code_is_a_success() {
-    let mut table = String::new();
-    for code in (0..=33).chain([127]) {
-        let world = without_disk();
-        for _ in 0..4 {
-            world.answers("logout", code, "iscsiadm: the reason");
-        }
-        table += &format!("{code}: {}", story(&world));
-        assert!(world.initiator().session(&volume()).unwrap().is_some());
-        assert!(world.record().is_some());
-    }
-    expect_file!["../../testdata/logout-codes.txt"].assert_eq(&table);
-}
-
-/// Every exit code of a logout, when the session has gone.
-#[test]
-fn without_a_session_no_code_is_a_failure() {
-    for code in (0..=33).chain([127, 255]) {
-        let world = without_disk();
-        for _ in 0..4 {
-            world.answers_and("logout", code, 0, Event::End(1));
-        }
-        assert_eq!(world.initiator().log_out(&volume()).unwrap(), iscsi::Outcome::Done, "{code}");
-        assert!(world.record().is_none(), "{code}");
-    }
-}
-
 #[test]
 fn a_session_may_end_late() {
-    let world = without_disk();
+    let world = World::without_disk();
     world.answers_and("logout", 0, 8_000, Event::End(1));
     check(
         &world,
@@ -193,7 +141,7 @@ fn a_session_may_end_late() {
         session: none, record: none, waited 8.27s
     "#]],
     );
-    let world = without_disk();
+    let world = World::without_disk();
     let hung =
         || Error::Timeout { program: "iscsiadm", limit: Duration::from_secs(40), stuck: false };
     world.breaks("logout", hung, Some((8_000, Event::End(1))));
@@ -205,7 +153,7 @@ fn a_session_may_end_late() {
         session: none, record: none, waited 8.27s
     "#]],
     );
-    let world = without_disk();
+    let world = World::without_disk();
     world.breaks("logout", hung, None);
     check(
         &world,
@@ -219,7 +167,7 @@ fn a_session_may_end_late() {
 
 #[test]
 fn a_daemon_that_was_just_restarted_is_asked_again() {
-    let world = without_disk();
+    let world = World::without_disk();
     world.answers("logout", 32, "");
     check(
         &world,
@@ -233,7 +181,7 @@ fn a_daemon_that_was_just_restarted_is_asked_again() {
 
 #[test]
 fn a_record_that_cannot_be_removed_does_not_hold_the_volume() {
-    let world = without_disk();
+    let world = World::without_disk();
     for _ in 0..4 {
         world.answers("delete", 6, "");
     }
@@ -259,7 +207,7 @@ fn a_record_in_use_means_a_login_is_pending() {
         session: none, record: none, waited 0ns
     "#]],
     );
-    let world = without_disk();
+    let world = World::without_disk();
     world.answers_and("delete", 15, 0, Event::Session("169.254.2.2", IQN, "LOGGED_IN"));
     check(
         &world,
@@ -273,7 +221,7 @@ fn a_record_in_use_means_a_login_is_pending() {
 
 #[test]
 fn other_sessions_are_left_alone() {
-    let world = without_disk();
+    let world = World::without_disk();
     world.happens(Event::Session("169.254.2.3", IQN, "LOGGED_IN"));
     world.happens(Event::Session("169.254.2.2", "iqn.2015-12.com.oracleiaas:other", "LOGGED_IN"));
     check(
@@ -289,7 +237,7 @@ fn other_sessions_are_left_alone() {
 
 #[test]
 fn of_two_sessions_none_is_ended() {
-    let world = without_disk();
+    let world = World::without_disk();
     world.happens(Event::Session("169.254.2.2", IQN, "LOGGED_IN"));
     check(
         &world,
@@ -303,7 +251,7 @@ fn of_two_sessions_none_is_ended() {
 
 #[test]
 fn a_session_is_kept_for_its_other_disks() {
-    let world = without_disk();
+    let world = World::without_disk();
     world.tree().add(&format!(
         "{0}/state = running\n{0}/block/sdb/dev = 8:16\n{0}/block/sdb/size = 8",
         unit_dir(1, 2)

@@ -7,11 +7,14 @@
     reason = "tests"
 )]
 
+mod broken;
+mod codes;
 mod disk;
 mod in_use;
 mod killed;
 mod login;
 mod logout;
+mod story;
 mod sysfs;
 mod tree;
 mod world;

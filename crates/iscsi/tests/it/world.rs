@@ -1,19 +1,23 @@
 //! The machine around the initiator: iscsid behind iscsiadm, the kernel behind sysfs.
 
+mod machine;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     mem,
     sync::{Arc, Mutex, MutexGuard},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use clock::{Clock, ManualClock};
-use command::{Command, Error, Output, Runner};
+use command::Error;
 use iscsi::{Host, Initiator, Target};
 
 use crate::tree::Tree;
 
 pub(crate) const IQN: &str = "iqn.2015-12.com.oracleiaas:1f2e";
+/// The volume's node record.
+const RECORD: &str = "iqn.2015-12.com.oracleiaas:1f2e 169.254.2.2:3260";
 
 /// The volume that the tests are about.
 pub(crate) fn volume() -> Target {
@@ -102,6 +106,13 @@ impl World {
         world
     }
 
+    /// As a logout leaves it that was broken off: the session is up, its disk gone.
+    pub(crate) fn without_disk() -> Self {
+        let world = Self::logged_in();
+        world.tree().remove(&[unit_dir(1, 1)]);
+        world
+    }
+
     pub(crate) fn initiator(&self) -> Initiator {
         let host = Host {
             sysfs: self.tree().path("sys"),
@@ -118,20 +129,6 @@ impl World {
     /// Kills the caller (by a panic) at run `number` of iscsiadm, counted from 0, before or `after` its work.
     pub(crate) fn kills(&self, number: usize, after: bool) {
         self.state().kill = Some((number, after));
-    }
-
-    /// Whether the caller's time has come.
-    fn time_to_die(&self, after: bool) -> bool {
-        let mut state = self.state();
-        match &mut state.kill {
-            Some((0, when)) if *when == after => state.kill = None,
-            Some((number, _)) if *number > 0 && after => {
-                *number -= 1;
-                return false;
-            }
-            _ => return false,
-        }
-        true
     }
 
     /// From now on `verb` (new, update, login, logout, delete) ends with `code`, once, and nothing else happens.
@@ -171,12 +168,12 @@ impl World {
 
     /// The volume's node record exists.
     pub(crate) fn has_record(&self, startup: &str) {
-        self.state().records.insert(key(IQN, "169.254.2.2:3260"), startup.to_owned());
+        self.state().records.insert(RECORD.to_owned(), startup.to_owned());
     }
 
     /// The startup mode of the volume's node record.
     pub(crate) fn record(&self) -> Option<String> {
-        self.state().records.get(&key(IQN, "169.254.2.2:3260")).cloned()
+        self.state().records.get(RECORD).cloned()
     }
 
     /// What iscsiadm was asked to do since the last call, one verb per line.
@@ -222,144 +219,8 @@ impl World {
         self
     }
 
-    fn open_session(&self, address: &str, iqn: &str, state: &str) {
-        self.state().count += 1;
-        let session = self.state().count;
-        let host = session + 2;
-        let device = format!("sys/devices/platform/host{host}/session{session}");
-        let connection =
-            format!("{device}/connection{session}:0/iscsi_connection/connection{session}:0");
-        self.tree().add(&format!(
-            "sys/class/iscsi_session/session{session} -> \
-                 ../../devices/platform/host{host}/session{session}/iscsi_session/session{session}
-             {device}/iscsi_session/session{session}/targetname = {iqn}
-             {device}/iscsi_session/session{session}/state = {state}
-             {device}/iscsi_session/session{session}/device -> ../../../session{session}
-             {connection}/persistent_address = {address}
-             {connection}/persistent_port = 3260
-             sys/class/scsi_host/host{host} -> ../../devices/platform/host{host}/scsi_host/host{host}
-             sys/devices/platform/host{host}/scsi_host/host{host}/scan ="
-        ));
-    }
-
-    /// What the kernel does about what was written to sysfs, and what is due.
-    fn react(&self) {
-        let now = self.0.clock.monotonic();
-        let (due, pending) =
-            mem::take(&mut self.state().events).into_iter().partition(|e| e.0 <= now);
-        self.state().events = pending;
-        let due: Vec<(Duration, Event)> = due;
-        due.into_iter().for_each(|(_, event)| self.happens(event));
-        let count = self.state().count;
-        for session in 1..=count {
-            let host = session + 2;
-            let units =
-                format!("sys/devices/platform/host{host}/session{session}/target{host}:0:0");
-            let scan = format!("sys/class/scsi_host/host{host}/scan");
-            if let Some(lun) = self.tree().read(&scan).strip_prefix("- - ") {
-                let lines =
-                    self.state().units.get(&lun.parse().unwrap()).cloned().unwrap_or_default();
-                for line in lines.lines() {
-                    self.tree().add(&format!("{units}/{host}:0:0:{lun}/{line}"));
-                }
-                self.tree().add(&format!("{scan} ="));
-            }
-            for lun in 0..20 {
-                let unit = format!("{units}/{host}:0:0:{lun}");
-                if self.tree().read(&format!("{unit}/delete")) == "1" {
-                    self.tree().remove(&[unit]);
-                }
-            }
-        }
-    }
-
-    /// What iscsid does with `verb` when all is well.
-    fn obey(&self, verb: &str, record: String) -> i32 {
-        let session = self.initiator().session(&volume()).ok().flatten();
-        match verb {
-            "new" => {
-                self.state().records.insert(record, "default".into());
-                0
-            }
-            "update" => match self.state().records.get_mut(&record) {
-                Some(startup) => {
-                    *startup = "manual".into();
-                    0
-                }
-                None => 21,
-            },
-            "delete" if session.is_some() => 15,
-            "delete" => self.state().records.remove(&record).map_or(21, |_| 0),
-            "login" if session.is_some() => 15,
-            "login" if self.record().is_none() => 21,
-            "login" => {
-                self.happens(Event::Session("169.254.2.2", IQN, "LOGGED_IN"));
-                0
-            }
-            "logout" => match session {
-                Some(session) => {
-                    let number = session.name.trim_start_matches("session").parse().unwrap();
-                    self.happens(Event::End(number));
-                    0
-                }
-                None => 21,
-            },
-            other => panic!("{other}?"),
-        }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap()
-    }
-}
-
-impl Runner for World {
-    fn run(&self, command: &Command) -> Result<Output, Error> {
-        let line = command.to_string();
-        let words: Vec<_> = line.split(' ').collect();
-        let [_, "--mode", "node", "--targetname", iqn, "--portal", portal, rest @ ..] = &*words
-        else {
-            panic!("not on one target at one portal: {line}");
-        };
-        let verb = match rest {
-            ["--op", verb, ..] => verb,
-            [verb] => verb.trim_start_matches("--"),
-            _ => panic!("unexpected: {line}"),
-        };
-        if self.time_to_die(false) {
-            panic!("killed before {verb}");
-        }
-        self.state().ran.push(verb.to_owned());
-        self.react();
-        let answer = self.state().answers.get_mut(verb).and_then(VecDeque::pop_front);
-        let Some(answer) = answer else {
-            let code = self.obey(verb, key(iqn, portal));
-            if self.time_to_die(true) {
-                panic!("killed after {verb}");
-            }
-            return Ok(Output { code, stdout: String::new(), stderr: String::new() });
-        };
-        if let Some((later, event)) = answer.event {
-            self.later(u64::try_from(later.as_millis()).unwrap(), event);
-            self.react();
-        }
-        let (code, stderr) = answer.result.map_err(|error| error())?;
-        Ok(Output { code, stdout: String::new(), stderr: stderr.into() })
-    }
-}
-
-impl Clock for World {
-    fn now(&self) -> SystemTime {
-        self.0.clock.now()
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.clock.monotonic()
-    }
-
-    fn sleep(&self, duration: Duration) {
-        self.0.clock.sleep(duration);
-        self.react();
     }
 }
 
@@ -375,8 +236,4 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 pub(crate) fn unit_dir(session: u32, lun: u16) -> String {
     let host = session + 2;
     format!("sys/devices/platform/host{host}/session{session}/target{host}:0:0/{host}:0:0:{lun}")
-}
-
-fn key(iqn: &str, portal: &str) -> String {
-    format!("{iqn} {portal}")
 }
