@@ -102,3 +102,30 @@ fn refuses_direct(error: &io::Error) -> bool {
 }
 
 const PIECE: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_read_is_a_failure_and_not_zeros() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(b"abcdef", 0).unwrap();
+        let mut piece = [0; 4];
+        fill(&file, &mut piece, 2).unwrap();
+        assert_eq!(&piece, b"cdef");
+        for (offset, came) in [(3, 3), (6, 0), (99, 0)] {
+            let error = fill(&file, &mut piece, offset).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            assert_eq!(error.to_string(), format!("only {came} of 4 bytes came"));
+        }
+    }
+
+    #[test]
+    fn only_einval_refuses_direct_reading() {
+        for errno in 1..132 {
+            let refuses = refuses_direct(&io::Error::from_raw_os_error(errno));
+            assert_eq!(refuses, errno == Errno::INVAL.raw_os_error());
+        }
+    }
+}

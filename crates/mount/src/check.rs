@@ -5,7 +5,7 @@ use std::time::Duration;
 use command::{Command, Output};
 use disk::{Access, Disk};
 
-use crate::{Error, Mounter, error::said};
+use crate::{Error, Mounter, said};
 
 impl Mounter {
     /// Repairs what can be repaired without losing data (`e2fsck -p`), and replays the journal.

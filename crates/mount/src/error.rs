@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use command::Output;
+use crate::DataLoss;
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -195,7 +195,7 @@ pub enum Error {
     },
 
     /// A program did not run to its end.
-    #[error("cannot work on {}", path.display())]
+    #[error("cannot run {program} on {}", path.display())]
     Program {
         /// the program
         program: &'static str,
@@ -212,6 +212,13 @@ pub enum Error {
         dir: PathBuf,
         /// what is mounted
         found: String,
+    },
+
+    /// The mount is there, but a later mount on a folder above covers it.
+    #[error("the mount at {} is covered by another one above it: unmount that first", dir.display())]
+    Covered {
+        /// the mount point
+        dir: PathBuf,
     },
 
     /// I/O to the device hangs at present, and so would the unmount.
@@ -262,18 +269,6 @@ pub enum Error {
     },
 }
 
-/// The device did not take everything that had been written to the file system.
-///
-/// The kernel says so only once: whoever gets this value must tell the operator.
-#[derive(Debug, thiserror::Error)]
-#[error("writes to {} may be lost: the disk did not take them", dir.display())]
-pub struct DataLoss {
-    /// the mount point
-    pub dir: PathBuf,
-    /// what the kernel said
-    pub source: io::Error,
-}
-
 impl Error {
     /// Whether it is in use: a later call may succeed.
     pub fn is_in_use(&self) -> bool {
@@ -296,18 +291,6 @@ impl Error {
     }
 }
 
-/// The end of what a program said, on one line: the last words matter most.
-pub(crate) fn said(output: &Output) -> String {
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let text = [words(&output.stdout), words(&output.stderr)].join(" ");
-    let text = text.trim().replace(char::is_control, "?");
-    let skipped = text.chars().count().saturating_sub(SHOWN);
-    text.chars().skip(skipped).collect()
-}
-
 fn list(places: &[PathBuf]) -> String {
     places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ")
 }
-
-/// Characters of a program's words that go into a message.
-const SHOWN: usize = 500;

@@ -6,7 +6,7 @@ use std::{fs::File, iter, path::Path, time::Duration};
 use command::Command;
 use disk::{Blank, Contents, Disk};
 
-use crate::{Error, FsType, Mounter, check::LONG, error::said};
+use crate::{Error, FsType, Mounter, check::LONG, said};
 
 impl Mounter {
     /// Makes a file system with `uuid` on a disk that is proven blank, and looks whether it is

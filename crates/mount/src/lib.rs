@@ -27,11 +27,11 @@ mod options;
 mod unmounting;
 
 pub use disk::mountinfo::Entry;
-pub use error::{DataLoss, Error};
+pub use error::Error;
 pub use fs_type::{FsType, UnknownFsType};
 pub use mounting::{Outcome, Request};
 pub use options::{MountOptions, OptionError};
-pub use unmounting::Unmounted;
+pub use unmounting::{DataLoss, Unmounted};
 
 /// Everything that is done with file systems, in the mount namespace of this process.
 #[derive(Clone, Debug)]
@@ -103,3 +103,15 @@ fn real(dir: &Path) -> Result<Option<PathBuf>, Error> {
         Err(_) => Ok(Some(dir.to_owned())),
     }
 }
+
+/// The end of what a program said, on one line: the last words matter most.
+pub(crate) fn said(output: &Output) -> String {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = [words(&output.stdout), words(&output.stderr)].join(" ");
+    let text = text.trim().replace(char::is_control, "?");
+    let skipped = text.chars().count().saturating_sub(SHOWN);
+    text.chars().skip(skipped).collect()
+}
+
+/// Characters of a program's words that go into a message.
+const SHOWN: usize = 500;

@@ -11,7 +11,7 @@ use std::{
 use command::Command;
 use disk::{Access, Contents, Disk};
 
-use crate::{Entry, Error, MountOptions, Mounter, check::damaged, error::said, real};
+use crate::{Entry, Error, MountOptions, Mounter, check::damaged, real, said};
 
 /// What is to be mounted where.
 #[derive(Clone, Copy, Debug)]

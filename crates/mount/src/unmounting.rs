@@ -12,10 +12,9 @@ use disk::DeviceNumber;
 use rustix::fs::OFlags;
 
 use crate::{
-    DataLoss, Entry, Error, Mounter, busy,
-    error::said,
+    Entry, Error, Mounter, busy,
     mounting::{LIMIT, describe},
-    real,
+    real, said,
 };
 
 /// What was unmounted, and what became of the data.
@@ -25,6 +24,18 @@ pub struct Unmounted {
     pub device: Option<DeviceNumber>,
     /// set if the disk did not take all writes; said only once, so pass it on
     pub data_loss: Option<DataLoss>,
+}
+
+/// The device did not take everything that had been written to the file system.
+///
+/// The kernel says so only once: whoever gets this value must tell the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("writes to {} may be lost: the disk did not take them", dir.display())]
+pub struct DataLoss {
+    /// the mount point
+    pub dir: PathBuf,
+    /// what the kernel said
+    pub source: io::Error,
 }
 
 impl Mounter {
@@ -41,7 +52,11 @@ impl Mounter {
     pub fn unmount(&self, dir: &Path) -> Result<Unmounted, Error> {
         let nothing = Unmounted { device: None, data_loss: None };
         let Some(dir) = real(dir)? else { return Ok(nothing) };
-        let Some(found) = self.at(&dir)? else { return Ok(nothing) };
+        let Some(found) = self.at(&dir)? else {
+            // a mount on a folder above may cover one that is still there
+            let covered = self.table()?.iter().any(|entry| entry.dir == dir && !entry.deleted);
+            return if covered { Err(Error::Covered { dir }) } else { Ok(nothing) };
+        };
         let device = found.number;
         if device.major == 0 {
             return Err(Error::NotOnADisk { dir, found: describe(&found) });

@@ -1,0 +1,281 @@
+//! Unmounting: everything flushed, everybody else respected.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use clock::ManualClock;
+use command::testing::Script;
+use disk::{Access, Host};
+use mount::{Error, Mounter};
+
+use crate::{
+    loop_disk::{LoopDisk, MIB, mounter, with_runner},
+    namespace::private,
+    tool::{run, runner},
+};
+
+#[test]
+fn nothing_to_unmount_is_a_success() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        fs::write(disk.dir().join("file"), "").unwrap();
+        for dir in ["mnt", "missing", "missing/too", "file", "file/below"] {
+            let mounter = with_runner(Script::default());
+            let unmounted = mounter.unmount(&disk.dir().join(dir)).unwrap();
+            assert!(unmounted.device.is_none() && unmounted.data_loss.is_none(), "{dir}");
+        }
+    });
+}
+
+#[test]
+fn what_was_written_is_there_and_the_folder_stays() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        disk.mount("ext4").unwrap();
+        fs::write(disk.mnt().join("file"), vec![7; 1 << 20]).unwrap();
+        let unmounted = mounter().unmount(&disk.mnt()).unwrap();
+        assert_eq!(unmounted.device, Some(disk.open().number()));
+        assert!(unmounted.data_loss.is_none());
+        assert!(disk.mnt().is_dir());
+        drop(disk.open().claim(Access::Write).unwrap());
+        assert!(mounter().unmount(&disk.mnt()).unwrap().device.is_none());
+
+        disk.mount("ext4").unwrap();
+        assert_eq!(fs::read(disk.mnt().join("file")).unwrap(), vec![7; 1 << 20]);
+    });
+}
+
+#[test]
+fn a_stack_is_unmounted_to_the_ground() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        disk.mount("ext4").unwrap();
+        for _ in 0..3 {
+            run(&format!("mount --bind {0} {0}", disk.mnt().display()));
+        }
+        assert_eq!(mounter().places(disk.open().number()).unwrap().len(), 4);
+        mounter().unmount(&disk.mnt()).unwrap();
+        assert_eq!(mounter().places(disk.open().number()).unwrap(), []);
+    });
+}
+
+#[test]
+fn of_a_mixed_stack_only_our_disk_is_unmounted() {
+    private(|| {
+        let (disk, below) = (LoopDisk::ext4(), LoopDisk::ext4());
+        below.mount_with(&mounter(), &disk.mnt(), "ext4", "", false).unwrap();
+        run(&format!("mount {} {}", disk.path().display(), disk.mnt().display()));
+        let error = mounter().unmount(&disk.mnt()).unwrap_err();
+        assert!(matches!(error, Error::Occupied { .. }), "{error}");
+        assert_eq!(mounter().places(disk.open().number()).unwrap(), []);
+        assert_eq!(mounter().places(below.open().number()).unwrap().len(), 1);
+    });
+}
+
+#[track_caller]
+fn refused(disk: &LoopDisk, expected: &str) {
+    let before = mounter().at(&disk.mnt()).unwrap();
+    let error = mounter().unmount(&disk.mnt()).unwrap_err();
+    assert_eq!(disk.anonymous(&error), expected);
+    assert_eq!(mounter().at(&disk.mnt()).unwrap(), before);
+}
+
+#[test]
+fn a_disk_that_pods_still_have_is_not_unmounted() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        disk.mount("ext4").unwrap();
+        for pod in ["pod-1", "pod 2"] {
+            let dir = disk.dir().join(pod);
+            fs::create_dir(&dir).unwrap();
+            let status = Command::new("mount").arg("--bind").arg(disk.mnt()).arg(&dir).status();
+            assert!(status.unwrap().success());
+        }
+        refused(
+            &disk,
+            "DIR/mnt is still used: the same disk is also mounted at DIR/pod-1, DIR/pod 2",
+        );
+        assert!(mounter().unmount(&disk.mnt()).unwrap_err().is_in_use());
+    });
+}
+
+#[test]
+fn who_keeps_it_busy_is_named() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        disk.mount("ext4").unwrap();
+        let open = File::create(disk.mnt().join("open file")).unwrap();
+        let own = std::process::id();
+        let name = fs::read_to_string("/proc/self/comm").unwrap();
+        let own = format!("process {own} ({}) uses DIR/mnt/open file", name.trim());
+        refused(&disk, &format!("DIR/mnt is busy: {own}"));
+        drop(open);
+
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .current_dir(disk.mnt())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        refused(&disk, &format!("DIR/mnt is busy: process {pid} (sleep) uses DIR/mnt"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        fs::create_dir(disk.mnt().join("nested")).unwrap();
+        run(&format!("mount -t tmpfs none {}/nested", disk.mnt().display()));
+        refused(&disk, "DIR/mnt is busy: DIR/mnt/nested is mounted in it");
+        run(&format!("umount {}/nested", disk.mnt().display()));
+
+        mounter().unmount(&disk.mnt()).unwrap();
+    });
+}
+
+#[test]
+fn what_is_not_on_a_disk_is_left_alone() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        run(&format!("mount -t tmpfs none {}", disk.mnt().display()));
+        let number = mounter().at(&disk.mnt()).unwrap().unwrap().number;
+        refused(
+            &disk,
+            &format!(
+                "DIR/mnt is a mount point of none ({number}, tmpfs, read-write), \
+                 which is not on a disk: it is left alone"
+            ),
+        );
+    });
+}
+
+#[test]
+fn a_covered_mount_is_not_taken_for_none() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        disk.mount("ext4").unwrap();
+        run(&format!("mount -t tmpfs none {}", disk.dir().display()));
+        fs::create_dir(disk.mnt()).unwrap();
+        refused(
+            &disk,
+            "the mount at DIR/mnt is covered by another one above it: unmount that first",
+        );
+        run(&format!("umount {}", disk.dir().display()));
+        mounter().unmount(&disk.mnt()).unwrap();
+    });
+}
+
+#[test]
+fn a_blocked_device_is_not_touched() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        disk.mount("ext4").unwrap();
+        let sysfs = disk.dir().join("sys");
+        let device = sysfs.join(format!("dev/block/{}/device", disk.open().number()));
+        fs::create_dir_all(&device).unwrap();
+        let host = Host { sysfs, ..Host::default() };
+        let unmount = |state: &str| {
+            fs::write(device.join("state"), state).unwrap();
+            let clock = Arc::new(ManualClock::default());
+            Mounter::new(Arc::new(runner()), clock, host.clone()).unmount(&disk.mnt())
+        };
+        for state in ["blocked", "created-blocked", "quiesce"] {
+            assert_eq!(
+                disk.anonymous(&unmount(state).unwrap_err()),
+                format!(
+                    "DIR/mnt is not unmounted now: its device is {state:?} in the kernel, \
+                     I/O to it would hang"
+                )
+            );
+        }
+        unmount("offline\n").unwrap();
+    });
+}
+
+/// A disk whose space runs out behind its back.
+fn overcommitted(mkfs: &str) -> LoopDisk {
+    let dir = tempfile::tempdir().unwrap();
+    let small = dir.path().join("small");
+    fs::create_dir(&small).unwrap();
+    run(&format!("mount -t tmpfs -o size=12m none {}", small.display()));
+    let image = small.join("image");
+    File::create(&image).unwrap().set_len(300 * MIB).unwrap();
+    let disk = LoopDisk::over(dir, image, "");
+    run(&format!("{mkfs} {}", disk.path().display()));
+    disk
+}
+
+fn write_too_much(dir: &Path) {
+    let mut file = File::create(dir.join("file")).unwrap();
+    let _ = file.write_all(&vec![7; 40 << 20]);
+}
+
+#[test]
+fn lost_writes_are_told_once() {
+    private(|| {
+        let disk = overcommitted("mke2fs -q -t ext4 -E nodiscard");
+        disk.mount("ext4").unwrap();
+        write_too_much(&disk.mnt());
+        let unmounted = mounter().unmount(&disk.mnt()).unwrap();
+        assert_eq!(unmounted.device, Some(disk.open().number()));
+        let loss = unmounted.data_loss.expect("data loss");
+        assert_eq!(
+            disk.anonymous(&loss),
+            "writes to DIR/mnt may be lost: the disk did not take them"
+        );
+        assert!(mounter().unmount(&disk.mnt()).unwrap().data_loss.is_none());
+    });
+}
+
+#[test]
+fn lost_writes_are_told_even_if_the_unmount_fails() {
+    private(|| {
+        let disk = overcommitted("mke2fs -q -t ext4 -E nodiscard");
+        disk.mount("ext4").unwrap();
+        write_too_much(&disk.mnt());
+        let _open = File::open(disk.mnt()).unwrap();
+        let error = mounter().unmount(&disk.mnt()).unwrap_err();
+        assert!(error.is_data_loss() && error.is_in_use());
+        assert_eq!(
+            disk.anonymous(&error),
+            "writes to DIR/mnt may be lost: the disk did not take them; the unmount failed too"
+        );
+    });
+}
+
+#[test]
+fn a_dead_file_system_is_unmounted() {
+    private(|| {
+        for (disk, fs_type) in [(LoopDisk::xfs(), "xfs"), (LoopDisk::ext4(), "ext4")] {
+            disk.mount(fs_type).unwrap();
+            fs::write(disk.mnt().join("file"), "text").unwrap();
+            run(&format!("xfs_io -x -c shutdown {}", disk.mnt().display()));
+            let unmounted = mounter().unmount(&disk.mnt()).unwrap();
+            assert_eq!(unmounted.device, Some(disk.open().number()));
+            assert!(unmounted.data_loss.is_some(), "{fs_type}");
+            assert_eq!(mounter().at(&disk.mnt()).unwrap(), None);
+        }
+    });
+}
+
+#[test]
+fn an_umount_that_fails_is_a_failure() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        disk.mount("ext4").unwrap();
+        let line = format!("umount {}", disk.mnt().display());
+        for code in [0, 1, 32] {
+            let mounter =
+                with_runner(Script::default().expect_output(&line, code, "", "who knows"));
+            let error = mounter.unmount(&disk.mnt()).unwrap_err();
+            assert_eq!(
+                disk.anonymous(&error),
+                format!("cannot unmount DIR/mnt: exit code {code}: who knows")
+            );
+        }
+        mounter().unmount(&disk.mnt()).unwrap();
+    });
+}
