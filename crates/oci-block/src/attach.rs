@@ -23,11 +23,7 @@ use crate::{
 ///
 /// What is already so is a success; what is on its way is waited for. A volume that is attached
 /// elsewhere is never taken away. Ends within [`TO_CHANGE`].
-pub(crate) fn attach(
-    driver: &OciBlock,
-    options: &Options,
-    node: &str,
-) -> Result<PathBuf, Error> {
+pub(crate) fn attach(driver: &OciBlock, options: &Options, node: &str) -> Result<PathBuf, Error> {
     let kind = requested_kind(options)?;
     let cloud = Cloud::open(driver, TO_CHANGE)?;
     let volume = volume_ocid(options.volume_name()?, cloud.region())?;
@@ -134,14 +130,19 @@ impl Attaching<'_> {
     /// The volume may tell more than the refusal.
     fn explain(&self, error: Error) -> Error {
         let Error::Api(source) = error else { return error };
-        let Ok(volume) = self.cloud.client.send(&GetVolume { id: self.volume }) else {
-            return Error::Api(source);
-        };
-        let (theirs, ours) = (volume.availability_domain, &self.instance.availability_domain);
-        if theirs != *ours {
-            return Error::OtherDomain { volume: theirs, instance: ours.clone(), source };
+        let found = self.cloud.client.send(&GetVolume { id: self.volume }).ok();
+        let (volume, instance) = (self.volume.to_string(), self.instance.id.to_string());
+        match found {
+            Some(it) if it.availability_domain != self.instance.availability_domain => {
+                let instance = self.instance.availability_domain.clone();
+                Error::OtherDomain { volume: it.availability_domain, instance, source }
+            }
+            Some(it) => {
+                let state = it.lifecycle_state.to_string();
+                Error::Refused { volume, state, instance, source }
+            }
+            None => Error::Refused { volume, state: "unknown".into(), instance, source },
         }
-        Error::Refused { state: volume.lifecycle_state.to_string(), source }
     }
 }
 

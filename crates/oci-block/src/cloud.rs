@@ -1,6 +1,6 @@
 //! The API, reached as `config.yaml` and the environment say.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use clock::{Clock, Deadline};
 use kube_node::{KubeClient, KubeNode};
@@ -46,9 +46,10 @@ impl Cloud {
         let region = region(&config, &settings, &metadata)?;
         let endpoint = match &config.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => region.iaas_endpoint().parse().map_err(|_| Error::Endpoint {
-                endpoint: region.iaas_endpoint(),
-            })?,
+            None => region
+                .iaas_endpoint()
+                .parse()
+                .map_err(|_| Error::Endpoint { endpoint: region.iaas_endpoint() })?,
         };
         let credentials = Box::new(api_key(&config)?);
         let client = Client::new(endpoint, credentials, transport, Arc::clone(&clock), deadline);
@@ -83,10 +84,16 @@ impl Cloud {
             return Ok(None);
         }
         let network = kube_node::Network {
-            proxy: self.settings.proxy.clone(),
+            proxy: self.settings.general_proxy.clone(),
             no_proxy: self.settings.no_proxy.clone(),
         };
-        Ok(KubeClient::from_kubeconfig(path, &network)?.node(name)?)
+        let client = KubeClient::from_kubeconfig(path, &network)?;
+        Ok(client.with_limit(self.deadline.remaining(&*self.clock)).node(name)?)
+    }
+
+    /// For what is remembered until the next reboot.
+    pub(crate) fn run_dir(&self) -> &Path {
+        &self.settings.run_dir
     }
 
     /// Whether the call has used up its budget.

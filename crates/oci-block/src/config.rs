@@ -97,9 +97,9 @@ impl Problem {
 
     /// Line and column only: the library's own text quotes the document.
     fn from_yaml(error: serde_yaml::Error) -> Self {
-        let place = error.location().map_or_else(String::new, |at| {
-            format!("line {} column {}: ", at.line(), at.column())
-        });
+        let place = error
+            .location()
+            .map_or_else(String::new, |at| format!("line {} column {}: ", at.line(), at.column()));
         let text = error.to_string();
         let what = if text.contains("unknown field") {
             "a key that this driver does not know; correct or remove it (docs/configuration.md \
@@ -195,7 +195,11 @@ impl Document {
             region,
             compartment: compartment.map(|text| ocid("compartment", text)).transpose()?,
             vcn: vcn.map(|text| ocid("vcn", text)).transpose()?,
-            endpoint: self.endpoints.and_then(|all| all.iaas).map(|text| endpoint(&text)).transpose()?,
+            endpoint: self
+                .endpoints
+                .and_then(|all| all.iaas)
+                .map(|text| endpoint(&text))
+                .transpose()?,
             auth: auth.check()?,
         })
     }
@@ -244,9 +248,9 @@ fn region(name: &Text, key: Option<&Value>) -> Result<Option<Region>, Problem> {
     let name = name.as_ref().map(|text| parse("region", text)).transpose()?;
     let key = key.map(|text| parse("regionKey", text)).transpose()?;
     match (name, key) {
-        (Some(name), Some(key)) if name != key => Err(Problem::new(
-            "auth.region and regionKey name different regions; remove regionKey",
-        )),
+        (Some(name), Some(key)) if name != key => {
+            Err(Problem::new("auth.region and regionKey name different regions; remove regionKey"))
+        }
         (name, key) => Ok(name.or(key)),
     }
 }
@@ -264,7 +268,9 @@ fn ocid(kind: &str, text: &Value) -> Result<Ocid, Problem> {
 
 fn endpoint(text: &Value) -> Result<http::Uri, Problem> {
     let wrong = || {
-        Problem::new("endpoints.iaas is no address; it looks like https://iaas.us-phoenix-1.oraclecloud.com")
+        Problem::new(
+            "endpoints.iaas is no address; it looks like https://iaas.us-phoenix-1.oraclecloud.com",
+        )
     };
     let uri: http::Uri = text.parse().map_err(|_| wrong())?;
     let scheme = matches!(uri.scheme_str(), Some("https" | "http"));

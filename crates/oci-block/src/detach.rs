@@ -29,7 +29,8 @@ pub(crate) fn detach(driver: &OciBlock, volume_name: &str, node_name: &str) -> R
         Err(error) => return Err(error),
     };
     loop {
-        let attachments = list(&cloud, &node.instance.compartment_id, Some(&node.instance.id), &volume)?;
+        let attachments =
+            list(&cloud, &node.instance.compartment_id, Some(&node.instance.id), &volume)?;
         match standing(&attachments, &volume, &node.instance.id) {
             Standing::Nowhere | Standing::Elsewhere(_) => return Ok(()),
             Standing::Leaving(it) => return Ok(cloud.client.wait_for_detached(&it.id)?),
@@ -68,7 +69,9 @@ fn remove(cloud: &Cloud, node: &Node, id: &Ocid) -> Result<Removal, Error> {
         _ => match cloud.client.send(&DetachVolume { id, if_match: seen.etag.as_deref() }) {
             Ok(()) => {}
             // 409: on its way; 404: gone; 412: changed since.
-            Err(error) if matches!(error.status(), Some(404 | 409 | 412)) && !cloud.is_out_of_time() => {
+            Err(error)
+                if matches!(error.status(), Some(404 | 409 | 412)) && !cloud.is_out_of_time() =>
+            {
                 log::info!("the attachment has changed: {error}");
                 cloud.clock.sleep(LOOK_AGAIN);
                 return Ok(Removal::LookAgain);
@@ -84,9 +87,9 @@ fn remove(cloud: &Cloud, node: &Node, id: &Ocid) -> Result<Removal, Error> {
 /// detached; anything else would be a guess at somebody's disk.
 fn without_node(cloud: &Cloud, volume: &Ocid, unknown: Error) -> Result<(), Error> {
     let attachments = list(cloud, &cloud.compartment()?, None, volume)?;
-    let live = attachments.iter().find(|it| {
-        it.volume_id == *volume && it.lifecycle_state != AttachmentState::Detached
-    });
+    let live = attachments
+        .iter()
+        .find(|it| it.volume_id == *volume && it.lifecycle_state != AttachmentState::Detached);
     match live {
         None => Ok(()),
         Some(it) if it.lifecycle_state == AttachmentState::Detaching => {

@@ -103,7 +103,9 @@ pub enum DeviceError {
         volume: String,
     },
     /// The API's answer lacks something.
-    #[error("attachment {attachment} is attached but lacks {what}; detach the volume and let it be attached anew")]
+    #[error(
+        "attachment {attachment} is attached but lacks {what}; detach the volume and let it be attached anew"
+    )]
     Incomplete {
         /// The attachment's OCID.
         attachment: String,

@@ -4,9 +4,7 @@ use std::{io, path::PathBuf};
 
 use oci_iaas::VolumeAttachment;
 
-use crate::{
-    config::ConfigError, device::DeviceError, lock::LockError, volume::VolumeNameError,
-};
+use crate::{config::ConfigError, device::DeviceError, lock::LockError, volume::VolumeNameError};
 
 /// A call failed. The reply shows this and all its sources in one line.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +142,9 @@ pub enum Error {
         attachment: String,
     },
     /// The attachment is in a state that is not known.
-    #[error("attachment {attachment} is in state {state}, which this driver does not know; look at it in the console")]
+    #[error(
+        "attachment {attachment} is in state {state}, which this driver does not know; look at it in the console"
+    )]
     Unclear {
         /// The attachment.
         attachment: String,
@@ -182,10 +182,14 @@ pub enum Error {
         source: oci_rest::Error,
     },
     /// The API refuses, and the volume's state may say why.
-    #[error("the volume (state {state}) cannot be attached")]
+    #[error("volume {volume} (state {state}) cannot be attached to instance {instance}")]
     Refused {
-        /// The volume's state.
+        /// The volume.
+        volume: String,
+        /// Its state.
         state: String,
+        /// The instance.
+        instance: String,
         /// What the API answered.
         source: oci_rest::Error,
     },
@@ -212,7 +216,9 @@ pub enum Error {
         dir: PathBuf,
     },
     /// kubelet reports the volume in use on a node that is well.
-    #[error("kubelet still reports volume {volume} in use on that node, which is ready; it is detached after it is unmounted")]
+    #[error(
+        "kubelet still reports volume {volume} in use on that node, which is ready; it is detached after it is unmounted"
+    )]
     StillInUse {
         /// The volume.
         volume: String,

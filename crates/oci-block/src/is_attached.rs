@@ -14,11 +14,7 @@ use crate::{
 
 /// Looks. A wrong "no" makes the controller attach the volume elsewhere, so only a complete list
 /// without the volume is a "no".
-pub(crate) fn is_attached(
-    driver: &OciBlock,
-    options: &Options,
-    node: &str,
-) -> Result<bool, Error> {
+pub(crate) fn is_attached(driver: &OciBlock, options: &Options, node: &str) -> Result<bool, Error> {
     let cloud = Cloud::open(driver, TO_LOOK)?;
     let volume = volume_ocid(options.volume_name()?, cloud.region())?;
     let instance = find_node(&cloud, node)?.instance;

@@ -26,6 +26,7 @@ mod lock;
 mod mount_device;
 mod node;
 mod plan;
+mod remembered;
 mod settings;
 mod standing;
 mod unmount_device;

@@ -1,12 +1,18 @@
 //! Which instance a Kubernetes node is.
 
+use std::collections::BTreeMap;
+
 use kube_node::KubeNode;
 use oci_iaas::{
     AttachmentState, GetInstance, GetVnic, Instance, InstanceState, ListInstances, ListSubnets,
     ListVnicAttachments, Ocid, Vnic, VnicAttachment,
 };
 
-use crate::{cloud::Cloud, error::Error};
+use crate::{
+    cloud::Cloud,
+    error::Error,
+    remembered::{Found, recall, remember},
+};
 
 /// A node, as both sides know it.
 #[derive(Debug)]
@@ -52,6 +58,9 @@ fn by_name(cloud: &Cloud, name: &str) -> Result<Instance, Error> {
     let mut found = cloud.client.list(&list)?;
     found.retain(exists);
     if found.is_empty() {
+        if let Some(instance) = remembered(cloud, &compartment, name)? {
+            return Ok(instance);
+        }
         found = by_vnic(cloud, &compartment, name)?;
     }
     match <[Instance; 1]>::try_from(found) {
@@ -66,6 +75,21 @@ fn by_name(cloud: &Cloud, name: &str) -> Result<Instance, Error> {
     }
 }
 
+/// The instance by which the node was found a short time ago, if that card is still attached to it
+/// and still answers to the name.
+fn remembered(cloud: &Cloud, compartment: &Ocid, name: &str) -> Result<Option<Instance>, Error> {
+    let Some(found) = recall(cloud.run_dir(), name, &*cloud.clock) else { return Ok(None) };
+    let instance_id = Some(&found.instance);
+    let list = ListVnicAttachments { compartment, instance: instance_id };
+    let attached = cloud.client.list(&list)?.into_iter().any(|it| {
+        it.lifecycle_state == AttachmentState::Attached && it.vnic_id.as_ref() == Some(&found.vnic)
+    });
+    if !attached || !answers_to(&cloud.client.send(&GetVnic { id: &found.vnic })?, name) {
+        return Ok(None);
+    }
+    Ok(Some(instance(cloud, &found.instance)?).filter(exists))
+}
+
 /// One request for each VNIC of the compartment (and network, if configured).
 fn by_vnic(cloud: &Cloud, compartment: &Ocid, name: &str) -> Result<Vec<Instance>, Error> {
     let subnets = subnets(cloud, compartment)?;
@@ -74,21 +98,26 @@ fn by_vnic(cloud: &Cloud, compartment: &Ocid, name: &str) -> Result<Vec<Instance
         (Some(_), None) => false,
         (None, _) => true,
     };
-    let mut ids: Vec<Ocid> = Vec::new();
+    // By instance, which may have several cards with the same name.
+    let mut cards: BTreeMap<Ocid, Ocid> = BTreeMap::new();
     for attachment in cloud.client.list(&ListVnicAttachments { compartment, instance: None })? {
         let attached = attachment.lifecycle_state == AttachmentState::Attached;
         let (true, Some(id)) = (attached && in_network(&attachment), &attachment.vnic_id) else {
             continue;
         };
         if answers_to(&cloud.client.send(&GetVnic { id })?, name) {
-            ids.push(attachment.instance_id);
+            cards.insert(attachment.instance_id, id.clone());
         }
     }
-    // An instance may have several cards with the same name.
-    ids.sort();
-    ids.dedup();
-    let instances: Result<Vec<_>, _> = ids.iter().map(|id| instance(cloud, id)).collect();
-    Ok(instances?.into_iter().filter(exists).collect())
+    let instances: Result<Vec<_>, _> = cards.keys().map(|id| instance(cloud, id)).collect();
+    let instances: Vec<_> = instances?.into_iter().filter(exists).collect();
+    if let [only] = &*instances
+        && let Some(vnic) = cards.remove(&only.id)
+    {
+        let found = Found { instance: only.id.clone(), vnic };
+        remember(cloud.run_dir(), name, &found);
+    }
+    Ok(instances)
 }
 
 fn subnets(cloud: &Cloud, compartment: &Ocid) -> Result<Option<Vec<Ocid>>, Error> {
@@ -100,8 +129,7 @@ fn subnets(cloud: &Cloud, compartment: &Ocid) -> Result<Option<Vec<Ocid>>, Error
 /// Whether a node of that name may be behind the card: by host name up to a dot, or by address.
 fn answers_to(vnic: &Vnic, name: &str) -> bool {
     let addresses = [vnic.private_ip.as_ref(), vnic.public_ip.as_ref()];
-    let mut addresses =
-        addresses.into_iter().flatten().chain(vnic.ipv6_addresses.iter().flatten());
+    let mut addresses = addresses.into_iter().flatten().chain(vnic.ipv6_addresses.iter().flatten());
     let host = name.split('.').next().unwrap_or(name);
     vnic.hostname_label.as_ref().is_some_and(|label| label.eq_ignore_ascii_case(host))
         || addresses.any(|address| address.eq_ignore_ascii_case(name))

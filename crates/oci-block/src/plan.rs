@@ -120,3 +120,91 @@ fn may_write(device: &Path, wanted: &Wanted) -> Result<(), Error> {
 
 // What the kernels of common nodes mount without help, if the pod does not say what it expects.
 const MOUNTABLE: [&str; 5] = ["ext2", "ext3", "ext4", "xfs", "btrfs"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(options: &str) -> Wanted {
+        Wanted::from_options(&Options::from_json(options.as_bytes()).unwrap()).unwrap()
+    }
+
+    fn fs(fs_type: &str) -> Contents {
+        Contents::Filesystem { fs_type: fs_type.into(), uuid: Some("uuid".into()) }
+    }
+
+    fn formatting() -> Recall {
+        Recall::Seen(Witness { formatting: Some("ours".into()), ..Witness::default() })
+    }
+
+    #[track_caller]
+    fn check(contents: Contents, recall: &Recall, options: &str, expected: &str) {
+        let shown = match plan(Path::new("/dev/sdb"), contents, recall, &wanted(options)) {
+            Ok(Plan::Mount { fs_type, .. }) => format!("mount {fs_type}"),
+            Ok(Plan::Format) => "format".into(),
+            Ok(Plan::FinishFormat { uuid }) => format!("finish {uuid}"),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn what_is_there_is_mounted_if_it_is_what_was_asked_for() {
+        let asked = r#"{"kubernetes.io/fsType":"xfs"}"#;
+        check(fs("xfs"), &Recall::Nothing, asked, "mount xfs");
+        check(fs("xfs"), &Recall::Damaged, asked, "mount xfs");
+        check(fs("btrfs"), &Recall::Nothing, "{}", "mount btrfs");
+        check(
+            fs("ext4"),
+            &Recall::Nothing,
+            asked,
+            "the disk at /dev/sdb holds ext4 and the pod asks for xfs; set fsType to ext4",
+        );
+        let by_hand = "it is neither mounted nor formatted: if nothing on it is wanted, wipe it by \
+                       hand (wipefs --all, then blkdiscard --zeroout)";
+        let holds = |what: &str| format!("the disk at /dev/sdb holds {what}; {by_hand}");
+        check(fs("ntfs"), &Recall::Nothing, "{}", &holds("ntfs"));
+        let other = Contents::Other { what: "a LUKS header".into(), offset: Some(0) };
+        check(other, &Recall::Nothing, "{}", &holds("a LUKS header at byte 0"));
+    }
+
+    #[test]
+    fn what_holds_nothing_is_formatted_if_it_may_be_written() {
+        check(Contents::Nothing, &Recall::Nothing, "{}", "format");
+        let blank = "the disk at /dev/sdb is blank and";
+        check(
+            Contents::Nothing,
+            &Recall::Nothing,
+            r#"{"kubernetes.io/readwrite":"ro"}"#,
+            &format!("{blank} the pod asks for it read-only; nothing was formatted"),
+        );
+        check(
+            Contents::Nothing,
+            &Recall::Nothing,
+            r#"{"format":"never"}"#,
+            &format!("{blank} the option format is never; nothing was formatted"),
+        );
+    }
+
+    #[test]
+    fn an_interrupted_format_is_finished_whatever_it_has_left() {
+        let rubble = Contents::Other { what: "data".into(), offset: None };
+        for contents in [Contents::Nothing, fs("ext4"), rubble] {
+            check(contents, &formatting(), "{}", "finish ours");
+        }
+    }
+
+    #[test]
+    fn unknown_values_of_options_are_refused() {
+        for options in [
+            r#"{"kubernetes.io/fsType":"ext4 -F"}"#,
+            r#"{"kubernetes.io/fsType":"../ext4"}"#,
+            r#"{"mountOptions":"bind"}"#,
+            r#"{"format":"always"}"#,
+            r#"{"blankCheck":"none"}"#,
+        ] {
+            let options = Options::from_json(options.as_bytes()).unwrap();
+            assert!(Wanted::from_options(&options).is_err(), "{options:?}");
+        }
+    }
+}

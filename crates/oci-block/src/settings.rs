@@ -22,8 +22,10 @@ pub struct Settings {
     pub run_dir: PathBuf,
     /// Where host programs are looked for; the caller's `PATH` is never trusted.
     pub tool_path: OsString,
-    /// The proxy for the API.
+    /// The proxy for OCI's API.
     pub proxy: Option<String>,
+    /// The proxy for everything else: here, for Kubernetes.
+    pub general_proxy: Option<String>,
     /// Hosts that are reached without a proxy.
     pub no_proxy: Option<String>,
     /// Certificates that replace the compiled-in roots.
@@ -42,11 +44,15 @@ impl Settings {
         let var = |name: &str| var(name).filter(|value| !value.is_empty());
         let path = |name: &str| var(name).map(PathBuf::from);
         let text = |names: &[&str]| {
-            names.iter().find_map(|name| var(name)).map(|value| value.to_string_lossy().into_owned())
+            names
+                .iter()
+                .find_map(|name| var(name))
+                .map(|value| value.to_string_lossy().into_owned())
         };
 
         let driver_dir = path("OCI_FLEXD_DRIVER_DIRECTORY").unwrap_or_else(|| DRIVER_DIR.into());
         let config_dir = path("OCI_FLEXD_CONFIG_DIRECTORY").unwrap_or(driver_dir);
+        let general_proxy = text(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
         let log_dir = path("OCI_FLEXD_DRIVER_LOG_DIR").unwrap_or_else(|| LOG_DIR.into());
         Self {
             config: config_dir.join("config.yaml"),
@@ -57,7 +63,8 @@ impl Settings {
             state_dir: path("OCI_FLEXD_STATE_DIRECTORY").unwrap_or_else(|| STATE_DIR.into()),
             run_dir: path("OCI_FLEXD_RUN_DIRECTORY").unwrap_or_else(|| RUN_DIR.into()),
             tool_path: var("OCI_FLEXD_TOOL_PATH").unwrap_or_else(|| TOOL_PATH.into()),
-            proxy: text(&["OCI_PROXY", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            proxy: text(&["OCI_PROXY"]).or_else(|| general_proxy.clone()),
+            general_proxy,
             no_proxy: text(&["NO_PROXY", "no_proxy"]),
             root_certs: ["TRUSTED_CA_CERT_PATH", "OCI_DEFAULT_CERTS_PATH", "SSL_CERT_FILE"]
                 .iter()
@@ -111,6 +118,7 @@ mod tests {
     fn the_drivers_own_proxy_comes_before_the_general_one() {
         let both = [("OCI_PROXY", "http://a:1"), ("HTTPS_PROXY", "http://b:2")];
         assert_eq!(settings(&both).proxy.as_deref(), Some("http://a:1"));
+        assert_eq!(settings(&both).general_proxy.as_deref(), Some("http://b:2"));
         assert_eq!(settings(&both[1..]).proxy.as_deref(), Some("http://b:2"));
     }
 

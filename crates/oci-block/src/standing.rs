@@ -44,3 +44,69 @@ pub(crate) fn standing<'a>(
         })
         .unwrap_or(Standing::Nowhere)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `attachments` as `STATE@instance`; the answer as the judgement and the attachment's number.
+    #[track_caller]
+    fn check(attachments: &[&str], expected: &str) {
+        let volume: Ocid = "ocid1.volume.oc1.phx.v".parse().unwrap();
+        let here: Ocid = "ocid1.instance.oc1.phx.here".parse().unwrap();
+        let attachments: Vec<VolumeAttachment> = attachments
+            .iter()
+            .enumerate()
+            .map(|(number, text)| {
+                let (state, rest) = text.split_once('@').unwrap();
+                let (instance, volume) = rest.split_once('/').unwrap_or((rest, "v"));
+                serde_json::from_value(serde_json::json!({
+                    "attachmentType": "iscsi",
+                    "id": format!("ocid1.volumeattachment.oc1.phx.{number}"),
+                    "instanceId": format!("ocid1.instance.oc1.phx.{instance}"),
+                    "volumeId": format!("ocid1.volume.oc1.phx.{volume}"),
+                    "availabilityDomain": "AD-1",
+                    "compartmentId": "ocid1.compartment.oc1..c",
+                    "lifecycleState": state,
+                }))
+                .unwrap()
+            })
+            .collect();
+        let shown = match standing(&attachments, &volume, &here) {
+            Standing::Here(it) => format!("here {}", it.id.unique()),
+            Standing::Leaving(it) => format!("leaving {}", it.id.unique()),
+            Standing::Elsewhere(it) => format!("elsewhere {}", it.id.unique()),
+            Standing::Unclear(it) => format!("unclear {}", it.id.unique()),
+            Standing::Nowhere => "nowhere".to_owned(),
+        };
+        assert_eq!(shown, expected, "{attachments:?}");
+    }
+
+    #[test]
+    fn one_attachment_speaks_for_itself() {
+        check(&[], "nowhere");
+        check(&["DETACHED@here"], "nowhere");
+        check(&["ATTACHED@here"], "here 0");
+        check(&["ATTACHING@here"], "here 0");
+        check(&["DETACHING@here"], "leaving 0");
+        check(&["ATTACHED@there"], "elsewhere 0");
+        check(&["ATTACHING@there"], "elsewhere 0");
+        check(&["DETACHING@there"], "leaving 0");
+        check(&["MOVING@there"], "unclear 0");
+    }
+
+    #[test]
+    fn past_attachments_and_other_volumes_do_not_count() {
+        check(&["DETACHED@here", "DETACHED@there", "ATTACHED@here"], "here 2");
+        check(&["DETACHED@here", "ATTACHED@there"], "elsewhere 1");
+        check(&["ATTACHED@here/other", "ATTACHED@there/other"], "nowhere");
+    }
+
+    #[test]
+    fn of_several_the_nearest_counts() {
+        check(&["ATTACHED@there", "ATTACHED@here"], "here 1");
+        check(&["ATTACHED@there", "DETACHING@here"], "leaving 1");
+        check(&["DETACHING@here", "ATTACHING@here"], "here 1");
+        check(&["ATTACHED@here", "MOVING@there"], "unclear 1");
+    }
+}

@@ -41,7 +41,10 @@ enum Held {
     /// A session to this target is ours to end.
     Session(Target),
     /// A disk that goes away by itself when it is detached.
-    Disk { path: PathBuf, number: DeviceNumber },
+    Disk {
+        path: PathBuf,
+        number: DeviceNumber,
+    },
     Nothing,
 }
 
@@ -55,8 +58,7 @@ fn held_disk(driver: &OciBlock, volume: &str, dir: &Path) -> Result<Held, Error>
     }
     let witnesses = Witnesses::new(&driver.settings.state_dir);
     let recall = witnesses.read(volume);
-    let recall =
-        recall.map_err(|source| Error::Record { path: witnesses.path(volume), source })?;
+    let recall = recall.map_err(|source| Error::Record { path: witnesses.path(volume), source })?;
     let Recall::Seen(Witness { device: Some(device), .. }) = recall else {
         return Ok(Held::Nothing);
     };

@@ -121,7 +121,8 @@ fn a_fault_that_passes_is_not_noticed() {
         cluster.sim.fail(Fault::new("GetVolumeAttachment", 1_u64, effect.clone()));
         let answer = attach(&cluster, "node-1");
         assert!(answer.is_success(), "{effect:?}: {answer:?}");
-        let live = cluster.sim.attachments().iter().filter(|it| it.lifecycle_state == "ATTACHED").count();
+        let live =
+            cluster.sim.attachments().iter().filter(|it| it.lifecycle_state == "ATTACHED").count();
         assert_eq!(live, 1, "{effect:?}");
     }
 }
@@ -129,10 +130,9 @@ fn a_fault_that_passes_is_not_noticed() {
 #[test]
 fn two_instances_of_one_name_are_an_error_that_names_both() {
     let cluster = cluster();
-    let twin = cluster.sim.add_instance(NewInstance {
-        display_name: "node-1".into(),
-        ..NewInstance::default()
-    });
+    let twin = cluster
+        .sim
+        .add_instance(NewInstance { display_name: "node-1".into(), ..NewInstance::default() });
     failure_with(
         &attach(&cluster, "node-1"),
         &["node node-1 may be any of these instances", &twin, &cluster.instances[0]],

@@ -26,7 +26,10 @@ fn what_is_wrong_is_said() {
     let broken_key = format!("{}AAAA{}", &right[..key_begins + 60], &right[key_begins + 64..]);
     for (config, parts) in [
         (String::new(), &["config.yaml: auth is missing"][..]),
-        (right.replace("  user:", "  usr:"), &["config.yaml: line 4 column 3: a key that this driver does not know"]),
+        (
+            right.replace("  user:", "  usr:"),
+            &["config.yaml: line 4 column 3: a key that this driver does not know"],
+        ),
         (right.replace("us-phoenix-1", "'not a region'"), &["auth.region is no region"]),
         (right.replace("-----BEGIN", "-----BEGUN"), &["auth.key in config.yaml cannot be used"]),
         (broken_key, &["auth.key in config.yaml cannot be used"]),
@@ -34,14 +37,15 @@ fn what_is_wrong_is_said() {
             right.replace("fingerprint: ", "fingerprint: 00:"),
             &["fingerprint", "one of the two is not the user's current API key"],
         ),
-        (
-            right.replace("https://127.0.0.1", "https://127.0.0.2"),
-            &["127.0.0.2"],
-        ),
+        (right.replace("https://127.0.0.1", "https://127.0.0.2"), &["127.0.0.2"]),
     ] {
         check(&cluster, &config, parts);
     }
-    check(&cluster, &right.replace("ocid1.user.oc1..", "ocid1.user.oc1..x"), &["401", "NotAuthenticated"]);
+    check(
+        &cluster,
+        &right.replace("ocid1.user.oc1..", "ocid1.user.oc1..x"),
+        &["401", "NotAuthenticated"],
+    );
     cluster.write_config(&right).unwrap();
     success(&cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap());
 }

@@ -41,9 +41,13 @@ fn check(args: &[&str], code: i32, expected: Expect) {
 
 #[test]
 fn every_argv_has_its_reply() {
-    check(&["init"], 0, expect![[r#"
+    check(
+        &["init"],
+        0,
+        expect![[r#"
         {"status":"Success","capabilities":{"attach":true,"selinuxRelabel":true,"supportsMetrics":true,"fsGroup":true,"requiresFSResize":true}}
-    "#]]);
+    "#]],
+    );
     for call in [
         &["getvolumename", "{}"][..],
         &["mount", "/d", "{}"],
@@ -54,9 +58,13 @@ fn every_argv_has_its_reply() {
         &["bogus"],
         &[""],
     ] {
-        check(call, 0, expect![[r#"
+        check(
+            call,
+            0,
+            expect![[r#"
             {"status":"Not supported"}
-        "#]]);
+        "#]],
+        );
     }
 }
 
@@ -191,7 +199,9 @@ fn nothing_is_written_where_kubelet_watches() {
     let cluster = cluster_with(&Setup { nodes: 1, ..Setup::default() });
     let options = cluster.options(&[]);
     let place = cluster.controller();
-    for args in [&["init"][..], &["attach", &options, "node-1"], &["isattached", &options, "node-1"]] {
+    for args in
+        [&["init"][..], &["attach", &options, "node-1"], &["isattached", &options, "node-1"]]
+    {
         success(&place.call(args).unwrap());
     }
     let watched = place.folder("OCI_FLEXD_DRIVER_DIRECTORY").unwrap();

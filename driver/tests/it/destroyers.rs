@@ -87,7 +87,9 @@ fn a_disk_that_is_in_use_is_not_touched() {
     let kubelet = Kubelet { cluster: &cluster, number: 1 };
     let options = cluster.options(&[]);
     let device = kubelet.attach(&options);
-    kubelet.sh(&format!("mkfs.ext4 -q {device}; mkdir -p /tmp/elsewhere; mount {device} /tmp/elsewhere"));
+    kubelet.sh(&format!(
+        "mkfs.ext4 -q {device}; mkdir -p /tmp/elsewhere; mount {device} /tmp/elsewhere"
+    ));
     failure_with(&kubelet.mount(&device, &options), &["/tmp/elsewhere"]);
     kubelet.sh("umount /tmp/elsewhere; rmdir /tmp/elsewhere");
     success(&kubelet.mount(&device, &options));
@@ -100,7 +102,10 @@ fn what_lies_below_a_mount_point_is_not_hidden() {
     let options = cluster.options(&[]);
     let device = kubelet.attach(&options);
     kubelet.sh(r#"mkdir -p "$0"; echo precious > "$0/file""#);
-    failure_with(&kubelet.mount(&device, &options), &["holds 1 entries on the node's own disk", "move them away"]);
+    failure_with(
+        &kubelet.mount(&device, &options),
+        &["holds 1 entries on the node's own disk", "move them away"],
+    );
     kubelet.sh(r#"rm -r "$0"; touch "$0""#);
     failure_with(&kubelet.mount(&device, &options), &["is a file"]);
 }

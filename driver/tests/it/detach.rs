@@ -23,7 +23,10 @@ fn a_node_that_is_gone_is_no_reason_to_guess() {
         &cluster.controller().call(&args).unwrap(),
         &[&cluster.instances[0], "cannot be told whether that was this node", "detach it by hand"],
     );
-    assert_eq!(cluster.sim.attachments().iter().filter(|it| it.lifecycle_state == "ATTACHED").count(), 1);
+    assert_eq!(
+        cluster.sim.attachments().iter().filter(|it| it.lifecycle_state == "ATTACHED").count(),
+        1
+    );
 }
 
 #[test]

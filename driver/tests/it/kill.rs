@@ -46,10 +46,13 @@ fn kill(victim: &Mutex<Option<u32>>) {
 }
 
 #[track_caller]
-fn check_requests(prepare: impl Fn(&Cluster), call: impl Fn(&Cluster) -> Vec<String>, ends: &[&str]) {
+fn check_requests(
+    prepare: impl Fn(&Cluster),
+    call: impl Fn(&Cluster) -> Vec<String>,
+    ends: &[&str],
+) {
     let delay = Duration::from_millis(300);
-    let setup =
-        Setup { nodes: 1, attach_delay: delay, detach_delay: delay, ..Setup::default() };
+    let setup = Setup { nodes: 1, attach_delay: delay, detach_delay: delay, ..Setup::default() };
     let mut point = 1;
     loop {
         let cluster = cluster_with(&setup);
@@ -60,7 +63,8 @@ fn check_requests(prepare: impl Fn(&Cluster), call: impl Fn(&Cluster) -> Vec<Str
             break;
         }
         success(&cluster.controller().call(&args).unwrap());
-        let states: Vec<_> = cluster.sim.attachments().iter().map(|it| it.lifecycle_state).collect();
+        let states: Vec<_> =
+            cluster.sim.attachments().iter().map(|it| it.lifecycle_state).collect();
         assert_eq!(states, ends, "killed at {point}");
         point += 1;
     }
@@ -82,9 +86,8 @@ fn detach_goes_on_after_any_request() {
         let args = attach_call(cluster);
         success(&cluster.controller().call(&args).unwrap());
     };
-    let call = |cluster: &Cluster| {
-        ["detach", cluster.volume_name(), "node-1"].map(str::to_owned).to_vec()
-    };
+    let call =
+        |cluster: &Cluster| ["detach", cluster.volume_name(), "node-1"].map(str::to_owned).to_vec();
     check_requests(attached, call, &["DETACHED"]);
 }
 

@@ -19,7 +19,10 @@ fn check(fs_type: &str) {
         }
         success(&kubelet.mount(&device, &options));
         success(&kubelet.mount(&device, &options));
-        assert_eq!(kubelet.sh(r#"stat -f -c %T "$0""#), if fs_type == "xfs" { "xfs" } else { "ext2/ext3" });
+        assert_eq!(
+            kubelet.sh(r#"stat -f -c %T "$0""#),
+            if fs_type == "xfs" { "xfs" } else { "ext2/ext3" }
+        );
         if number == 1 {
             kubelet.sh(r#"echo kept > "$0/file""#);
         } else {
@@ -115,7 +118,10 @@ fn a_file_system_other_than_asked_for_is_left_alone() {
     kubelet.sh(r#"echo kept > "$0/file""#);
     success(&kubelet.unmount());
     let xfs = cluster.options(&[("kubernetes.io/fsType", "xfs")]);
-    failure_with(&kubelet.mount(&device, &xfs), &["holds ext4 and the pod asks for xfs; set fsType to ext4"]);
+    failure_with(
+        &kubelet.mount(&device, &xfs),
+        &["holds ext4 and the pod asks for xfs; set fsType to ext4"],
+    );
     success(&kubelet.mount(&device, &cluster.options(&[])));
     assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");
 }

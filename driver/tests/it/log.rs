@@ -11,7 +11,11 @@ fn one_node() -> Cluster {
 }
 
 fn log_of(cluster: &Cluster) -> PathBuf {
-    cluster.controller().folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap().join("oci_flexvolume_driver.log")
+    cluster
+        .controller()
+        .folder("OCI_FLEXD_DRIVER_LOG_DIR")
+        .unwrap()
+        .join("oci_flexvolume_driver.log")
 }
 
 #[test]

@@ -5,35 +5,35 @@ use std::path::{Path, PathBuf};
 use testbed::{Answer, Cluster, Setup};
 
 /// The driver: this build's, or the one that `OCI_DRIVER` names.
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     std::env::var_os("OCI_DRIVER").map_or_else(|| env!("CARGO_BIN_EXE_oci").into(), PathBuf::from)
 }
 
 /// A program of `driver/examples`.
-pub fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     let binary = Path::new(env!("CARGO_BIN_EXE_oci"));
     binary.parent().unwrap().join("examples").join(name)
 }
 
 /// Two nodes, a small blank volume, a cloud without delays.
-pub fn cluster() -> Cluster {
+pub(crate) fn cluster() -> Cluster {
     cluster_with(&Setup::default())
 }
 
 /// A cluster as `setup` says.
-pub fn cluster_with(setup: &Setup) -> Cluster {
+pub(crate) fn cluster_with(setup: &Setup) -> Cluster {
     Cluster::start(&binary(), setup).unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// The call was one JSON object that says Success, and ended with 0.
 #[track_caller]
-pub fn success(answer: &Answer) {
+pub(crate) fn success(answer: &Answer) {
     assert!(answer.is_success(), "{answer:?}");
 }
 
 /// The call was one JSON object that says Failure and exactly `message`, and ended with 1.
 #[track_caller]
-pub fn failure(answer: &Answer, message: &str) {
+pub(crate) fn failure(answer: &Answer, message: &str) {
     let json = answer.json().unwrap();
     assert_eq!(json["status"], "Failure", "{answer:?}");
     assert_eq!(answer.message(), message);
@@ -42,7 +42,7 @@ pub fn failure(answer: &Answer, message: &str) {
 
 /// The call was a Failure whose message holds all of `parts`.
 #[track_caller]
-pub fn failure_with(answer: &Answer, parts: &[&str]) {
+pub(crate) fn failure_with(answer: &Answer, parts: &[&str]) {
     let json = answer.json().unwrap();
     assert_eq!(json["status"], "Failure", "{answer:?}");
     let message = answer.message();
@@ -53,17 +53,17 @@ pub fn failure_with(answer: &Answer, parts: &[&str]) {
 }
 
 /// A node's calls in one line each.
-pub struct Kubelet<'a> {
+pub(crate) struct Kubelet<'a> {
     /// The cluster.
-    pub cluster: &'a Cluster,
+    pub(crate) cluster: &'a Cluster,
     /// Which node, counted from 1.
-    pub number: usize,
+    pub(crate) number: usize,
 }
 
 impl Kubelet<'_> {
     /// attach by the controller manager; the device.
     #[track_caller]
-    pub fn attach(&self, options: &str) -> String {
+    pub(crate) fn attach(&self, options: &str) -> String {
         let args = ["attach", options, &self.name()];
         let answer = self.cluster.controller().call(&args).unwrap();
         success(&answer);
@@ -71,25 +71,25 @@ impl Kubelet<'_> {
     }
 
     /// detach by the controller manager.
-    pub fn detach(&self) -> Answer {
+    pub(crate) fn detach(&self) -> Answer {
         let args = ["detach", self.cluster.volume_name(), &self.name()];
         self.cluster.controller().call(&args).unwrap()
     }
 
     /// mountdevice at the volume's global directory.
-    pub fn mount(&self, device: &str, options: &str) -> Answer {
+    pub(crate) fn mount(&self, device: &str, options: &str) -> Answer {
         let args = ["mountdevice", &self.dir(), device, options];
         self.cluster.node(self.number).call(&args).unwrap()
     }
 
     /// unmountdevice of the volume's global directory.
-    pub fn unmount(&self) -> Answer {
+    pub(crate) fn unmount(&self) -> Answer {
         self.cluster.node(self.number).call(&["unmountdevice", &self.dir()]).unwrap()
     }
 
     /// A shell script on the node, with the global directory as `$0`; what it prints.
     #[track_caller]
-    pub fn sh(&self, script: &str) -> String {
+    pub(crate) fn sh(&self, script: &str) -> String {
         let output = self
             .cluster
             .node(self.number)
@@ -103,12 +103,12 @@ impl Kubelet<'_> {
     }
 
     /// The node's name.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("node-{}", self.number)
     }
 
     /// The global directory.
-    pub fn dir(&self) -> String {
+    pub(crate) fn dir(&self) -> String {
         self.cluster.global_mount(self.number).to_str().unwrap().to_owned()
     }
 }

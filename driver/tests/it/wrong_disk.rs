@@ -16,10 +16,8 @@ fn a_path_that_leads_to_another_disk_is_noticed() {
     success(&kubelet.unmount());
 
     // A second volume takes the path of the first, as after a reboot.
-    let other = cluster.sim.add_volume(NewVolume {
-        disk_bytes: Some(320 << 20),
-        ..NewVolume::default()
-    });
+    let other =
+        cluster.sim.add_volume(NewVolume { disk_bytes: Some(320 << 20), ..NewVolume::default() });
     let other_name = other.rsplit('.').next().unwrap();
     let other_options = cluster.options(&[("kubernetes.io/pvOrVolumeName", other_name)]);
     let other_device = kubelet.attach(&other_options);

@@ -20,8 +20,14 @@ fn the_documented_file_is_read() {
     let config = Config::parse(DOCUMENTED).unwrap();
     assert_eq!(config.auth.tenancy.as_str(), "ocid1.tenancy.oc1..aaaatenancy");
     assert_eq!(config.auth.user.as_str(), "ocid1.user.oc1..aaaauser");
-    assert_eq!(*config.auth.key, "-----BEGIN RSA PRIVATE KEY-----\n<snip>\n-----END RSA PRIVATE KEY-----");
-    assert_eq!(config.auth.fingerprint.as_deref(), Some("d4:1d:8c:d9:8f:00:b2:04:e9:80:09:98:ec:f8:42:7e"));
+    assert_eq!(
+        *config.auth.key,
+        "-----BEGIN RSA PRIVATE KEY-----\n<snip>\n-----END RSA PRIVATE KEY-----"
+    );
+    assert_eq!(
+        config.auth.fingerprint.as_deref(),
+        Some("d4:1d:8c:d9:8f:00:b2:04:e9:80:09:98:ec:f8:42:7e")
+    );
     assert_eq!(config.region.unwrap().id(), "us-phoenix-1");
     assert_eq!(config.compartment.unwrap().as_str(), "ocid1.compartment.oc1..aaaacompartment");
     assert!(config.auth.passphrase.is_none() && config.vcn.is_none() && config.endpoint.is_none());
@@ -38,7 +44,9 @@ fn region_and_compartment_may_be_left_to_the_metadata_service() {
 #[test]
 fn a_passphrase_has_three_spellings_and_may_look_like_a_number() {
     for spelling in ["passphrase", "key_passphrase", "key_passphase"] {
-        for (value, read) in [("secret", "secret"), ("1234", "1234"), ("0x10", "0x10"), ("true", "true")] {
+        for (value, read) in
+            [("secret", "secret"), ("1234", "1234"), ("0x10", "0x10"), ("true", "true")]
+        {
             let text = format!("{DOCUMENTED}  {spelling}: {value}\n");
             let config = Config::parse(&text).unwrap();
             assert_eq!(config.auth.passphrase.as_deref().map(String::as_str), Some(read));
@@ -153,7 +161,9 @@ fn a_file_that_everybody_may_read_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("config.yaml");
     fs::write(&path, DOCUMENTED).unwrap();
-    for (mode, refused) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true), (0o602, true)] {
+    for (mode, refused) in
+        [(0o600, false), (0o640, false), (0o644, true), (0o604, true), (0o602, true)]
+    {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let message = Config::read(&path).err().map(|error| error.to_string());
         let expected = refused.then(|| {

@@ -1,0 +1,111 @@
+//! What Kubernetes knows of a node: its instance, and whether the volume is in use there.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    thread,
+};
+
+use testbed::{Answer, Cluster};
+
+use crate::support::{Kubelet, cluster, failure_with, success};
+
+/// An API server that answers every request with one status and body, and a kubeconfig for it.
+fn serve(cluster: &Cluster, status: &'static str, body: String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            let length = body.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+                 connection: close\r\n\r\n{body}"
+            )
+            .unwrap();
+        }
+    });
+    let kubeconfig = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+         clusters: [{{name: k, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\n\
+         users: [{{name: u, user: {{token: t}}}}]\n\
+         contexts: [{{name: c, context: {{cluster: k, user: u}}}}]\n"
+    );
+    fs::write(cluster.config_dir().join("kubeconfig"), kubeconfig).unwrap();
+}
+
+fn node(provider_id: &str, ready: &str, in_use: &str) -> String {
+    format!(
+        r#"{{"kind":"Node","metadata":{{"name":"worker"}},"spec":{{"providerID":"{provider_id}"}},
+            "status":{{"conditions":[{{"type":"Ready","status":"{ready}"}}],"volumesInUse":[{in_use}]}}}}"#
+    )
+}
+
+fn attach(cluster: &Cluster, node: &str) -> Answer {
+    cluster.controller().call(&["attach", &cluster.options(&[]), node]).unwrap()
+}
+
+#[test]
+fn the_provider_id_is_the_instance_with_or_without_its_prefix() {
+    for prefix in ["", "oci://"] {
+        let cluster = cluster();
+        let provider_id = format!("{prefix}{}", cluster.instances[1]);
+        serve(&cluster, "200 OK", node(&provider_id, "True", ""));
+        success(&attach(&cluster, "worker"));
+        assert_eq!(cluster.sim.attachments()[0].instance_id, cluster.instances[1]);
+    }
+}
+
+#[test]
+fn a_provider_id_of_another_cloud_is_refused() {
+    let cluster = cluster();
+    serve(&cluster, "200 OK", node("aws:///eu-west-1a/i-0", "True", ""));
+    failure_with(&attach(&cluster, "node-1"), &["has the provider id `aws:///eu-west-1a/i-0`"]);
+}
+
+#[test]
+fn a_node_without_provider_id_or_without_object_is_found_by_name() {
+    let status = r#"{"kind":"Status","status":"Failure","code":404,"reason":"NotFound"}"#;
+    for (code, body) in [("200 OK", node("", "True", "")), ("404 Not Found", status.to_owned())] {
+        let cluster = cluster();
+        serve(&cluster, code, body);
+        success(&attach(&cluster, "node-1"));
+    }
+}
+
+#[test]
+fn an_api_server_that_refuses_is_not_guessed_around() {
+    let cluster = cluster();
+    serve(&cluster, "403 Forbidden", "{}".into());
+    failure_with(&attach(&cluster, "node-1"), &["403", "nodes"]);
+    assert!(cluster.sim.attachments().is_empty());
+}
+
+#[test]
+fn a_volume_in_use_on_a_node_that_is_well_is_not_detached() {
+    for (ready, prefix, refused) in [
+        ("True", "", true),
+        ("True", "flexvolume-", true),
+        ("False", "", false),
+        ("Unknown", "", false),
+    ] {
+        let cluster = cluster();
+        let in_use = format!(r#""{prefix}oracle/oci/{}""#, cluster.volume_name());
+        serve(&cluster, "200 OK", node(&cluster.instances[0], ready, &in_use));
+        success(&attach(&cluster, "node-1"));
+        let answer = Kubelet { cluster: &cluster, number: 1 }.detach();
+        if refused {
+            failure_with(
+                &answer,
+                &["kubelet still reports volume", "in use on that node, which is ready"],
+            );
+            assert_eq!(cluster.sim.attachments()[0].lifecycle_state, "ATTACHED");
+        } else {
+            success(&answer);
+        }
+    }
+}
