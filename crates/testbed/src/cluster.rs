@@ -91,7 +91,11 @@ impl Cluster {
             .map(|(name, node)| {
                 let device_folder = Some(node.device_folder());
                 let display_name = name.clone();
-                sim.add_instance(NewInstance { display_name, device_folder, ..NewInstance::default() })
+                sim.add_instance(NewInstance {
+                    display_name,
+                    device_folder,
+                    ..NewInstance::default()
+                })
             })
             .collect();
         let volume = sim.add_volume(NewVolume {
