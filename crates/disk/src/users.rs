@@ -30,7 +30,8 @@ pub enum User {
         /// its name
         name: String,
     },
-    /// A process that has the device itself open. By itself that keeps nobody else away.
+    /// A process that has the device itself open. By itself that keeps nobody else away, so it
+    /// is looked for only when nobody else is found.
     Process {
         /// the process
         pid: u32,
@@ -74,7 +75,9 @@ pub(crate) fn find(
     users.extend(holders.into_iter().map(User::Holder));
     users.extend(swaps(host, &numbers)?);
     users.extend(mounts(host, &numbers)?);
-    users.extend(processes(host, path));
+    if users.is_empty() {
+        users.extend(processes(host, path));
+    }
     Ok(users)
 }
 
