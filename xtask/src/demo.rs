@@ -30,7 +30,7 @@ impl Args {
         prerequisites::provide(&checkout.sh, DISKS)?;
         let binary = quietly("build the driver", || build(checkout))?;
         let setup = Setup {
-            volume_gb: 50,
+            disk_bytes: None,
             attach_delay: ATTACH_DELAY,
             detach_delay: DETACH_DELAY,
             ..Setup::default()
@@ -72,9 +72,10 @@ impl Demo<'_> {
         let volume = cluster.volume_name();
         self.succeed("What can the driver do?", &controller, &["init"])?;
 
-        let uuid = self.use_on(1, |demo, dir| {
+        let uuid = self.use_on(1, |demo, pod| {
             let place = demo.cluster.node(1);
-            demo.tool("The pod writes", &place, &["sh", "-c", "echo \"$1\" > \"$0/letter\"", dir, LETTER])?;
+            let script = format!("echo '{LETTER}' > {pod}/letter");
+            demo.tool("The pod writes", &place, &["sh", "-c", &script])?;
             let options = demo.options();
             demo.refuse(
                 "Somebody wants it on node-2 meanwhile: refused, never taken away",
@@ -83,14 +84,22 @@ impl Demo<'_> {
             )
         })?;
         let options = self.options();
-        let attached = self.succeed("Is it still on node-1?", &controller, &["isattached", &options, "node-1"])?;
+        let attached = self.succeed(
+            "Is it still on node-1?",
+            &controller,
+            &["isattached", &options, "node-1"],
+        )?;
         ensure!(attached.text.contains("\"attached\":false"), "{}", attached.text);
-        self.succeed("Detached once more: nothing to do", &controller, &["detach", volume, "node-1"])?;
+        self.succeed(
+            "Detached once more: nothing to do",
+            &controller,
+            &["detach", volume, "node-1"],
+        )?;
 
         let mut read = String::new();
-        let same = self.use_on(2, |demo, dir| {
+        let same = self.use_on(2, |demo, pod| {
             let place = demo.cluster.node(2);
-            read = demo.tool("The pod reads", &place, &["cat", &format!("{dir}/letter")])?;
+            read = demo.tool("The pod reads", &place, &["cat", &format!("{pod}/letter")])?;
             Ok(())
         })?;
         ensure!(read.trim_end() == LETTER, "the letter has changed: {read}");
@@ -114,15 +123,24 @@ impl Demo<'_> {
         let what = format!("kube-controller-manager attaches the volume to {name}");
         let attached = self.succeed(&what, &controller, &["attach", &options, &name])?;
         let device = attached.field("device").context("attach tells a device")?;
-        self.succeed("kubelet waits for the disk", &kubelet, &["waitforattach", &device, &options])?;
+        self.succeed(
+            "kubelet waits for the disk",
+            &kubelet,
+            &["waitforattach", &device, &options],
+        )?;
         let what = match number {
             1 => "kubelet mounts it: the disk is proven blank, formatted, mounted",
             _ => "kubelet mounts it: the disk holds a file system, so it is checked and mounted",
         };
         self.succeed(what, &kubelet, &["mountdevice", dir, &device, &options])?;
         let uuid = output(&kubelet, &["blkid", "-p", "-o", "value", "-s", "UUID", &device])?;
-        work(self, dir)?;
+        let pod = cluster.pod_mount(number);
+        let pod = pod.to_str().context("temporary folders are UTF-8")?;
+        output(&kubelet, &["mkdir", "-p", pod])?;
+        self.tool("kubelet binds it into the pod", &kubelet, &["mount", "--bind", dir, pod])?;
+        work(self, pod)?;
 
+        self.tool("The pod is deleted", &kubelet, &["umount", pod])?;
         self.succeed("kubelet unmounts it", &kubelet, &["unmountdevice", dir])?;
         let what = format!("kube-controller-manager detaches it from {name}");
         self.succeed(&what, &controller, &["detach", cluster.volume_name(), &name])?;
@@ -133,7 +151,9 @@ impl Demo<'_> {
         let sim = &self.cluster.sim;
         let violations = sim.violations();
         ensure!(violations.is_empty(), "{}", violations.join("; "));
-        println!("──────────────────────────────────────────────────────────────────────────────\n");
+        println!(
+            "──────────────────────────────────────────────────────────────────────────────\n"
+        );
         println!("What was proven");
         println!("  ✓ what was written on node-1 was read on node-2");
         println!("  ✓ the disk was formatted once: file system {uuid} on both nodes");
@@ -194,10 +214,18 @@ impl Demo<'_> {
         if text.starts_with("{\"attachmentType") {
             return "'{…}'".into();
         }
-        let name = self.cluster.volume_name();
+        let cluster = self.cluster;
+        let name = cluster.volume_name();
         let short_name = format!("{}…", name.get(..6).unwrap_or(name));
-        let dir = self.cluster.dir().display().to_string();
-        text.replace(name, &short_name).replace(&dir, "…")
+        let mut text = text.to_owned();
+        for number in [1, 2] {
+            for place in [cluster.global_mount(number), cluster.pod_mount(number)] {
+                let (whole, kind) = (place.display().to_string(), place.parent());
+                let kind = kind.and_then(Path::file_name).unwrap_or_default().display();
+                text = text.replace(&whole, &format!("…/{kind}/{name}"));
+            }
+        }
+        text.replace(name, &short_name)
     }
 }
 

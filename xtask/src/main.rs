@@ -12,8 +12,10 @@ use clap::Parser;
 
 use checkout::Checkout;
 
+mod bench;
 mod checkout;
 mod ci;
+mod demo;
 mod dist;
 mod prerequisites;
 mod progress;
@@ -25,7 +27,9 @@ mod tidy;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
 enum Task {
+    Bench(bench::Args),
     Ci(ci::Args),
+    Demo(demo::Args),
     Dist(dist::Args),
     Test(test::Args),
     Tidy(tidy::Args),
@@ -44,7 +48,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     let checkout = Checkout::open()?;
     match task {
+        Task::Bench(it) => it.run(&checkout),
         Task::Ci(it) => it.run(&checkout),
+        Task::Demo(it) => it.run(&checkout),
         Task::Dist(it) => it.run(&checkout),
         Task::Test(it) => it.run(&checkout),
         Task::Tidy(it) => it.run(&checkout),

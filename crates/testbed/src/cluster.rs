@@ -147,8 +147,14 @@ impl Cluster {
 
     /// Where the global mount of the volume is on a node.
     pub fn global_mount(&self, number: usize) -> PathBuf {
-        let root = self.dir.path().join(format!("node-{number}/kubelet"));
-        root.join("plugins/kubernetes.io/flexvolume/oracle/oci/mounts").join(self.volume_name())
+        let mounts = "plugins/kubernetes.io/flexvolume/oracle/oci/mounts";
+        self.kubelet_root(number).join(mounts).join(self.volume_name())
+    }
+
+    /// Where kubelet binds the volume into a pod on a node.
+    pub fn pod_mount(&self, number: usize) -> PathBuf {
+        let pod = "pods/11111111-1111-1111-1111-111111111111/volumes/oracle~oci";
+        self.kubelet_root(number).join(pod).join(self.volume_name())
     }
 
     /// Where the controller manager's `config.yaml` is.
@@ -186,6 +192,10 @@ impl Cluster {
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         Ok(file.write_all(text.as_bytes())?)
+    }
+
+    fn kubelet_root(&self, number: usize) -> PathBuf {
+        self.dir.path().join(format!("node-{number}/kubelet"))
     }
 
     /// What the packages set up on a host, in folders of this cluster.
