@@ -20,7 +20,7 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("driver", &["clock", "command", "flexvolume", "oci-block"]),
     ("oci-sim", &[]),
     ("testbed", &["oci-sim"]),
-    ("xtask", &["oci-sim", "testbed"]),
+    ("xtask", &["oci-signer", "oci-sim", "testbed"]),
 ];
 
 const OCI_BLOCK: [&str; 10] = [

@@ -1,0 +1,69 @@
+//! `cargo xtask bench`: what the driver costs, against the bounds that this project has set itself.
+//!
+//! `binary` builds what is measured and `machine` says where; `node` makes a place for the calls and
+//! `stopwatch` takes the cost of one. `calls`, `volume`, `signing` and `size` measure, each one group of
+//! `Figure`s; `report` puts them into a table.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    checkout::Checkout,
+    prerequisites::{self, Program},
+    progress::quietly,
+};
+use binary::Binary;
+use figure::Figure;
+use machine::Machine;
+use node::Node;
+use report::Report;
+
+mod binary;
+mod calls;
+mod figure;
+mod machine;
+mod node;
+mod report;
+mod sample;
+mod signing;
+mod size;
+mod stopwatch;
+mod volume;
+
+/// Measure speed and size, and write them to docs/performance.md
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+impl Args {
+    /// A missed bound is no error: the table says so, and the machine may be busy.
+    pub(crate) fn run(&self, checkout: &Checkout) -> Result<()> {
+        let sh = &checkout.sh;
+        prerequisites::require_root(sh, "the bench shows a real disk to the driver")?;
+        prerequisites::provide(sh, PROGRAMS)?;
+        let machine = Machine::look(sh)?;
+        let binary = quietly("build the driver", || Binary::build(checkout))?;
+        let figures = measure(checkout, &binary)?;
+        let report = Report { machine: &machine, binary: &binary, figures: &figures };
+        println!("\n{}\n{}", report.table(), report.conclusion());
+        let path = checkout.dir.join(FILE);
+        fs::write(&path, report.document()).with_context(|| format!("cannot write {FILE}"))?;
+        println!("Written to {FILE}.");
+        Ok(())
+    }
+}
+
+fn measure(checkout: &Checkout, binary: &Binary) -> Result<Vec<Figure>> {
+    let mut figures = quietly("calls without network", || {
+        calls::figures(&Node::start(&checkout.sh, &binary.path)?)
+    })?;
+    figures.push(quietly("attach and detach, CPU", || volume::cpu(&binary.path))?);
+    figures.extend(quietly("attach and detach, waiting", || volume::waiting(&binary.path))?);
+    figures.push(quietly("signatures", signing::figure)?);
+    figures.push(size::figure(&binary.path)?);
+    Ok(figures)
+}
+
+const FILE: &str = "docs/performance.md";
+const PROGRAMS: &[Program] =
+    &[("gcc", "gcc"), ("losetup", "mount"), ("mount", "mount"), ("time", "time")];
