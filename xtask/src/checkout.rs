@@ -1,9 +1,12 @@
 //! The checkout that a task works on: its folder, and a shell that stands in it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
-use xshell::Shell;
+use xshell::{Cmd, Shell};
 
 /// Where the sources are.
 pub(crate) struct Checkout {
@@ -25,8 +28,19 @@ impl Checkout {
         Ok(Self { dir, sh })
     }
 
+    /// The command without what `cargo run` told this program about its own package. Some build
+    /// scripts watch these variables: ring would be built anew, by `cargo xtask` and by the command
+    /// in turn.
+    pub(crate) fn afresh<'a>(&self, command: Cmd<'a>) -> Cmd<'a> {
+        let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let ours = |name: &String| OF_A_PACKAGE.iter().any(|prefix| name.starts_with(prefix));
+        names.filter(ours).fold(command, Cmd::env_remove)
+    }
+
     /// The folder for everything that is made.
     pub(crate) fn target(&self) -> PathBuf {
         self.dir.join("target")
     }
 }
+
+const OF_A_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];

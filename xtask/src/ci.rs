@@ -16,11 +16,12 @@ impl Args {
         let all = ["--workspace", "--all-features", "--locked"];
         loudly("format", || Ok(cmd!(sh, "cargo fmt --all --check").run()?))?;
         loudly("lints", || {
-            Ok(cmd!(sh, "cargo clippy --all-targets {all...} -- -D warnings").run()?)
+            let clippy = cmd!(sh, "cargo clippy --all-targets {all...} -- -D warnings");
+            Ok(checkout.afresh(clippy).run()?)
         })?;
         loudly("documentation", || {
-            let _env = sh.push_env("RUSTDOCFLAGS", "-D warnings");
-            Ok(cmd!(sh, "cargo doc --no-deps {all...}").run()?)
+            let doc = cmd!(sh, "cargo doc --no-deps {all...}").env("RUSTDOCFLAGS", "-D warnings");
+            Ok(checkout.afresh(doc).run()?)
         })?;
         loudly("tests", || test::all(checkout, &[]))
     }

@@ -29,7 +29,8 @@ pub(crate) fn all(checkout: &Checkout, cargo: &[String]) -> Result<()> {
     prerequisites::provide(sh, DISKS)?;
     let scope = if cargo.is_empty() { &["--workspace", "--no-fail-fast"][..] } else { &[] };
     let alone = ["--mount", "--propagation", "private"];
-    cmd!(sh, "unshare {alone...} cargo test --locked --all-features {scope...} {cargo...}")
-        .run()?;
+    let cargo =
+        cmd!(sh, "unshare {alone...} cargo test --locked --all-features {scope...} {cargo...}");
+    checkout.afresh(cargo).run()?;
     Ok(())
 }

@@ -111,7 +111,7 @@ impl<'a> Builder<'a> {
                 tools.applied_to(zigbuild)?
             }
         };
-        with_rustflags(cargo, &flags).quiet().run()?;
+        self.checkout.afresh(with_rustflags(cargo, &flags)).quiet().run()?;
         Ok(target_dir.join(triple).join("release/oci"))
     }
 
