@@ -21,7 +21,11 @@ fn file_systems_are_recognised() {
         check(&LoopDisk::formatted(24 * MIB, &format!("mke2fs -q -t {kind} -U {UUID}")), kind);
     }
     check(&LoopDisk::formatted(300 * MIB, &format!("mkfs.xfs -q -m uuid={UUID}")), "xfs");
-    check(&LoopDisk::formatted(128 * MIB, &format!("mkfs.btrfs -q -U {UUID}")), "btrfs");
+    // mkfs.btrfs refuses a UUID that any other disk of the machine has, one of a parallel run too
+    let uuid = format!("{:08x}-2222-3333-4444-555555555555", std::process::id());
+    let disk = LoopDisk::formatted(128 * MIB, &format!("mkfs.btrfs -q -U {uuid}"));
+    let contents = disk.open().contents(&runner()).unwrap();
+    assert_eq!(contents, Contents::Filesystem { fs_type: "btrfs".to_owned(), uuid: Some(uuid) });
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Blank disks get just the file system that was asked for, and no other disk gets any.
 
-use std::{fs::File, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use clock::ManualClock;
 use command::{Command, Output, Runner, testing::Recorder};
@@ -13,7 +17,9 @@ use crate::{
     tool::{run, runner},
 };
 
-const UUID: &str = "11111111-2222-3333-4444-555555555555";
+/// Of this process: XFS does not mount a UUID twice, and the suite may run twice at a time.
+static UUID: LazyLock<String> =
+    LazyLock::new(|| format!("{:08x}-2222-3333-4444-555555555555", std::process::id()));
 
 #[track_caller]
 fn check(fs: FsType, size: u64, expected: &[&str]) {
@@ -21,15 +27,15 @@ fn check(fs: FsType, size: u64, expected: &[&str]) {
     let recorder = Arc::new(Recorder::new(Arc::new(runner())));
     let runner: Arc<dyn Runner> = Arc::<Recorder>::clone(&recorder);
     let mounter = Mounter::new(runner, Arc::new(ManualClock::default()), Host::default());
-    mounter.format(disk.blank(), fs, UUID).unwrap();
+    mounter.format(disk.blank(), fs, &UUID).unwrap();
     let lines: Vec<_> = recorder.take().iter().map(|line| disk.anonymous(line)).collect();
     assert_eq!(lines, expected);
 
     let (fs_type, uuid) = (fs.to_string(), Some(UUID.to_owned()));
     let contents = disk.open().contents(&crate::tool::runner()).unwrap();
     assert_eq!(contents, Contents::Filesystem { fs_type, uuid });
-    assert!(mounter.is_complete(&disk.open(), fs, UUID).unwrap());
-    assert!(!mounter.is_complete(&disk.open(), fs, &UUID.replace('1', "2")).unwrap());
+    assert!(mounter.is_complete(&disk.open(), fs, &UUID).unwrap());
+    assert!(!mounter.is_complete(&disk.open(), fs, &UUID.replace('5', "6")).unwrap());
 
     disk.mount(fs.as_str()).unwrap();
     std::fs::write(disk.mnt().join("file"), "text").unwrap();
@@ -40,7 +46,7 @@ fn check(fs: FsType, size: u64, expected: &[&str]) {
 fn ext(program: &str) -> Vec<String> {
     [
         &format!("{program} -V"),
-        &format!("{program} -q -U {UUID} DISK"),
+        &format!("{program} -q -U {} DISK", *UUID),
         "blkid -p -o export DISK",
         "wipefs --no-act --parsable DISK",
         "e2fsck -fn DISK",
@@ -72,7 +78,7 @@ fn xfs() {
             FsType::Xfs,
             300 * MIB,
             &[
-                &format!("mkfs.xfs -q -m uuid={UUID} DISK"),
+                &format!("mkfs.xfs -q -m uuid={} DISK", *UUID),
                 "blkid -p -o export DISK",
                 "wipefs --no-act --parsable DISK",
                 "xfs_repair -n DISK",
@@ -103,7 +109,7 @@ fn a_disk_that_changed_since_the_proof_is_not_formatted() {
         let blank = disk.blank();
         File::options().write(true).open(disk.image()).unwrap().set_len(65 * MIB).unwrap();
         run(&format!("losetup --set-capacity {}", disk.path().display()));
-        let error = mounter().format(blank, FsType::Ext4, UUID).unwrap_err();
+        let error = mounter().format(blank, FsType::Ext4, &UUID).unwrap_err();
         assert_eq!(
             disk.anonymous(&error),
             "DISK changed under the call: 67108864 bytes before, 68157440 bytes now"
@@ -120,7 +126,7 @@ fn a_locked_disk_is_not_formatted() {
         node.lock().unwrap();
         let clock = Arc::new(ManualClock::default());
         let mounter = Mounter::new(Arc::new(runner()), clock.clone(), Host::default());
-        let error = mounter.format(disk.blank(), FsType::Ext4, UUID).unwrap_err();
+        let error = mounter.format(disk.blank(), FsType::Ext4, &UUID).unwrap_err();
         assert_eq!(disk.anonymous(&error), "DISK is locked by another process, perhaps udev");
         assert_eq!(clock.slept().iter().sum::<Duration>(), Duration::from_secs(10));
         assert!(disk.is_untouched());
@@ -148,7 +154,7 @@ fn an_mkfs_that_fails_is_a_failure() {
         let disk = LoopDisk::new(64 * MIB);
         for code in [1, 8, 127] {
             let mounter = with_runner(IdleMkfs(code));
-            let error = mounter.format(disk.blank(), FsType::Ext3, UUID).unwrap_err();
+            let error = mounter.format(disk.blank(), FsType::Ext3, &UUID).unwrap_err();
             assert_eq!(
                 disk.anonymous(&error),
                 format!("mkfs.ext3 failed on DISK: exit code {code}: so there no")
@@ -162,10 +168,10 @@ fn an_mkfs_that_only_says_so_is_a_failure() {
     private(|| {
         let disk = LoopDisk::new(64 * MIB);
         let mounter = with_runner(IdleMkfs(0));
-        let error = mounter.format(disk.blank(), FsType::Xfs, UUID).unwrap_err();
+        let error = mounter.format(disk.blank(), FsType::Xfs, &UUID).unwrap_err();
         assert_eq!(
             disk.anonymous(&error),
-            format!("mkfs.xfs succeeded on DISK, but no sound xfs with UUID {UUID} is there")
+            format!("mkfs.xfs succeeded on DISK, but no sound xfs with UUID {} is there", *UUID)
         );
     });
 }
@@ -180,7 +186,7 @@ impl Runner for OldMke2fs {
         let stderr = if line == "mkfs.ext4 -V" {
             "mke2fs 1.42.9 (28-Dec-2013)"
         } else {
-            assert!(line.starts_with(&format!("mkfs.ext4 -q -U {UUID} -F /dev/")), "{line}");
+            assert!(line.starts_with(&format!("mkfs.ext4 -q -U {} -F /dev/", *UUID)), "{line}");
             "seen"
         };
         Ok(Output { code: 1, stdout: String::new(), stderr: stderr.into() })
@@ -191,7 +197,7 @@ impl Runner for OldMke2fs {
 fn an_old_mke2fs_is_told_not_to_ask() {
     private(|| {
         let disk = LoopDisk::new(64 * MIB);
-        let error = with_runner(OldMke2fs).format(disk.blank(), FsType::Ext4, UUID).unwrap_err();
+        let error = with_runner(OldMke2fs).format(disk.blank(), FsType::Ext4, &UUID).unwrap_err();
         assert_eq!(disk.anonymous(&error), "mkfs.ext4 failed on DISK: exit code 1: seen");
     });
 }
@@ -199,11 +205,11 @@ fn an_old_mke2fs_is_told_not_to_ask() {
 #[test]
 fn a_damaged_file_system_is_not_complete() {
     private(|| {
-        let disk = LoopDisk::formatted(24 * MIB, &format!("mke2fs -q -t ext4 -U {UUID}"));
-        assert!(mounter().is_complete(&disk.open(), FsType::Ext4, UUID).unwrap());
-        assert!(!mounter().is_complete(&disk.open(), FsType::Ext3, UUID).unwrap());
+        let disk = LoopDisk::formatted(24 * MIB, &format!("mke2fs -q -t ext4 -U {}", *UUID));
+        assert!(mounter().is_complete(&disk.open(), FsType::Ext4, &UUID).unwrap());
+        assert!(!mounter().is_complete(&disk.open(), FsType::Ext3, &UUID).unwrap());
         disk.debugfs("clri <2>");
-        assert!(!mounter().is_complete(&disk.open(), FsType::Ext4, UUID).unwrap());
-        assert!(!mounter().is_complete(&LoopDisk::new(MIB).open(), FsType::Ext4, UUID).unwrap());
+        assert!(!mounter().is_complete(&disk.open(), FsType::Ext4, &UUID).unwrap());
+        assert!(!mounter().is_complete(&LoopDisk::new(MIB).open(), FsType::Ext4, &UUID).unwrap());
     });
 }
