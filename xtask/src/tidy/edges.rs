@@ -170,7 +170,9 @@ mod tests {
         check(
             "disk",
             &ours("oci-sim", r#""dev""#, ""),
-            &expect![[r#"xtask/src/tidy/edges.rs: disk may not import oci-sim (dev); if the house is to change, its line becomes    ("disk", &["clock", "command", "oci-sim"]),"#]],
+            &expect![[
+                r#"xtask/src/tidy/edges.rs: disk may not import oci-sim (dev); if the house is to change, its line becomes    ("disk", &["clock", "command", "oci-sim"]),"#
+            ]],
         );
     }
 
