@@ -88,7 +88,7 @@ impl Disk {
 
     /// What names this disk among all others, as far as the kernel remembers it.
     pub fn identity(&self) -> Identity {
-        identity::read(&self.sysfs)
+        identity::read(&self.sysfs, &self.host)
     }
 
     /// Everybody who is found to use the disk or a partition of it.

@@ -1,6 +1,8 @@
 //! The names a disk has by itself, whatever path leads to it.
 
-use crate::sysfs::Sysfs;
+use std::fs;
+
+use crate::{Host, sysfs::Sysfs};
 
 /// What sets one disk apart from another, as the kernel read it when the disk appeared.
 ///
@@ -12,10 +14,14 @@ pub struct Identity {
     pub wwid: Option<String>,
     /// Serial number: VPD page 0x80 of SCSI disks, `serial` of virtio and NVMe.
     pub serial: Option<String>,
+    /// This appearance of the disk on this machine: the boot and the kernel's count of disks
+    /// (`diskseq`, since Linux 5.15). Every disk that appears has another one, whatever its number.
+    pub appearance: Option<String>,
 }
 
 /// What is missing, unreadable or empty is not known.
-pub(crate) fn read(sysfs: &Sysfs) -> Identity {
+pub(crate) fn read(sysfs: &Sysfs, host: &Host) -> Identity {
+    let boot = fs::read_to_string(host.proc.join("sys/kernel/random/boot_id")).ok();
     let text = |name| sysfs.attribute(name).ok().flatten().filter(|text| !text.is_empty());
     let page = sysfs.bytes("device/vpd_pg80").ok().flatten();
     Identity {
@@ -24,6 +30,9 @@ pub(crate) fn read(sysfs: &Sysfs) -> Identity {
             .and_then(|page| serial_in_page(&page))
             .or_else(|| text("serial"))
             .or_else(|| text("device/serial")),
+        appearance: boot
+            .zip(text("diskseq"))
+            .map(|(boot, count)| format!("{} {count}", boot.trim())),
     }
 }
 
@@ -38,10 +47,8 @@ fn serial_in_page(page: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-    use crate::{DeviceNumber, Host};
+    use crate::DeviceNumber;
 
     #[track_caller]
     fn check(files: &[(&str, &[u8])], wwid: Option<&str>, serial: Option<&str>) {
@@ -53,9 +60,8 @@ mod tests {
             fs::write(dir.join(name), bytes).unwrap();
         }
         let sysfs = Sysfs::of(DeviceNumber { major: 8, minor: 16 }, &host);
-        let expected =
-            Identity { wwid: wwid.map(str::to_owned), serial: serial.map(str::to_owned) };
-        assert_eq!(read(&sysfs), expected);
+        let (wwid, serial) = (wwid.map(str::to_owned), serial.map(str::to_owned));
+        assert_eq!(read(&sysfs, &host), Identity { wwid, serial, appearance: None });
     }
 
     #[test]
@@ -85,6 +91,22 @@ mod tests {
     fn a_loop_device_has_neither() {
         check(&[], None, None);
         check(&[("device/wwid", b"\n"), ("serial", b"")], None, None);
+    }
+
+    #[test]
+    fn an_appearance_is_a_boot_and_a_count() {
+        let tree = tempfile::tempdir().unwrap();
+        let host =
+            Host { sysfs: tree.path().to_owned(), proc: tree.path().to_owned(), ..Host::default() };
+        let sysfs = Sysfs::of(DeviceNumber { major: 7, minor: 0 }, &host);
+        let (device, random) =
+            (tree.path().join("dev/block/7:0"), tree.path().join("sys/kernel/random"));
+        fs::create_dir_all(&device).unwrap();
+        fs::create_dir_all(&random).unwrap();
+        fs::write(device.join("diskseq"), "17\n").unwrap();
+        assert_eq!(read(&sysfs, &host).appearance, None);
+        fs::write(random.join("boot_id"), "b007\n").unwrap();
+        assert_eq!(read(&sysfs, &host).appearance.as_deref(), Some("b007 17"));
     }
 
     #[test]

@@ -72,20 +72,29 @@ impl Mounter {
         Ok(output.success())
     }
 
+    /// Makes sure that the program that makes this file system is installed. For callers that note
+    /// down that a format has begun: without it, none can.
+    ///
+    /// # Errors
+    /// [`Error::Program`] names the package.
+    pub fn require_mkfs(&self, disk: &Disk, fs: FsType) -> Result<(), Error> {
+        self.run(&Command::new(program(fs), SHORT).arg("-V"), disk.path()).map(drop)
+    }
+
     /// The command that makes the file system. Force is never used to get past a check of mkfs's
     /// own that ours do not cover.
     fn mkfs(&self, fs: FsType, uuid: &str, blank: &Blank) -> Result<Command, Error> {
         let command = match fs {
             FsType::Xfs => {
-                let command = Command::new("mkfs.xfs", LONG).arg("-q");
+                let command = Command::new(program(fs), LONG).arg("-q");
                 // it refuses any signature, that of its own broken-off work too
                 let command = if blank.is_unfinished() { command.arg("-f") } else { command };
                 command.arg("-m").arg(format!("uuid={uuid}"))
             }
             FsType::Ext4 | FsType::Ext3 => {
-                let program = if fs == FsType::Ext4 { "mkfs.ext4" } else { "mkfs.ext3" };
-                let version = self.run(&Command::new(program, SHORT).arg("-V"), blank.path())?;
-                let command = Command::new(program, LONG).args(["-q", "-U", uuid]);
+                let version = Command::new(program(fs), SHORT).arg("-V");
+                let version = self.run(&version, blank.path())?;
+                let command = Command::new(program(fs), LONG).args(["-q", "-U", uuid]);
                 if asks_about_whole_disks(&version.stderr) { command.arg("-F") } else { command }
             }
         };
@@ -100,6 +109,14 @@ impl Mounter {
             Ok::<_, Error>(file.try_lock().ok())
         })?;
         locked.map(|()| file).ok_or_else(|| Error::Locked { path: path.to_owned() })
+    }
+}
+
+fn program(fs: FsType) -> &'static str {
+    match fs {
+        FsType::Ext4 => "mkfs.ext4",
+        FsType::Ext3 => "mkfs.ext3",
+        FsType::Xfs => "mkfs.xfs",
     }
 }
 

@@ -86,6 +86,15 @@ impl Mounter {
         }
     }
 
+    /// Makes sure that `dir` can take a mount: an empty folder, made if nothing is there. For callers
+    /// that would change the disk before they mount it; [`Mounter::mount`] looks by itself.
+    ///
+    /// # Errors
+    /// If `dir` is anything else, or cannot be made.
+    pub fn prepare(&self, dir: &Path) -> Result<(), Error> {
+        folder(dir).map(drop)
+    }
+
     /// Undoes a mount that is not what was asked for.
     fn verify(&self, request: &Request<'_>, dir: &Path, found: &Entry) -> Result<Outcome, Error> {
         let (found_text, wanted) = (describe(found), request.wanted());
