@@ -27,3 +27,4 @@ pub use network::Network;
 pub use service_error::ServiceError;
 pub use transport::{Direct, Fault, Phase, Transport, TransportError};
 pub use ureq::UreqTransport;
+pub use wait::Departure;

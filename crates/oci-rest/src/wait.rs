@@ -28,19 +28,19 @@ impl Client {
         })
     }
 
-    /// Waits until the attachment is DETACHED, or gone. May be called again, as above.
+    /// Waits until the attachment is DETACHED, or cannot be seen. May be called again, as above.
     ///
-    /// Call it only for an attachment that could be read a moment ago: a 404 then means that it is
-    /// gone, and not that it is hidden.
+    /// A 404 may also mean that the right to see it was lost: only a complete list proves that it is
+    /// gone.
     ///
     /// # Errors
     /// The deadline is near, or the attachment cannot be read.
-    pub fn wait_for_detached(&self, id: &Ocid) -> Result<(), Error> {
+    pub fn wait_for_detached(&self, id: &Ocid) -> Result<Departure, Error> {
         self.watch(id, |look| match look {
-            Err(error) if error.is_not_found() => Ok(Step::Done(())),
+            Err(error) if error.is_not_found() => Ok(Step::Done(Departure::Unseen)),
             Err(error) => Err(error),
             Ok(attachment) => Ok(match attachment.lifecycle_state {
-                AttachmentState::Detached => Step::Done(()),
+                AttachmentState::Detached => Step::Done(Departure::Detached),
                 state => Step::Wait(state),
             }),
         })
@@ -66,6 +66,15 @@ impl Client {
         let waited = self.clock.monotonic().saturating_sub(started);
         Err(Error::StillWaiting { id: id.clone(), state, waited, source })
     }
+}
+
+/// How the wait for the end of an attachment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It is DETACHED.
+    Detached,
+    /// It answers 404.
+    Unseen,
 }
 
 enum Step<T> {
