@@ -10,4 +10,4 @@ mod place;
 
 pub use answer::Answer;
 pub use cluster::{Cluster, Setup};
-pub use place::Place;
+pub use place::{Place, run};

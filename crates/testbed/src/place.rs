@@ -5,7 +5,9 @@ use std::{
     io::{self, Read},
     path::PathBuf,
     process::{Command, Stdio},
-    time::Instant,
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
 };
 
 use oci_sim::Node;
@@ -54,22 +56,39 @@ impl Place<'_> {
 }
 
 /// Runs a command with both streams in one pipe and waits until the pipe is closed by everybody, as
-/// kubelet does.
+/// kubelet does; but not for ever, as kubelet would.
 ///
 /// # Errors
-/// The program could not be started.
-pub(crate) fn run(mut command: Command) -> io::Result<Answer> {
-    let (mut output, input) = io::pipe()?;
+/// The program could not be started, or it was killed because it hangs.
+pub fn run(mut command: Command) -> io::Result<Answer> {
+    let (output, input) = io::pipe()?;
     let start = now();
     let mut child =
         command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input).spawn()?;
     // The command holds the pipe's other end too.
     drop(command);
-    let mut text = Vec::new();
-    output.read_to_end(&mut text)?;
+    let text = match read(output).recv_timeout(PATIENCE) {
+        Ok(text) => text?,
+        Err(_) => {
+            child.kill()?;
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the call hangs and was killed"));
+        }
+    };
     let status = child.wait()?;
     let text = String::from_utf8_lossy(&text).into_owned();
     Ok(Answer { text, code: status.code(), took: start.elapsed() })
+}
+
+/// Reads to the end on a thread of its own, which a hanging call cannot hold up.
+fn read(mut output: io::PipeReader) -> Receiver<io::Result<Vec<u8>>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        let read = output.read_to_end(&mut text).map(|_| text);
+        // Nobody listens any more if it took too long.
+        let _ = sender.send(read);
+    });
+    receiver
 }
 
 #[expect(clippy::disallowed_methods, reason = "shows how long a call takes")]
@@ -81,3 +100,6 @@ fn now() -> Instant {
 fn new_command(program: &OsStr) -> Command {
     Command::new(program)
 }
+
+/// Twice what the longest call may take.
+const PATIENCE: Duration = Duration::from_secs(300);
