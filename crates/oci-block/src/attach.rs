@@ -5,7 +5,7 @@ use std::{iter, path::PathBuf, time::Duration};
 use flexvolume::Options;
 use oci_iaas::{
     AttachVolume, AttachmentRequest, AttachmentState, GetInstance, GetVolume, Instance,
-    ListInstanceDevices, ListVolumeAttachments, Ocid, VolumeAttachment,
+    ListInstanceDevices, ListVolumeAttachments, Ocid, VolumeAttachment, VolumeState,
 };
 use ring::digest;
 
@@ -15,7 +15,7 @@ use crate::{
     device::Device,
     error::Error,
     node::find_node,
-    standing::{Standing, standing},
+    standing::{Standing, elsewhere, standing},
     volume::volume_ocid,
 };
 
@@ -25,11 +25,14 @@ use crate::{
 /// elsewhere is never taken away. Ends within [`TO_CHANGE`].
 pub(crate) fn attach(driver: &OciBlock, options: &Options, node: &str) -> Result<PathBuf, Error> {
     let kind = requested_kind(options)?;
-    let cloud = Cloud::open(driver, TO_CHANGE)?;
-    let volume = volume_ocid(options.volume_name()?, cloud.region())?;
+    let name = options.volume_name()?;
+    let cloud = Cloud::open(driver, TO_CHANGE, name)?;
+    let volume = volume_ocid(name, cloud.region())?;
     let _lock = driver.lock_if_possible(volume.unique(), "attach")?;
     let instance = find_node(&cloud, node)?.instance;
-    let attaching = Attaching { cloud: &cloud, volume: &volume, instance: &instance, kind };
+    let read_only = options.read_only();
+    let attaching =
+        Attaching { cloud: &cloud, volume: &volume, instance: &instance, kind, read_only };
     let attachment = attaching.settle()?;
     refuse_read_only(&attachment, options)?;
     Ok(Device::of(&attachment)?.path())
@@ -41,6 +44,7 @@ struct Attaching<'a> {
     volume: &'a Ocid,
     instance: &'a Instance,
     kind: AttachmentRequest,
+    read_only: bool,
 }
 
 impl Attaching<'_> {
@@ -50,27 +54,48 @@ impl Attaching<'_> {
         let mut salt = 0;
         loop {
             let all = self.list()?;
-            match standing(&all, self.volume, &self.instance.id) {
+            // Two writers spoil a file system, even if the volume is shareable.
+            if let Some(other) = elsewhere(&all, self.volume, &self.instance.id)
+                && !self.read_only
+            {
+                return Err(self.elsewhere(other));
+            }
+            let refusal = match standing(&all, self.volume, &self.instance.id) {
                 Standing::Here(it) if it.lifecycle_state == AttachmentState::Attached => {
                     return Ok(it.clone());
                 }
                 Standing::Here(it) => return Ok(self.cloud.client.wait_for_attached(&it.id)?),
-                Standing::Leaving(it) => self.cloud.client.wait_for_detached(&it.id)?,
+                Standing::Leaving(it) => {
+                    self.cloud.client.wait_for_detached(&it.id)?;
+                    None
+                }
                 Standing::Elsewhere(it) => return Err(self.elsewhere(it)),
                 Standing::Unclear(it) => return Err(Error::unclear(it)),
                 Standing::Nowhere => match self.request(&all, salt) {
                     Ok(it) if it.lifecycle_state == AttachmentState::Attached => return Ok(it),
                     Ok(it) => return Ok(self.cloud.client.wait_for_attached(&it.id)?),
-                    // Somebody was faster, or the list lags behind: look again.
-                    Err(error) if may_pass(&error) && !self.cloud.is_out_of_time() => {
-                        log::info!("the volume cannot be attached yet: {error}");
-                        salt += u32::from(is_used_up(&error));
-                        waits.next().into_iter().for_each(|wait| self.cloud.clock.sleep(wait));
-                    }
+                    // Somebody was faster, the list lags behind, or the volume is being made.
+                    Err(error) if may_pass(&error) && self.is_usable() => Some(error),
                     Err(error) => return Err(self.explain(error)),
                 },
+            };
+            salt += u32::from(refusal.as_ref().is_some_and(is_used_up));
+            let wait = waits.next().unwrap_or(RETRY_LAST);
+            match refusal {
+                Some(error) if !self.cloud.has_time_to_wait(wait) => {
+                    return Err(self.explain(error));
+                }
+                Some(error) => log::info!("the volume cannot be attached yet: {error}"),
+                None => {}
             }
         }
+    }
+
+    /// Whether the volume is in a state from which it can become attachable by itself.
+    fn is_usable(&self) -> bool {
+        let gone = [VolumeState::Terminating, VolumeState::Terminated, VolumeState::Faulty];
+        let found = self.cloud.client.send(&GetVolume { id: self.volume });
+        found.is_ok_and(|it| !gone.contains(&it.lifecycle_state))
     }
 
     fn list(&self) -> Result<Vec<VolumeAttachment>, Error> {

@@ -25,11 +25,11 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     /// Reads `config.yaml` and prepares everything; asks the metadata service only for a region
-    /// that is not configured. All requests and waits of the call together take `budget` at most.
+    /// that neither the volume's OCID nor the file gives. All requests and waits of the call together take `budget` at most.
     ///
     /// # Errors
     /// The configuration is missing or wrong, or nobody knows the region.
-    pub(crate) fn open(driver: &OciBlock, budget: Duration) -> Result<Self, Error> {
+    pub(crate) fn open(driver: &OciBlock, budget: Duration, volume: &str) -> Result<Self, Error> {
         let settings = driver.settings.clone();
         let clock = Arc::clone(&driver.clock);
         let deadline = Deadline::after(&*clock, budget);
@@ -43,7 +43,10 @@ impl Cloud {
         let metadata_url = settings.metadata_url.as_deref();
         let metadata = Metadata::new(metadata_url, Arc::clone(&transport), Arc::clone(&clock));
 
-        let region = region(&config, &settings, &metadata)?;
+        let region = match volume.parse::<Ocid>().ok().and_then(|ocid| Region::of(&ocid)) {
+            Some(region) => region,
+            None => region(&config, &settings, &metadata)?,
+        };
         let endpoint = match &config.endpoint {
             Some(endpoint) => endpoint.clone(),
             None => region
@@ -96,9 +99,18 @@ impl Cloud {
         &self.settings.run_dir
     }
 
-    /// Whether the call has used up its budget.
-    pub(crate) fn is_out_of_time(&self) -> bool {
-        self.deadline.passed(&*self.clock)
+    /// Sleeps for `wait`, unless that would leave no time to do anything afterwards.
+    pub(crate) fn has_time_to_wait(&self, wait: Duration) -> bool {
+        if self.deadline.remaining(&*self.clock) < wait + LAST_WORDS {
+            return false;
+        }
+        self.clock.sleep(wait);
+        true
+    }
+
+    /// The OCID of the instance that this process runs on, if its metadata service tells.
+    pub(crate) fn own_instance(&self) -> Option<Ocid> {
+        self.metadata.instance().ok().map(|it| it.id)
     }
 }
 
@@ -119,11 +131,14 @@ fn api_key(config: &Config) -> Result<ApiKey, Error> {
 /// The configured region, or the one this host is in. What the environment says of a region that
 /// the table lacks fills in its realm.
 fn region(config: &Config, settings: &Settings, metadata: &Metadata) -> Result<Region, Error> {
-    let described = settings
-        .region_metadata
-        .as_deref()
-        .and_then(|json| serde_json::from_str::<RegionInfo>(json).ok())
-        .and_then(|info| Region::from_metadata(&info).ok());
+    let described = match &settings.region_metadata {
+        Some(json) => {
+            let info: Option<RegionInfo> = serde_json::from_str(json).ok();
+            let region = info.and_then(|info| Region::from_metadata(&info).ok());
+            Some(region.ok_or(Error::RegionMetadata)?)
+        }
+        None => None,
+    };
     match (&config.region, described) {
         (Some(region), Some(described)) if region.id() == described.id() => Ok(described),
         (Some(region), _) => Ok(region.clone()),
@@ -137,5 +152,7 @@ fn region(config: &Config, settings: &Settings, metadata: &Metadata) -> Result<R
 
 /// For calls that wait for the cloud; the next call continues.
 pub(crate) const TO_CHANGE: Duration = Duration::from_secs(90);
+/// What it takes to find out, at the end of the budget, why nothing came of the call.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// For calls that only look: the controller makes one a volume and minute, one after another.
 pub(crate) const TO_LOOK: Duration = Duration::from_secs(15);

@@ -181,13 +181,14 @@ struct Endpoints {
 
 impl Document {
     fn check(self) -> Result<Config, Problem> {
-        let auth = self.auth.ok_or_else(|| Problem::missing(&["auth"]))?;
-        if self.use_instance_principals || auth.use_instance_principals {
+        let in_auth = self.auth.as_ref().is_some_and(|auth| auth.use_instance_principals);
+        if self.use_instance_principals || in_auth {
             return Err(Problem::new(
                 "useInstancePrincipals is set, but this version signs with an API key only; remove \
                  it and give auth.tenancy, auth.user, auth.key and auth.fingerprint",
             ));
         }
+        let auth = self.auth.ok_or_else(|| Problem::missing(&["auth"]))?;
         let region = region(&auth.region, one("regionKey", [&auth.region_key, &self.region_key])?)?;
         let compartment = one("compartment", [&auth.compartment, &self.compartment])?;
         let vcn = one("vcn", [&auth.vcn, &self.vcn])?;

@@ -1,9 +1,12 @@
 //! detach: the volume is off the node when the call has ended well.
 
+use std::time::Duration;
+
 use oci_iaas::{
-    AttachmentState, DetachVolume, GetVolumeAttachment, ListVolumeAttachments, Ocid,
-    VolumeAttachment,
+    AttachmentState, DetachVolume, GetVolume, GetVolumeAttachment, Instance, ListVolumeAttachments,
+    Ocid, VolumeAttachment,
 };
+use oci_rest::Departure;
 
 use crate::{
     OciBlock,
@@ -17,84 +20,131 @@ use crate::{
 
 /// Detaches the volume from that node and from no other.
 ///
-/// Not attached there is a success; what is on its way is waited for. Ends within
-/// [`TO_CHANGE`].
+/// Not attached there is a success; what is on its way is waited for. Ends within [`TO_CHANGE`].
 pub(crate) fn detach(driver: &OciBlock, volume_name: &str, node_name: &str) -> Result<(), Error> {
-    let cloud = Cloud::open(driver, TO_CHANGE)?;
+    let cloud = Cloud::open(driver, TO_CHANGE, volume_name)?;
     let volume = volume_ocid(volume_name, cloud.region())?;
     let _lock = driver.lock_if_possible(volume.unique(), "detach")?;
-    let node = match find_node(&cloud, node_name) {
-        Ok(node) => node,
-        Err(error @ Error::NodeUnknown { .. }) => return without_node(&cloud, &volume, error),
-        Err(error) => return Err(error),
-    };
+    match find_node(&cloud, node_name) {
+        Ok(node) => detach_from(driver, &cloud, &node, &volume, volume_name),
+        Err(error @ Error::InstanceUnseen { .. }) => without_instance(&cloud, &volume, error),
+        Err(error @ Error::NodeUnknown { .. }) => without_node(&cloud, &volume, error),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks, acts, and looks again, until a complete list is without the volume.
+fn detach_from(
+    driver: &OciBlock,
+    cloud: &Cloud,
+    node: &Node,
+    volume: &Ocid,
+    name: &str,
+) -> Result<(), Error> {
+    let Instance { id, compartment_id, .. } = &node.instance;
+    let mut waits = LOOK_AGAIN.into_iter();
     loop {
-        let attachments =
-            list(&cloud, &node.instance.compartment_id, Some(&node.instance.id), &volume)?;
-        match standing(&attachments, &volume, &node.instance.id) {
+        let attachments = list(cloud, compartment_id, Some(id), volume)?;
+        let step = match standing(&attachments, volume, id) {
             Standing::Nowhere | Standing::Elsewhere(_) => return Ok(()),
-            Standing::Leaving(it) => return Ok(cloud.client.wait_for_detached(&it.id)?),
+            Standing::Leaving(it) => Step::of(cloud.client.wait_for_detached(&it.id)?),
             Standing::Unclear(it) => return Err(Error::unclear(it)),
             Standing::Here(it) => {
-                refuse_in_use(driver, volume_name, &node)?;
-                if let Removal::Done = remove(&cloud, &node, &it.id)? {
-                    return Ok(());
+                refuse_in_use(driver, cloud, name, node, it)?;
+                remove(cloud, id, &it.id)?
+            }
+        };
+        match (step, waits.next()) {
+            (Step::Done, _) => return Ok(()),
+            (Step::Refused(error), None) => return Err(error.into()),
+            (Step::Refused(error), Some(wait)) => {
+                log::info!("the attachment has changed: {error}");
+                if !cloud.has_time_to_wait(wait) {
+                    return Err(error.into());
                 }
+            }
+            (Step::LookAgain, wait) => {
+                cloud.clock.sleep(wait.unwrap_or_default());
             }
         }
     }
 }
 
-enum Removal {
-    /// The attachment is gone.
+/// What came of a step.
+enum Step {
+    /// The attachment is DETACHED.
     Done,
-    /// It was changed meanwhile: everything has to be looked at again.
+    /// Only a list can tell.
     LookAgain,
+    /// The attachment is not as it was when it was listed.
+    Refused(oci_rest::Error),
+}
+
+impl Step {
+    /// A 404 may also be a lost right, so it is no proof.
+    fn of(departure: Departure) -> Self {
+        match departure {
+            Departure::Detached => Self::Done,
+            Departure::Unseen => Self::LookAgain,
+        }
+    }
 }
 
 /// Removes this very attachment, unless somebody has touched it since it was looked at.
-fn remove(cloud: &Cloud, node: &Node, id: &Ocid) -> Result<Removal, Error> {
-    let seen = cloud.client.send_tagged(&GetVolumeAttachment { id })?;
-    let it: &VolumeAttachment = &seen.value;
-    if it.instance_id != node.instance.id {
-        return Ok(Removal::LookAgain);
+fn remove(cloud: &Cloud, instance: &Ocid, id: &Ocid) -> Result<Step, Error> {
+    let seen = match cloud.client.send_tagged(&GetVolumeAttachment { id }) {
+        Err(error) if error.is_not_found() => return Ok(Step::Refused(error)),
+        seen => seen?,
+    };
+    if seen.value.instance_id != *instance {
+        return Ok(Step::LookAgain);
     }
-    match it.lifecycle_state {
-        AttachmentState::Detached => return Ok(Removal::Done),
+    match seen.value.lifecycle_state {
+        AttachmentState::Detached => return Ok(Step::Done),
         AttachmentState::Attaching => {
             cloud.client.wait_for_attached(id)?;
-            return Ok(Removal::LookAgain);
+            return Ok(Step::LookAgain);
         }
         AttachmentState::Detaching => {}
         _ => match cloud.client.send(&DetachVolume { id, if_match: seen.etag.as_deref() }) {
             Ok(()) => {}
-            // 409: on its way; 404: gone; 412: changed since.
-            Err(error)
-                if matches!(error.status(), Some(404 | 409 | 412)) && !cloud.is_out_of_time() =>
-            {
-                log::info!("the attachment has changed: {error}");
-                cloud.clock.sleep(LOOK_AGAIN);
-                return Ok(Removal::LookAgain);
+            // 404: gone, or no right; 409: on its way; 412: changed since.
+            Err(error) if matches!(error.status(), Some(404 | 409 | 412)) => {
+                return Ok(Step::Refused(error));
             }
             Err(error) => return Err(error.into()),
         },
     }
-    cloud.client.wait_for_detached(id)?;
-    Ok(Removal::Done)
+    Ok(Step::of(cloud.client.wait_for_detached(id)?))
+}
+
+/// The node's instance cannot be seen any more, but its attachments are still listed by its OCID.
+fn without_instance(cloud: &Cloud, volume: &Ocid, unseen: Error) -> Result<(), Error> {
+    let Error::InstanceUnseen { instance, .. } = &unseen else { return Err(unseen) };
+    let all = list(cloud, &cloud.compartment()?, Some(instance), volume)?;
+    match standing(&all, volume, instance) {
+        Standing::Nowhere | Standing::Elsewhere(_) => Ok(()),
+        Standing::Here(it) | Standing::Leaving(it) | Standing::Unclear(it) => {
+            let instance = it.instance_id.to_string();
+            Err(Error::HolderUnknown { instance, source: Box::new(unseen) })
+        }
+    }
 }
 
 /// The node has no instance any more. Only a volume that is attached to nothing is then surely
 /// detached; anything else would be a guess at somebody's disk.
 fn without_node(cloud: &Cloud, volume: &Ocid, unknown: Error) -> Result<(), Error> {
-    let attachments = list(cloud, &cloud.compartment()?, None, volume)?;
+    let nodes = cloud.compartment()?;
+    let own = cloud.client.send(&GetVolume { id: volume })?.compartment_id;
+    let mut attachments = list(cloud, &nodes, None, volume)?;
+    if own != nodes {
+        attachments.extend(list(cloud, &own, None, volume)?);
+    }
     let live = attachments
         .iter()
         .find(|it| it.volume_id == *volume && it.lifecycle_state != AttachmentState::Detached);
     match live {
         None => Ok(()),
-        Some(it) if it.lifecycle_state == AttachmentState::Detaching => {
-            Ok(cloud.client.wait_for_detached(&it.id)?)
-        }
         Some(it) => Err(Error::HolderUnknown {
             instance: it.instance_id.to_string(),
             source: Box::new(unknown),
@@ -112,4 +162,10 @@ fn list(
     Ok(cloud.client.list(&list)?)
 }
 
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+// What was refused has changed by then; what is refused still will be refused for ever.
+const LOOK_AGAIN: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];

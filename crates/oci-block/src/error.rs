@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use oci_iaas::VolumeAttachment;
+use oci_iaas::{Ocid, VolumeAttachment};
 
 use crate::{config::ConfigError, device::DeviceError, lock::LockError, volume::VolumeNameError};
 
@@ -64,6 +64,12 @@ pub enum Error {
         /// What it is.
         endpoint: String,
     },
+    /// `OCI_REGION_METADATA` is no description of a region.
+    #[error(
+        "the variable OCI_REGION_METADATA is not a JSON object with realmKey, realmDomainComponent, \
+         regionKey and regionIdentifier"
+    )]
+    RegionMetadata,
     /// Nobody knows the region.
     #[error(
         "the region is not known: give auth.region in config.yaml, or run where the metadata \
@@ -77,6 +83,16 @@ pub enum Error {
     )]
     CompartmentUnknown(#[source] oci_rest::Error),
 
+    /// The node's instance cannot be seen.
+    #[error("instance {instance} of node {node} cannot be seen")]
+    InstanceUnseen {
+        /// The node's name.
+        node: String,
+        /// The instance.
+        instance: Ocid,
+        /// What the API answered.
+        source: oci_rest::Error,
+    },
     /// No instance fits the node.
     #[error(
         "no instance is node {node}: Kubernetes knows no provider id for it, and in compartment \
@@ -204,6 +220,27 @@ pub enum Error {
         /// Why the node was not found.
         source: Box<Error>,
     },
+    /// The disk is in use on this host.
+    #[error(
+        "the disk of volume {volume} is in use on this host; it is detached after it is released"
+    )]
+    DiskInUse {
+        /// The volume.
+        volume: String,
+        /// By whom.
+        source: disk::Error,
+    },
+    /// Oracle's agent on the instance has the session in hand.
+    #[error(
+        "the Oracle Cloud Agent on the instance reports iscsiLoginState {state} for attachment \
+         {attachment}: the volume is detached after it has logged out"
+    )]
+    AgentLoggedIn {
+        /// The attachment.
+        attachment: String,
+        /// What the agent reports.
+        state: String,
+    },
     /// The volume is mounted on this host.
     #[error(
         "volume {volume} is still mounted at {} on this host; it is detached after it is unmounted",
@@ -224,8 +261,8 @@ pub enum Error {
         volume: String,
     },
 
-    /// The record of a volume cannot be read or written.
-    #[error("cannot keep the record {} of the volume; nothing was formatted", .path.display())]
+    /// The record of a volume cannot be written before its disk is.
+    #[error("cannot write the record {} of the volume, so it is not formatted", .path.display())]
     Record {
         /// The record.
         path: PathBuf,
@@ -270,6 +307,35 @@ pub enum Error {
         /// Its record.
         record: PathBuf,
     },
+    /// The disk does not show that it is the one whose format was interrupted.
+    #[error(
+        "a format of volume {volume} was interrupted here, and it cannot be told whether the disk at \
+         {} is that volume's; it is left alone: if nothing on it is wanted, wipe it by hand \
+         (wipefs --all, then blkdiscard --zeroout) and delete {}", .device.display(), .record.display()
+    )]
+    FormatUnknown {
+        /// The volume.
+        volume: String,
+        /// The disk.
+        device: PathBuf,
+        /// The record.
+        record: PathBuf,
+    },
+    /// The disk is another volume's.
+    #[error(
+        "the disk at {} was seen here as that of volume {other}, so it is not taken for that of \
+         volume {volume}; delete {} if volume {other} is gone", .device.display(), .record.display()
+    )]
+    OthersDisk {
+        /// The volume.
+        volume: String,
+        /// The disk.
+        device: PathBuf,
+        /// The other volume.
+        other: String,
+        /// Its record.
+        record: PathBuf,
+    },
     /// The disk reads blank although it was formatted here.
     #[error(
         "volume {volume} held file system {uuid} when it was last seen here and now reads blank; it \
@@ -286,8 +352,9 @@ pub enum Error {
     },
     /// The disk reads blank and what was known of it is lost.
     #[error(
-        "the record {} of volume {volume} is damaged, so it cannot be told whether the volume was \
-         ever formatted; it is not formatted: delete the `.corrupt` file beside it if the volume is new",
+        "the record {} of volume {volume} is damaged or unreadable, so it cannot be told whether the volume was \
+         ever formatted; it is not formatted: delete it and the `.corrupt` file beside it if the \
+         volume is new",
         .record.display()
     )]
     RecordDamaged {

@@ -15,15 +15,21 @@ use crate::{
 /// Looks. A wrong "no" makes the controller attach the volume elsewhere, so only a complete list
 /// without the volume is a "no".
 pub(crate) fn is_attached(driver: &OciBlock, options: &Options, node: &str) -> Result<bool, Error> {
-    let cloud = Cloud::open(driver, TO_LOOK)?;
-    let volume = volume_ocid(options.volume_name()?, cloud.region())?;
-    let instance = find_node(&cloud, node)?.instance;
+    let name = options.volume_name()?;
+    let cloud = Cloud::open(driver, TO_LOOK, name)?;
+    let volume = volume_ocid(name, cloud.region())?;
+    let (instance, compartment) = match find_node(&cloud, node) {
+        Ok(node) => (node.instance.id, node.instance.compartment_id),
+        // Gone for long, perhaps: its attachments are listed all the same while there are any.
+        Err(Error::InstanceUnseen { instance, .. }) => (instance, cloud.compartment()?),
+        Err(error) => return Err(error),
+    };
     let attachments = cloud.client.list(&ListVolumeAttachments {
-        compartment: &instance.compartment_id,
-        instance: Some(&instance.id),
+        compartment: &compartment,
+        instance: Some(&instance),
         volume: Some(&volume),
     })?;
-    match standing(&attachments, &volume, &instance.id) {
+    match standing(&attachments, &volume, &instance) {
         Standing::Here(_) => Ok(true),
         Standing::Unclear(it) => Err(Error::unclear(it)),
         Standing::Leaving(_) | Standing::Elsewhere(_) | Standing::Nowhere => Ok(false),

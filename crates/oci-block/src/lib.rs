@@ -20,6 +20,7 @@ mod detach;
 mod device;
 mod disk_path;
 mod error;
+mod identity;
 mod in_use;
 mod is_attached;
 mod lock;

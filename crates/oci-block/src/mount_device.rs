@@ -11,8 +11,9 @@ use crate::{
     OciBlock,
     device::Device,
     error::Error,
+    identity::prove_identity,
     lock::VolumeLock,
-    plan::{Plan, Wanted, plan},
+    plan::{Plan, Wanted, may_write, plan},
     volume::volume_key,
     wait_for_attach::named_device,
     witness::{Recall, Witness, Witnesses},
@@ -30,11 +31,12 @@ pub(crate) fn mount_device(
 ) -> Result<(), Error> {
     let volume = volume_key(options.volume_name()?)?;
     let wanted = Wanted::from_options(options)?;
-    let device = named_device(driver, device, volume)?;
     let lock = driver.lock(volume, "mountdevice")?;
-    let path = driver.disk_path(&device)?;
-    let disk = Disk::open(&path, &driver.host)?;
     let witnesses = Witnesses::new(&driver.settings.state_dir);
+    let recall = witnesses.read(volume);
+    let device = named_device(device, &recall, volume)?;
+    let disk = Disk::open(&driver.disk_path(&device)?, &driver.host)?;
+    prove_identity(volume, &disk, &recall, &witnesses)?;
     let mounter = driver.mounter();
     let mounting = Mounting {
         driver,
@@ -44,6 +46,7 @@ pub(crate) fn mount_device(
         wanted: &wanted,
         lock: &lock,
         disk: &disk,
+        recall: &recall,
         witnesses: &witnesses,
         mounter: &mounter,
     };
@@ -59,14 +62,13 @@ struct Mounting<'a> {
     wanted: &'a Wanted,
     lock: &'a VolumeLock,
     disk: &'a Disk,
+    recall: &'a Recall,
     witnesses: &'a Witnesses,
     mounter: &'a Mounter,
 }
 
 impl Mounting<'_> {
     fn run(&self) -> Result<(), Error> {
-        let recall = self.witnesses.read(self.volume).map_err(|it| self.record_error(it))?;
-        self.prove_identity(&recall)?;
         // A claim would fail on what is mounted already, right or wrong.
         if let Some(entry) = self.mounter.at(self.dir)? {
             return self.mount(self.wanted.fs.map_or(&*entry.fs_type, |fs| fs.as_str()));
@@ -76,20 +78,24 @@ impl Mounting<'_> {
 
         let access = if self.wanted.read_only { Access::Read } else { Access::Write };
         drop(self.disk.claim(access)?);
+        // What cannot be mounted there in the end is not worth a format.
+        self.mounter.prepare(self.dir)?;
         let contents = self.disk.contents(&*self.driver.runner)?;
-        let (fs_type, uuid) = match plan(self.disk.path(), contents, &recall, self.wanted)? {
+        let fs_type = match plan(self.disk.path(), contents, self.recall, self.wanted)? {
             Plan::Mount { fs_type, uuid } => {
-                self.prove_same_file_system(&recall, uuid.as_deref())?;
+                self.prove_same_file_system(uuid.as_deref())?;
                 if !self.wanted.read_only {
                     self.mounter.check(self.disk, &fs_type)?;
                 }
-                (fs_type, uuid)
+                // A record can only make the driver refuse more: without it the volume is as usable.
+                if let Err(error) = self.remember(Witness { fs_uuid: uuid, ..self.witness() }) {
+                    log::warn!("{error}");
+                }
+                fs_type
             }
-            Plan::Format => self.format(&recall)?,
-            Plan::FinishFormat { uuid } => self.finish_format(uuid)?,
+            Plan::Format => self.format()?,
+            Plan::FinishFormat => self.finish_format()?,
         };
-        // Before the mount: from now on this volume may hold data and must never read blank again.
-        self.remember(Witness { fs_uuid: uuid, ..self.witness() })?;
         self.mount(&fs_type)
     }
 
@@ -102,10 +108,10 @@ impl Mounting<'_> {
     }
 
     /// Formats a disk of which nothing is known and on which nothing is found.
-    fn format(&self, recall: &Recall) -> Result<(String, Option<String>), Error> {
+    fn format(&self) -> Result<String, Error> {
         let volume = || self.volume.to_owned();
         let record = self.witnesses.path(self.volume);
-        match recall {
+        match self.recall {
             Recall::Seen(Witness { fs_uuid: Some(uuid), .. }) => {
                 let uuid = uuid.clone();
                 return Err(Error::ReadsBlank { volume: volume(), uuid, record });
@@ -121,89 +127,67 @@ impl Mounting<'_> {
 
     /// Takes over what a format of ours has finished before it could be recorded, or formats again
     /// what an interrupted one has left, and nothing else.
-    fn finish_format(&self, uuid: String) -> Result<(String, Option<String>), Error> {
+    fn finish_format(&self) -> Result<String, Error> {
+        let Recall::Seen(Witness { formatting: Some(uuid), .. }) = self.recall else {
+            return self.format();
+        };
         let fs = self.fs();
-        if self.mounter.is_complete(self.disk, fs, &uuid)? {
-            return Ok((fs.to_string(), Some(uuid)));
+        if self.mounter.is_complete(self.disk, fs, uuid)? {
+            self.remember(Witness { fs_uuid: Some(uuid.clone()), ..self.witness() })?;
+            return Ok(fs.to_string());
         }
+        may_write(self.disk.path(), self.wanted)?;
         let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
-        let unfinished = self.disk.prove_unfinished(runner, clock, &uuid)?;
-        self.make_file_system(unfinished, uuid)
+        let unfinished = self.disk.prove_unfinished(runner, clock, uuid)?;
+        self.make_file_system(unfinished, uuid.clone())
     }
 
-    fn make_file_system(
-        &self,
-        blank: Blank,
-        uuid: String,
-    ) -> Result<(String, Option<String>), Error> {
+    fn make_file_system(&self, blank: Blank, uuid: String) -> Result<String, Error> {
         let fs = self.fs();
+        self.mounter.require_mkfs(self.disk, fs)?;
         // Durable before the first byte is written, or else no format.
         self.remember(Witness { formatting: Some(uuid.clone()), ..self.witness() })?;
         log::info!("formatting {} of volume {} as {fs}", self.disk.path().display(), self.volume);
         self.mounter.format(blank, fs, &uuid)?;
-        Ok((fs.to_string(), Some(uuid)))
+        // From now on the volume may hold data, and must never read blank again.
+        self.remember(Witness { fs_uuid: Some(uuid), ..self.witness() })?;
+        Ok(fs.to_string())
     }
 
     fn fs(&self) -> FsType {
         self.wanted.fs.unwrap_or(FsType::Ext4)
     }
 
-    /// The disk that a device path leads to may be another volume's.
-    fn prove_identity(&self, recall: &Recall) -> Result<(), Error> {
-        let Recall::Seen(before) = recall else { return Ok(()) };
-        let now = self.disk.identity().wwid;
-        match (&before.wwid, &now) {
-            (Some(before), Some(now)) if before != now => {
-                Err(self.other_disk("the world-wide identifier", before, now))
-            }
-            // A volume grows, but not while it is being formatted.
-            _ if self.disk.size() < before.size
-                || (before.formatting.is_some() && self.disk.size() != before.size) =>
-            {
-                let (before, now) = (before.size.to_string(), self.disk.size().to_string());
-                Err(self.other_disk("the size in bytes", &before, &now))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn prove_same_file_system(&self, recall: &Recall, uuid: Option<&str>) -> Result<(), Error> {
-        if let Recall::Seen(Witness { fs_uuid: Some(before), .. }) = recall {
+    /// The file system is another name of the disk: what it was before, it has to be now.
+    fn prove_same_file_system(&self, uuid: Option<&str>) -> Result<(), Error> {
+        let (volume, device) = (self.volume.to_owned(), self.disk.path().to_owned());
+        if let Recall::Seen(Witness { fs_uuid: Some(before), .. }) = self.recall {
             let now = uuid.unwrap_or("none");
-            if before != now {
-                return Err(self.other_disk("the file system's UUID", before, now));
+            if before == now {
+                return Ok(());
             }
-            return Ok(());
+            let (before, now) = (before.clone(), now.to_owned());
+            let (what, record) = ("the file system's UUID", self.witnesses.path(self.volume));
+            return Err(Error::OtherDisk { volume, device, what, before, now, record });
         }
         let Some(uuid) = uuid else { return Ok(()) };
-        let others = self.witnesses.others(self.volume).map_err(|it| self.record_error(it))?;
+        let others = self.witnesses.others(self.volume);
         match others.into_iter().find(|(_, it)| it.fs_uuid.as_deref() == Some(uuid)) {
-            Some((other, _)) => Err(Error::OthersFileSystem {
-                volume: self.volume.to_owned(),
-                device: self.disk.path().to_owned(),
-                uuid: uuid.to_owned(),
-                record: self.witnesses.path(&other),
-                other,
-            }),
+            Some((other, _)) => {
+                let (uuid, record) = (uuid.to_owned(), self.witnesses.path(&other));
+                Err(Error::OthersFileSystem { volume, device, uuid, other, record })
+            }
             None => Ok(()),
         }
     }
 
-    fn other_disk(&self, what: &'static str, before: &str, now: &str) -> Error {
-        Error::OtherDisk {
-            volume: self.volume.to_owned(),
-            device: self.disk.path().to_owned(),
-            what,
-            before: before.to_owned(),
-            now: now.to_owned(),
-            record: self.witnesses.path(self.volume),
-        }
-    }
-
     fn witness(&self) -> Witness {
+        let disk::Identity { wwid, serial, appearance, .. } = self.disk.identity();
         Witness {
             device: Some(self.device.path().display().to_string()),
-            wwid: self.disk.identity().wwid,
+            wwid,
+            serial,
+            appearance,
             size: self.disk.size(),
             ..Witness::default()
         }

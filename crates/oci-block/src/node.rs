@@ -31,21 +31,36 @@ pub(crate) struct Node {
 /// # Errors
 /// None or several instances fit, or somebody could not be asked.
 pub(crate) fn find_node(cloud: &Cloud, name: &str) -> Result<Node, Error> {
-    if let Ok(id) = name.parse::<Ocid>() {
-        return Ok(Node { instance: instance(cloud, &id)?, kube: None });
+    if let Ok(id) = name.parse::<Ocid>()
+        && id.kind() == INSTANCE
+    {
+        return Ok(Node { instance: known(cloud, name, id)?, kube: None });
     }
     let kube = cloud.kube_node(name)?;
     let provider_id = kube.as_ref().and_then(|node| node.provider_id.as_deref());
     let instance = match provider_id {
         Some(provider_id) => {
-            let id = kube_node::instance_id(provider_id).parse::<Ocid>().map_err(|_| {
-                Error::ProviderId { node: name.to_owned(), provider_id: provider_id.to_owned() }
+            let id = kube_node::instance_id(provider_id).parse::<Ocid>().ok();
+            let id = id.filter(|id| id.kind() == INSTANCE).ok_or_else(|| Error::ProviderId {
+                node: name.to_owned(),
+                provider_id: provider_id.to_owned(),
             })?;
-            instance(cloud, &id)?
+            known(cloud, name, id)?
         }
         None => by_name(cloud, name)?,
     };
     Ok(Node { instance, kube })
+}
+
+/// The instance that the node is said to be.
+fn known(cloud: &Cloud, node: &str, id: Ocid) -> Result<Instance, Error> {
+    match cloud.client.send(&GetInstance { id: &id }) {
+        Ok(instance) => Ok(instance),
+        Err(source) if source.is_not_found() => {
+            Err(Error::InstanceUnseen { node: node.to_owned(), instance: id, source })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn instance(cloud: &Cloud, id: &Ocid) -> Result<Instance, Error> {
@@ -105,7 +120,13 @@ fn by_vnic(cloud: &Cloud, compartment: &Ocid, name: &str) -> Result<Vec<Instance
         let (true, Some(id)) = (attached && in_network(&attachment), &attachment.vnic_id) else {
             continue;
         };
-        if answers_to(&cloud.client.send(&GetVnic { id })?, name) {
+        let card = match cloud.client.send(&GetVnic { id }) {
+            Ok(card) => card,
+            // It has gone since the list was made.
+            Err(error) if error.is_not_found() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        if answers_to(&card, name) {
             cards.insert(attachment.instance_id, id.clone());
         }
     }
@@ -139,3 +160,5 @@ fn exists(instance: &Instance) -> bool {
     let gone = [InstanceState::Terminating, InstanceState::Terminated];
     !gone.contains(&instance.lifecycle_state)
 }
+
+const INSTANCE: &str = "instance";

@@ -37,10 +37,12 @@ impl Wanted {
             given: options.get(option).unwrap_or_default().to_owned(),
             choices,
         };
+        let mount_options: MountOptions =
+            options.get("mountOptions").unwrap_or_default().parse()?;
         Ok(Self {
             fs: options.fs_type().map(str::parse).transpose()?,
-            options: options.get("mountOptions").unwrap_or_default().parse()?,
-            read_only: options.read_only(),
+            read_only: options.read_only() || mount_options.read_only(),
+            options: mount_options,
             check: match options.get("blankCheck") {
                 None | Some("" | "sampled") => disk::BlankCheck::Sampled,
                 Some("full") => disk::BlankCheck::Full,
@@ -68,10 +70,7 @@ pub(crate) enum Plan {
     /// No witness finds anything on it: it may be formatted once it is proven blank.
     Format,
     /// A format of ours was interrupted: it may be finished once nothing else is found on it.
-    FinishFormat {
-        /// The UUID that was chosen for it.
-        uuid: String,
-    },
+    FinishFormat,
 }
 
 /// Decides. Whatever is not understood is refused.
@@ -81,11 +80,14 @@ pub(crate) fn plan(
     recall: &Recall,
     wanted: &Wanted,
 ) -> Result<Plan, Error> {
-    if let Recall::Seen(Witness { formatting: Some(uuid), .. }) = recall {
-        may_write(device, wanted)?;
-        return Ok(Plan::FinishFormat { uuid: uuid.clone() });
-    }
     match contents {
+        // Unless another file system was made on the disk since, it is ours to finish.
+        Contents::Filesystem { uuid, .. } if is_formatting(recall, uuid.as_deref()) => {
+            Ok(Plan::FinishFormat)
+        }
+        Contents::Nothing | Contents::Other { .. } if is_formatting(recall, None) => {
+            Ok(Plan::FinishFormat)
+        }
         Contents::Filesystem { fs_type, uuid } => {
             let asked = wanted.fs.map(|fs| fs.as_str());
             let mountable = asked.map_or(MOUNTABLE.contains(&&*fs_type), |asked| asked == fs_type);
@@ -109,7 +111,18 @@ pub(crate) fn plan(
     }
 }
 
-fn may_write(device: &Path, wanted: &Wanted) -> Result<(), Error> {
+/// Whether a format of ours was interrupted, and nothing on the disk has a UUID but ours.
+fn is_formatting(recall: &Recall, found: Option<&str>) -> bool {
+    match recall {
+        Recall::Seen(Witness { formatting: Some(ours), .. }) => {
+            found.is_none_or(|found| found == ours)
+        }
+        _ => false,
+    }
+}
+
+/// Refuses to format for a pod that does not want it.
+pub(crate) fn may_write(device: &Path, wanted: &Wanted) -> Result<(), Error> {
     let refuse = |why| Err(Error::NotFormatting { device: device.to_owned(), why });
     match wanted {
         Wanted { read_only: true, .. } => refuse("the pod asks for it read-only"),
@@ -142,7 +155,7 @@ mod tests {
         let shown = match plan(Path::new("/dev/sdb"), contents, recall, &wanted(options)) {
             Ok(Plan::Mount { fs_type, .. }) => format!("mount {fs_type}"),
             Ok(Plan::Format) => "format".into(),
-            Ok(Plan::FinishFormat { uuid }) => format!("finish {uuid}"),
+            Ok(Plan::FinishFormat) => "finish".into(),
             Err(error) => error.to_string(),
         };
         assert_eq!(shown, expected);
@@ -189,9 +202,17 @@ mod tests {
     #[test]
     fn an_interrupted_format_is_finished_whatever_it_has_left() {
         let rubble = Contents::Other { what: "data".into(), offset: None };
-        for contents in [Contents::Nothing, fs("ext4"), rubble] {
-            check(contents, &formatting(), "{}", "finish ours");
+        let ours = Contents::Filesystem { fs_type: "ext4".into(), uuid: Some("ours".into()) };
+        for contents in [Contents::Nothing, ours, rubble] {
+            check(contents, &formatting(), "{}", "finish");
         }
+        // Meanwhile another node has formatted the disk.
+        check(fs("ext4"), &formatting(), "{}", "mount ext4");
+    }
+
+    #[test]
+    fn ro_among_the_mount_options_is_read_only_too() {
+        assert!(wanted(r#"{"mountOptions":"noatime,ro"}"#).read_only);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What the environment says: places, network and overrides, read once by the driver.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, fmt, path::PathBuf};
 
 /// Where things are on this machine and how to reach the cloud.
 ///
 /// The names of the variables are those of the Go driver and of Oracle's SDKs; `docs/configuration.md`
 /// lists them all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `config.yaml`; where it exists, this host has credentials (a "master").
     pub config: PathBuf,
@@ -34,6 +34,17 @@ pub struct Settings {
     pub metadata_url: Option<String>,
     /// A region that is not in the table: the SDK's JSON object.
     pub region_metadata: Option<String>,
+}
+
+/// The URL of a proxy may hold a password.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("config", &self.config)
+            .field("state_dir", &self.state_dir)
+            .field("run_dir", &self.run_dir)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Settings {

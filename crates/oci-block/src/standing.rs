@@ -45,6 +45,18 @@ pub(crate) fn standing<'a>(
         .unwrap_or(Standing::Nowhere)
 }
 
+/// An attachment of the volume to another instance that is attached or will be.
+pub(crate) fn elsewhere<'a>(
+    attachments: &'a [VolumeAttachment],
+    volume: &Ocid,
+    instance: &Ocid,
+) -> Option<&'a VolumeAttachment> {
+    let live = [AttachmentState::Attached, AttachmentState::Attaching];
+    attachments.iter().find(|it| {
+        it.volume_id == *volume && it.instance_id != *instance && live.contains(&it.lifecycle_state)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,9 +56,7 @@ fn held_disk(driver: &OciBlock, volume: &str, dir: &Path) -> Result<Held, Error>
             None => Held::Disk { path: entry.source.into(), number: entry.number },
         });
     }
-    let witnesses = Witnesses::new(&driver.settings.state_dir);
-    let recall = witnesses.read(volume);
-    let recall = recall.map_err(|source| Error::Record { path: witnesses.path(volume), source })?;
+    let recall = Witnesses::new(&driver.settings.state_dir).read(volume);
     let Recall::Seen(Witness { device: Some(device), .. }) = recall else {
         return Ok(Held::Nothing);
     };
@@ -76,13 +74,13 @@ fn release(driver: &OciBlock, held: &Held) -> Result<(), Error> {
             driver.initiator().log_out(target)?;
         }
         // A disk that is gone, or whose path leads to another one by now, is nobody's any more.
-        Held::Disk { path, number } => {
-            if let Ok(disk) = Disk::open(path, &driver.host)
-                && disk.number() == *number
-            {
+        Held::Disk { path, number } if path.exists() => {
+            let disk = Disk::open(path, &driver.host)?;
+            if disk.number() == *number {
                 disk.claim(Access::Read)?;
             }
         }
+        Held::Disk { .. } => {}
         Held::Nothing => {}
     }
     Ok(())

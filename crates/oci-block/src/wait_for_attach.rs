@@ -2,52 +2,44 @@
 
 use std::path::{Path, PathBuf};
 
+use disk::Disk;
 use flexvolume::Options;
 
 use crate::{
     OciBlock,
     device::{Device, DeviceError},
     error::Error,
+    identity::prove_identity,
     volume::volume_key,
-    witness::{Recall, Witnesses},
+    witness::{Recall, Witness, Witnesses},
 };
 
 /// Brings the disk in hand and tells the path that attach composed.
 ///
 /// The device that kubelet passes is what the controller was told; after a restart it may be empty,
-/// and then this host's record of the volume is asked.
+/// and then this host's record of the volume is asked. A disk that is not the volume's is an error.
 pub(crate) fn wait_for_attach(
     driver: &OciBlock,
     device: &Path,
     options: &Options,
 ) -> Result<PathBuf, Error> {
     let volume = volume_key(options.volume_name()?)?;
-    let device = named_device(driver, device, volume)?;
-    // A disk that shows by itself needs no lock; a login does.
-    let _lock = match device {
-        Device::Iscsi(_) => Some(driver.lock(volume, "waitforattach")?),
-        Device::Paravirtualized(_) => None,
-    };
-    driver.disk_path(&device)?;
+    let _lock = driver.lock(volume, "waitforattach")?;
+    let witnesses = Witnesses::new(&driver.settings.state_dir);
+    let recall = witnesses.read(volume);
+    let device = named_device(device, &recall, volume)?;
+    let disk = Disk::open(&driver.disk_path(&device)?, &driver.host)?;
+    prove_identity(volume, &disk, &recall, &witnesses)?;
     Ok(device.path())
 }
 
 /// The device that is meant for `volume`.
-pub(crate) fn named_device(
-    driver: &OciBlock,
-    device: &Path,
-    volume: &str,
-) -> Result<Device, Error> {
+pub(crate) fn named_device(device: &Path, recall: &Recall, volume: &str) -> Result<Device, Error> {
     if !device.as_os_str().is_empty() {
         return Ok(Device::parse(device)?);
     }
-    let witnesses = Witnesses::new(&driver.settings.state_dir);
-    let record = |source| Error::Record { path: witnesses.path(volume), source };
-    match witnesses.read(volume).map_err(record)? {
-        Recall::Seen(witness) => match witness.device {
-            Some(device) => Ok(Device::parse(Path::new(&device))?),
-            None => Err(DeviceError::Unknown { volume: volume.into() }.into()),
-        },
+    match recall {
+        Recall::Seen(Witness { device: Some(device), .. }) => Ok(Device::parse(Path::new(device))?),
         _ => Err(DeviceError::Unknown { volume: volume.into() }.into()),
     }
 }

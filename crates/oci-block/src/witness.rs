@@ -18,6 +18,10 @@ pub(crate) struct Witness {
     pub(crate) device: Option<String>,
     /// The disk's world-wide identifier, where it shows one.
     pub(crate) wwid: Option<String>,
+    /// The disk's serial number, where it shows one.
+    pub(crate) serial: Option<String>,
+    /// The disk's appearance on this machine: another one after a reboot or a move.
+    pub(crate) appearance: Option<String>,
     /// The disk's size in bytes.
     pub(crate) size: u64,
     /// The file system that was seen or made.
@@ -38,31 +42,30 @@ impl Witnesses {
         Self { dir: state_dir.join("volumes") }
     }
 
-    /// What is remembered of `volume`; nothing, if there is no record or it cannot be made out.
+    /// What is remembered of `volume`. To be called with the volume's lock in hand.
     ///
     /// A record that is damaged is set aside, once, as `.corrupt`.
-    ///
-    /// # Errors
-    /// The record exists and cannot be read.
-    pub(crate) fn read(&self, volume: &str) -> io::Result<Recall> {
+    pub(crate) fn read(&self, volume: &str) -> Recall {
         let path = self.path(volume);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+        let text = match fs::read(&path) {
+            Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let lost = path.with_extension(CORRUPT).exists();
-                return Ok(if lost { Recall::Damaged } else { Recall::Nothing });
+                return if lost { Recall::Damaged } else { Recall::Nothing };
             }
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
-            Err(error) => return Err(error),
+            Err(error) => {
+                log::warn!("the record {} cannot be read: {error}", path.display());
+                return Recall::Damaged;
+            }
         };
-        match parse(&text) {
-            Some(witness) => Ok(Recall::Seen(witness)),
-            None => {
+        parse(&text).map_or_else(
+            || {
                 log::warn!("the record {} is damaged and set aside", path.display());
-                fs::rename(&path, path.with_extension(CORRUPT))?;
-                Ok(Recall::Damaged)
-            }
-        }
+                let _ = fs::rename(&path, path.with_extension(CORRUPT));
+                Recall::Damaged
+            },
+            Recall::Seen,
+        )
     }
 
     /// Remembers `witness`, so that a crash leaves the old record or the new one.
@@ -87,17 +90,10 @@ impl Witnesses {
     }
 
     /// All readable records but that of `volume`.
-    ///
-    /// # Errors
-    /// The folder exists and cannot be listed.
-    pub(crate) fn others(&self, volume: &str) -> io::Result<Vec<(String, Witness)>> {
-        let entries = match fs::read_dir(&self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
+    pub(crate) fn others(&self, volume: &str) -> Vec<(String, Witness)> {
         let mut others = Vec::new();
-        for entry in entries {
-            let path = entry?.path();
+        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            let path = entry.path();
             let name = path.file_stem().and_then(|it| it.to_str()).filter(|it| *it != volume);
             let is_record = path.extension().is_some_and(|it| it == "json");
             if let (Some(name), true) = (name, is_record)
@@ -106,7 +102,7 @@ impl Witnesses {
                 others.push((name.to_owned(), witness));
             }
         }
-        Ok(others)
+        others
     }
 
     /// Where the record of `volume` is, for messages.
@@ -120,7 +116,7 @@ impl Witnesses {
 pub(crate) enum Recall {
     /// This volume was never seen here.
     Nothing,
-    /// It was, but the record cannot be made out: blank or not cannot be told from it.
+    /// It was, or may have been: the record cannot be made out.
     Damaged,
     /// It was.
     Seen(Witness),
@@ -161,9 +157,9 @@ mod tests {
     fn a_record_is_read_back() {
         let dir = tempfile::tempdir().unwrap();
         let witnesses = Witnesses::new(dir.path());
-        assert_eq!(witnesses.read("v").unwrap(), Recall::Nothing);
+        assert_eq!(witnesses.read("v"), Recall::Nothing);
         witnesses.write("v", &witness()).unwrap();
-        assert_eq!(witnesses.read("v").unwrap(), Recall::Seen(witness()));
+        assert_eq!(witnesses.read("v"), Recall::Seen(witness()));
     }
 
     #[test]
@@ -187,9 +183,9 @@ mod tests {
         let witnesses = Witnesses::new(dir.path());
         witnesses.write("v", &witness()).unwrap();
         fs::write(witnesses.path("v"), "x").unwrap();
-        assert_eq!(witnesses.read("v").unwrap(), Recall::Damaged);
-        assert_eq!(witnesses.read("v").unwrap(), Recall::Damaged);
+        assert_eq!(witnesses.read("v"), Recall::Damaged);
+        assert_eq!(witnesses.read("v"), Recall::Damaged);
         witnesses.write("v", &witness()).unwrap();
-        assert_eq!(witnesses.read("v").unwrap(), Recall::Seen(witness()));
+        assert_eq!(witnesses.read("v"), Recall::Seen(witness()));
     }
 }

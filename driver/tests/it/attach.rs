@@ -1,9 +1,11 @@
 //! attach and isattached: what is so, what is on its way, what goes wrong.
 
-use oci_sim::{Effect, Fault, NewInstance};
-use testbed::Cluster;
+use std::{thread, time::Duration};
 
-use crate::support::{Kubelet, cluster, failure, failure_with, success};
+use oci_sim::{Effect, Fault, NewInstance, NewVolume};
+use testbed::{Cluster, Setup};
+
+use crate::support::{Kubelet, cluster, cluster_with, failure, failure_with, success};
 
 fn attach(cluster: &Cluster, node: &str) -> testbed::Answer {
     cluster.controller().call(&["attach", &cluster.options(&[]), node]).unwrap()
@@ -137,4 +139,77 @@ fn two_instances_of_one_name_are_an_error_that_names_both() {
         &attach(&cluster, "node-1"),
         &["node node-1 may be any of these instances", &twin, &cluster.instances[0]],
     );
+}
+
+#[test]
+fn what_is_on_its_way_is_waited_for() {
+    let delay = Duration::from_millis(700);
+    let setup = Setup { attach_delay: delay, detach_delay: delay, ..Setup::default() };
+    let cluster = cluster_with(&setup);
+    let first = Kubelet { cluster: &cluster, number: 1 };
+    let second = Kubelet { cluster: &cluster, number: 2 };
+    // Two controllers at once: one attachment.
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let answer = attach(&cluster, "node-1");
+                assert!(
+                    answer.is_success() || answer.message().contains("still running"),
+                    "{answer:?}"
+                );
+            });
+        }
+    });
+    assert_eq!(cluster.sim.attachments().len(), 1);
+    // The pod moves: attach comes while the old node is still being left.
+    thread::scope(|scope| {
+        let leaving = scope.spawn(|| first.detach());
+        while cluster.sim.attachments()[0].lifecycle_state != "DETACHING" {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let args = ["attach", &*cluster.options(&[]), "node-2"];
+        let mut command = cluster.controller().command(&args);
+        // Another master, with locks of its own.
+        command.env("OCI_FLEXD_RUN_DIRECTORY", cluster.dir().join("other-master"));
+        success(&testbed::run(command).unwrap());
+        success(&leaving.join().unwrap());
+    });
+    check_is_attached(&cluster, &second.name(), true);
+}
+
+#[test]
+fn two_writers_are_refused_even_if_the_volume_is_shareable() {
+    let cluster = cluster();
+    success(&attach(&cluster, "node-1"));
+    let (one, two) = (&cluster.instances[0], &cluster.instances[1]);
+    let list = [one, two].map(|instance| {
+        format!(
+            r#"{{"attachmentType":"iscsi","id":"ocid1.volumeattachment.oc1.phx.x","instanceId":"{instance}",
+                "volumeId":"{}","availabilityDomain":"AD-1","compartmentId":"{}","isShareable":true,
+                "lifecycleState":"ATTACHED"}}"#,
+            cluster.volume,
+            cluster.sim.compartment()
+        )
+    });
+    let effect = Effect::Body(format!("[{}]", list.join(",")));
+    cluster.sim.fail(Fault::new("ListVolumeAttachments", 1_u64.., effect));
+    failure_with(&attach(&cluster, "node-2"), &["is attached to instance node-1"]);
+}
+
+#[test]
+fn a_volume_that_cannot_be_attached_is_told_with_its_state() {
+    let cluster = cluster();
+    let faulty = cluster
+        .sim
+        .add_volume(NewVolume { lifecycle_state: Some("FAULTY".into()), ..NewVolume::default() });
+    let options = cluster.options(&[("kubernetes.io/pvOrVolumeName", &faulty)]);
+    let answer = cluster.controller().call(&["attach", &options, "node-1"]).unwrap();
+    failure_with(&answer, &["(state FAULTY) cannot be attached", &faulty]);
+    let elsewhere = cluster.sim.add_volume(NewVolume {
+        availability_domain: Some("Uocm:PHX-AD-2".into()),
+        ..NewVolume::default()
+    });
+    let options = cluster.options(&[("kubernetes.io/pvOrVolumeName", &elsewhere)]);
+    let answer = cluster.controller().call(&["attach", &options, "node-1"]).unwrap();
+    failure_with(&answer, &["the volume is in Uocm:PHX-AD-2 and the node in Uocm:PHX-AD-1"]);
 }

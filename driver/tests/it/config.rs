@@ -89,8 +89,7 @@ fn region_and_compartment_come_from_the_metadata_service() {
     success(&place.call(&["attach", &cluster.options(&[]), "node-1"]).unwrap());
     let mut lost = place.command(&["detach", cluster.volume_name(), "node-1"]);
     lost.env("OCI_METADATA_BASE_URL", "http://127.0.0.1:1/opc/v2");
-    let text = String::from_utf8(lost.output().unwrap().stdout).unwrap();
-    assert!(text.contains("give auth.region in config.yaml"), "{text}");
+    failure_with(&testbed::run(lost).unwrap(), &["give auth.region in config.yaml"]);
 }
 
 #[test]

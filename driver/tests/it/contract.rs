@@ -2,9 +2,10 @@
 
 use std::{
     ffi::OsString,
-    io::{self, Read},
+    io,
     os::unix::{ffi::OsStringExt, process::ExitStatusExt},
-    process::{Command, Stdio},
+    process::Command,
+    thread,
     time::Duration,
 };
 
@@ -14,20 +15,13 @@ use testbed::{Answer, Setup};
 
 use crate::support::{binary, cluster_with, example, success};
 
-/// Runs the binary without a cluster, both streams in one pipe.
+/// Runs the binary without a cluster.
 fn call(args: &[OsString], prepare: impl FnOnce(&mut Command)) -> Answer {
-    let (mut output, input) = io::pipe().unwrap();
     let mut command = Command::new(binary());
-    command.args(args).env_clear().current_dir("/").stdin(Stdio::null());
+    command.args(args).env_clear().current_dir("/");
     command.env("OCI_FLEXD_DRIVER_LOG_DIR", "/dev/null/log");
-    command.stdout(input.try_clone().unwrap()).stderr(input);
     prepare(&mut command);
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    let mut text = String::new();
-    output.read_to_string(&mut text).unwrap();
-    let code = child.wait().unwrap().code();
-    Answer { text, code, took: Duration::ZERO }
+    testbed::run(command).unwrap()
 }
 
 #[track_caller]
@@ -66,13 +60,6 @@ fn every_argv_has_its_reply() {
         "#]],
         );
     }
-}
-
-#[test]
-fn a_capability_that_says_nothing_would_be_a_default() {
-    let answer = call(&["init".into()], |_| ());
-    let capabilities = &answer.json().unwrap()["capabilities"];
-    assert_eq!(capabilities.as_object().unwrap().values().filter(|it| it.is_boolean()).count(), 5);
 }
 
 #[test]
@@ -122,19 +109,15 @@ proptest! {
 #[test]
 fn a_panic_is_a_failure_that_shows_nothing_of_the_call() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut output, input) = io::pipe().unwrap();
     let mut command = Command::new(example("panics"));
-    command.args(["attach", r#"{"key":"MARKER"}"#, "node"]).stdout(input.try_clone().unwrap());
-    command.stderr(input).env("OCI_FLEXD_DRIVER_LOG_DIR", dir.path());
-    let status = command.status().unwrap();
-    drop(command);
-    let mut text = String::new();
-    output.read_to_string(&mut text).unwrap();
+    command.args(["attach", r#"{"key":"MARKER"}"#, "node"]);
+    command.env("OCI_FLEXD_DRIVER_LOG_DIR", dir.path());
+    let answer = testbed::run(command).unwrap();
     expect![[r#"
         {"status":"Failure","message":"the driver met a bug and stopped; nothing more was done, the call may be repeated, and the log says where: please report it"}
     "#]]
-    .assert_eq(&text);
-    assert_eq!(status.code(), Some(1));
+    .assert_eq(&answer.text);
+    assert_eq!(answer.code, Some(1));
     let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
     assert!(log.contains("panic at driver/examples/panics.rs:"), "{log}");
     assert!(!log.contains("MARKER"), "{log}");
@@ -154,24 +137,22 @@ fn a_closed_stdout_changes_nothing_but_the_reply() {
 fn sigterm_is_answered_at_once() {
     let slow = Duration::from_secs(60);
     let cluster = cluster_with(&Setup { attach_delay: slow, nodes: 1, ..Setup::default() });
-    let controller = cluster.controller();
-    let (mut output, input) = io::pipe().unwrap();
     let options = cluster.options(&[]);
-    let mut command = controller.command(&["attach", &options, "node-1"]);
-    command.stdout(input.try_clone().unwrap()).stderr(input);
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    while !cluster.sim.requests().iter().any(|it| it.method == "POST") {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Command::new("kill").arg(child.id().to_string()).status().unwrap();
-    let mut text = String::new();
-    output.read_to_string(&mut text).unwrap();
+    let command = cluster.controller().command(&["attach", &options, "node-1"]);
+    let answer = thread::scope(|scope| {
+        let call = scope.spawn(|| testbed::run(command).unwrap());
+        while !cluster.sim.requests().iter().any(|it| it.method == "POST") {
+            thread::sleep(Duration::from_millis(10));
+        }
+        // The only driver that attaches these options.
+        Command::new("pkill").args(["-TERM", "-f", cluster.volume_name()]).status().unwrap();
+        call.join().unwrap()
+    });
     expect![[r#"
         {"status":"Failure","message":"interrupted by SIGTERM before the call was finished; repeating it continues the work"}
     "#]]
-    .assert_eq(&text);
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    .assert_eq(&answer.text);
+    assert_eq!(answer.code, Some(1));
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Disks that hold anything: refused, and byte for byte the same afterwards.
 
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use oci_sim::NewVolume;
+
 use crate::support::{Kubelet, cluster, failure_with, success};
 
 /// A disk, made by a script whose `$1` is the device, and what is said of it.
@@ -25,7 +29,7 @@ const DISKS: &[(&str, &str, &str)] = &[
     (
         "an ext4 whose superblock was erased",
         "mkfs.ext4 -q \"$1\"; dd if=/dev/zero of=\"$1\" bs=1k seek=1 count=1 conv=notrunc status=none",
-        "",
+        "ext",
     ),
 ];
 
@@ -74,7 +78,7 @@ fn a_damaged_record_is_not_a_new_volume() {
     success(&kubelet.unmount());
     let state = cluster.node(1).folder("OCI_FLEXD_STATE_DIRECTORY").unwrap().clone();
     let record = state.join("volumes").join(format!("{}.json", cluster.volume_name()));
-    std::fs::write(record, "garbage").unwrap();
+    fs::write(record, "garbage").unwrap();
     kubelet.sh(&format!("blkdiscard -f {device}"));
     for _ in 0..2 {
         failure_with(&kubelet.mount(&device, &options), &["is damaged", "it is not formatted"]);
@@ -108,4 +112,92 @@ fn what_lies_below_a_mount_point_is_not_hidden() {
     );
     kubelet.sh(r#"rm -r "$0"; touch "$0""#);
     failure_with(&kubelet.mount(&device, &options), &["is a file"]);
+    // And nothing was formatted meanwhile.
+    assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
+}
+
+#[test]
+fn an_interrupted_format_does_not_excuse_the_next_disk() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    // mkfs is killed at once, so a format is noted down as begun.
+    let tools = cluster.dir().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let script = "#!/bin/sh\ncase $1 in -V) exit 0;; *) kill -9 $$;; esac\n";
+    fs::write(tools.join("mkfs.ext4"), script).unwrap();
+    fs::set_permissions(tools.join("mkfs.ext4"), fs::Permissions::from_mode(0o755)).unwrap();
+    let place = cluster.node(1);
+    let mut command = place.command(&["mountdevice", &kubelet.dir(), &device, &options]);
+    command.env("OCI_FLEXD_TOOL_PATH", format!("{}:/usr/sbin:/usr/bin", tools.display()));
+    failure_with(&testbed::run(command).unwrap(), &["mkfs.ext4"]);
+
+    // Another disk of the same size takes the path; it holds data without any signature.
+    let other =
+        cluster.sim.add_volume(NewVolume { disk_bytes: Some(320 << 20), ..NewVolume::default() });
+    let name = other.rsplit('.').next().unwrap();
+    let other_device = kubelet.attach(&cluster.options(&[("kubernetes.io/pvOrVolumeName", name)]));
+    let disk = kubelet.sh(&format!("readlink {other_device}"));
+    kubelet.sh(&format!(
+        "ln -sf {disk} {device}; yes precious | dd of={device} bs=1M count=20 status=none"
+    ));
+    let hash = || kubelet.sh(&format!("sha256sum < {disk}"));
+    let before = hash();
+    failure_with(
+        &kubelet.mount(&device, &options),
+        &["a format of volume", "was interrupted here", "it is left alone"],
+    );
+    assert_eq!(hash(), before);
+}
+
+#[test]
+fn a_volume_may_not_borrow_another_ones_disk() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    success(&kubelet.mount(&device, &options));
+    success(&kubelet.unmount());
+    kubelet.sh(&format!("blkdiscard -f {device}"));
+    // kubelet passes the device of one volume for another (kubernetes issue 55314).
+    let other = cluster.options(&[("kubernetes.io/pvOrVolumeName", "another")]);
+    failure_with(
+        &kubelet.mount(&device, &other),
+        &["was seen here as that of volume", cluster.volume_name()],
+    );
+    assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
+}
+
+#[test]
+fn ro_among_the_mount_options_formats_nothing() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[("mountOptions", "noatime,ro")]);
+    let device = kubelet.attach(&options);
+    failure_with(
+        &kubelet.mount(&device, &options),
+        &["is blank and the pod asks for it read-only"],
+    );
+    assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
+}
+
+#[test]
+fn a_record_that_cannot_be_written_stops_a_format_and_nothing_else() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    let place = cluster.node(1);
+    let args = ["mountdevice", &*kubelet.dir(), &device, &options];
+    let stateless = || {
+        let mut command = place.command(&args);
+        command.env("OCI_FLEXD_STATE_DIRECTORY", "/dev/null");
+        testbed::run(command).unwrap()
+    };
+    failure_with(&stateless(), &["it is not formatted"]);
+    assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
+    success(&kubelet.mount(&device, &options));
+    success(&kubelet.unmount());
+    success(&stateless());
 }

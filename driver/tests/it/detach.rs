@@ -1,6 +1,11 @@
 //! detach: from this node, from no other, and not while the disk is in use.
 
-use crate::support::{Kubelet, cluster, failure_with, success};
+use std::time::Duration;
+
+use oci_sim::{Effect, Fault};
+use testbed::Setup;
+
+use crate::support::{Kubelet, cluster, cluster_with, failure_with, success};
 
 #[test]
 fn another_nodes_attachment_is_never_touched() {
@@ -43,9 +48,65 @@ fn a_disk_that_is_mounted_on_this_host_is_not_detached() {
     for variable in ["OCI_FLEXD_CONFIG_DIRECTORY", "TRUSTED_CA_CERT_PATH"] {
         command.env(variable, controller.folder(variable).unwrap());
     }
-    let output = command.output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("is still mounted at"), "{text}");
+    failure_with(&testbed::run(command).unwrap(), &["is still mounted at"]);
     assert_eq!(cluster.sim.violations(), Vec::<String>::new());
     assert_eq!(cluster.sim.attachments()[0].lifecycle_state, "ATTACHED");
+}
+
+#[test]
+fn a_disk_that_is_mounted_anywhere_on_this_host_is_not_detached() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let device = kubelet.attach(&cluster.options(&[]));
+    let place = cluster.dir().join("elsewhere");
+    let place = place.display();
+    kubelet.sh(&format!("mkfs.ext4 -q {device}; mkdir {place}; mount {device} {place}"));
+    let node = cluster.node(1);
+    let mut command = node.command(&["detach", cluster.volume_name(), "node-1"]);
+    let controller = cluster.controller();
+    for variable in ["OCI_FLEXD_CONFIG_DIRECTORY", "TRUSTED_CA_CERT_PATH"] {
+        command.env(variable, controller.folder(variable).unwrap());
+    }
+    failure_with(&testbed::run(command).unwrap(), &["is in use on this host", "elsewhere"]);
+    assert_eq!(cluster.sim.violations(), Vec::<String>::new());
+    kubelet.sh(&format!("umount {place}"));
+    success(&kubelet.detach());
+}
+
+#[test]
+fn an_attachment_that_was_changed_meanwhile_is_looked_at_again() {
+    for (status, code) in
+        [(412, "NoEtagMatch"), (409, "IncorrectState"), (404, "NotAuthorizedOrNotFound")]
+    {
+        let cluster = cluster();
+        let kubelet = Kubelet { cluster: &cluster, number: 1 };
+        kubelet.attach(&cluster.options(&[]));
+        cluster.sim.fail(Fault::new("DetachVolume", 1_u64, Effect::status(status, code, "x")));
+        success(&kubelet.detach());
+        assert_eq!(cluster.sim.attachments()[0].lifecycle_state, "DETACHED");
+    }
+}
+
+#[test]
+fn a_refusal_that_stays_is_told_with_its_reason() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    kubelet.attach(&cluster.options(&[]));
+    let refusal = Effect::status(404, "NotAuthorizedOrNotFound", "no right");
+    cluster.sim.fail(Fault::new("DetachVolume", 1_u64.., refusal));
+    failure_with(&kubelet.detach(), &["DetachVolume", "404", "no right"]);
+    assert!(cluster.sim.requests().len() < 30);
+}
+
+#[test]
+fn an_attachment_that_cannot_be_seen_is_not_gone() {
+    let delay = Duration::from_millis(600);
+    let cluster = cluster_with(&Setup { detach_delay: delay, ..Setup::default() });
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    kubelet.attach(&cluster.options(&[]));
+    let hidden = Effect::status(404, "NotAuthorizedOrNotFound", "x");
+    // The first look is before the DELETE, the second is the first of the waiting.
+    cluster.sim.fail(Fault::new("GetVolumeAttachment", 2_u64, hidden));
+    success(&kubelet.detach());
+    assert_eq!(cluster.sim.attachments()[0].lifecycle_state, "DETACHED");
 }

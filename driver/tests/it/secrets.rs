@@ -14,19 +14,17 @@ fn check(cluster: &Cluster, args: &[&str]) -> testbed::Answer {
     let controller = cluster.controller();
     let mut command = controller.command(args);
     command.env("OCI_FLEXD_LOG_LEVEL", "trace").env("OCI_PROXY", "http://u:MARKER@127.0.0.1:1");
-    let output = command.output().unwrap();
+    let answer = testbed::run(command).unwrap();
     let log = controller.folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap();
     let log = fs::read_to_string(log.join("oci_flexvolume_driver.log")).unwrap_or_default();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    for shown in [&text, &stderr, &log] {
-        let key = cluster.sim.credentials().private_key_pem.clone();
+    for shown in [&answer.text, &log] {
+        let key = &cluster.sim.credentials().private_key_pem;
         let key_line = key.lines().nth(5).unwrap();
         for secret in ["MARKER", ENCODED, key_line, "Signature version"] {
             assert!(!shown.contains(secret), "{secret} is in {shown}");
         }
     }
-    testbed::Answer { text, code: output.status.code(), took: std::time::Duration::ZERO }
+    answer
 }
 
 #[test]

@@ -25,15 +25,29 @@ fn a_path_that_leads_to_another_disk_is_noticed() {
     let disk = kubelet.sh(&format!("readlink {other_device}"));
     kubelet.sh(&format!("ln -sf {disk} {device}"));
 
-    // Blank, but this volume is not.
-    failure_with(&kubelet.mount(&device, &options), &["now reads blank", "not formatted again"]);
-    assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
-    // Another file system.
-    kubelet.sh(&format!("mkfs.ext4 -q {device}"));
+    // Blank, but it is another volume's.
+    let other_mount = {
+        let args =
+            ["mountdevice", &*format!("{}-other", kubelet.dir()), &other_device, &other_options];
+        cluster.node(1).call(&args).unwrap()
+    };
+    success(&other_mount);
+    kubelet.sh(r#"umount "$0-other""#);
+    failure_with(
+        &kubelet.mount(&device, &options),
+        &["was seen here as that of volume", other_name],
+    );
+    // Its record is lost: the file system still is not ours.
+    let state = cluster.node(1).folder("OCI_FLEXD_STATE_DIRECTORY").unwrap().clone();
+    fs::remove_file(state.join("volumes").join(format!("{other_name}.json"))).unwrap();
     failure_with(
         &kubelet.mount(&device, &options),
         &["is not the one that was seen before", "the file system's UUID was"],
     );
+    // Nor is a blank disk.
+    kubelet.sh(&format!("blkdiscard -f {device}"));
+    failure_with(&kubelet.mount(&device, &options), &["now reads blank", "not formatted again"]);
+    assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
 }
 
 #[test]
@@ -48,7 +62,7 @@ fn a_file_system_that_is_another_volumes_is_not_mounted_for_this_one() {
     let other = cluster.options(&[("kubernetes.io/pvOrVolumeName", "another")]);
     failure_with(
         &kubelet.mount(&device, &other),
-        &["which was seen here on volume", cluster.volume_name()],
+        &["was seen here as that of volume", cluster.volume_name()],
     );
 }
 
@@ -77,6 +91,9 @@ fn a_path_that_is_no_block_device_is_refused() {
     let path = "/dev/oracleoci/oraclevdz";
     kubelet.sh(&format!("ln -sf {} {path}", folder.join("link").display()));
     // Not waited for: the path is there, and it is the wrong thing.
-    let answer = place.call(&["mountdevice", &kubelet.dir(), path, &options]).unwrap();
-    failure_with(&answer, &["fake/file is not a block device"]);
+    for args in
+        [&["mountdevice", &*kubelet.dir(), path, &options][..], &["waitforattach", path, &options]]
+    {
+        failure_with(&place.call(args).unwrap(), &["fake/file is not a block device"]);
+    }
 }

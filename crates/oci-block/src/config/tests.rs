@@ -126,7 +126,8 @@ fn what_contradicts_itself_is_named() {
     );
     check(
         "useInstancePrincipals: true",
-        "auth is missing; docs/configuration.md shows a whole file",
+        "useInstancePrincipals is set, but this version signs with an API key only; remove it and give \
+         auth.tenancy, auth.user, auth.key and auth.fingerprint",
     );
 }
 
