@@ -70,7 +70,7 @@ fi
 
 # The driver refuses a configuration with a key in it that everybody may read.
 config=$dir/config.yaml
-if [ -f "$config" ] && [ -n "$(find -L "$config" -perm -004)" ]; then
+if [ -f "$config" ] && [ -n "$(find -L "$config" -perm /007)" ]; then
     chmod 600 "$config"
     echo "install.sh: $config was readable by everybody, now by its owner only"
 fi

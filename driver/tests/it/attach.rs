@@ -213,3 +213,11 @@ fn a_volume_that_cannot_be_attached_is_told_with_its_state() {
     let answer = cluster.controller().call(&["attach", &options, "node-1"]).unwrap();
     failure_with(&answer, &["the volume is in Uocm:PHX-AD-2 and the node in Uocm:PHX-AD-1"]);
 }
+
+#[test]
+fn a_cloud_that_never_answers_does_not_hold_the_call() {
+    let cluster = cluster();
+    success(&attach(&cluster, "node-1"));
+    cluster.sim.fail(Fault::new("ListVolumeAttachments", 1_u64.., Effect::Late(3_600_000)));
+    failure_with(&is_attached(&cluster, "node-1"), &["ListVolumeAttachments failed", "time limit"]);
+}

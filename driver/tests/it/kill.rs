@@ -106,7 +106,7 @@ impl Tools {
             "instead" => "kill -9 $PPID; exit 1",
             _ => r#""$real" "$@"; kill -9 $PPID; exit 0"#,
         };
-        for program in ["blkid", "wipefs", "mkfs.ext4", "e2fsck", "mount", "umount", "udevadm"] {
+        for program in PROGRAMS {
             let Ok(real) = real(program) else { continue };
             let text = format!(
                 "#!/bin/sh\nreal={real}\nn=$(($(cat {count}) + 1)); echo $n > {count}\n\
@@ -144,11 +144,16 @@ fn again(place: &testbed::Place<'_>, args: &[&str]) -> Answer {
 
 #[track_caller]
 fn check_tools(verb: &str, how: &str) {
+    check_tools_with(verb, how, "ext4", "e2fsck -fn");
+}
+
+#[track_caller]
+fn check_tools_with(verb: &str, how: &str, fs_type: &str, checker: &str) {
     let mut at = 1;
     loop {
         let cluster = cluster();
         let kubelet = Kubelet { cluster: &cluster, number: 1 };
-        let options = cluster.options(&[]);
+        let options = cluster.options(&[("kubernetes.io/fsType", fs_type)]);
         let device = kubelet.attach(&options);
         let dir = kubelet.dir();
         let mount = ["mountdevice", &*dir, &device, &options];
@@ -174,7 +179,7 @@ fn check_tools(verb: &str, how: &str) {
             success(&kubelet.unmount());
         }
         // Whole, and nobody's any more.
-        kubelet.sh(&format!("e2fsck -fn {device} >&2"));
+        kubelet.sh(&format!("{checker} {device} >&2"));
         success(&kubelet.mount(&device, &options));
         assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");
         at += 1;
@@ -198,8 +203,26 @@ fn mountdevice_goes_on_when_killed_after_a_program() {
 }
 
 #[test]
+fn mountdevice_of_xfs_goes_on_when_killed_with_a_program() {
+    check_tools_with("mountdevice", "instead", "xfs", "xfs_repair -n");
+}
+
+#[test]
 fn unmountdevice_goes_on_when_killed_around_a_program() {
     for how in ["before", "instead", "after"] {
         check_tools("unmountdevice", how);
     }
 }
+
+/// All that the node's calls run.
+const PROGRAMS: [&str; 9] = [
+    "blkid",
+    "e2fsck",
+    "mkfs.ext4",
+    "mkfs.xfs",
+    "mount",
+    "udevadm",
+    "umount",
+    "wipefs",
+    "xfs_repair",
+];
