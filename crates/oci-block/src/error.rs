@@ -4,7 +4,10 @@ use std::{io, path::PathBuf};
 
 use oci_iaas::{Ocid, VolumeAttachment};
 
-use crate::{config::ConfigError, device::DeviceError, lock::LockError, volume::VolumeNameError};
+use crate::{
+    config::ConfigError, device::DeviceError, lock::LockError, refusal::Refusal,
+    volume::VolumeNameError,
+};
 
 /// A call failed. The reply shows this and all its sources in one line.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,9 @@ pub enum Error {
     /// The file system.
     #[error(transparent)]
     Mount(#[from] mount::Error),
+    /// The disk.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
     /// The option `fsType`.
     #[error(transparent)]
     FsType(#[from] mount::UnknownFsType),
@@ -261,140 +267,6 @@ pub enum Error {
         volume: String,
     },
 
-    /// The record of a volume cannot be written before its disk is.
-    #[error("cannot write the record {} of the volume, so it is not formatted", .path.display())]
-    Record {
-        /// The record.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The disk is not the one that was seen before.
-    #[error(
-        "the disk at {} is not the one that was seen before for volume {volume}: {what} was {before} \
-         and is {now}; check the attachment, and delete {} if the change was meant",
-        .device.display(), .record.display()
-    )]
-    OtherDisk {
-        /// The volume.
-        volume: String,
-        /// The disk.
-        device: PathBuf,
-        /// What differs.
-        what: &'static str,
-        /// What was recorded.
-        before: String,
-        /// What is there.
-        now: String,
-        /// The record.
-        record: PathBuf,
-    },
-    /// The file system is another volume's.
-    #[error(
-        "the disk at {} of volume {volume} holds file system {uuid}, which was seen here on volume \
-         {other}; if it is a clone, give it a UUID of its own (tune2fs -U random, xfs_admin -U \
-         generate), or delete {} if volume {other} is gone", .device.display(), .record.display()
-    )]
-    OthersFileSystem {
-        /// The volume.
-        volume: String,
-        /// The disk.
-        device: PathBuf,
-        /// The file system.
-        uuid: String,
-        /// The other volume.
-        other: String,
-        /// Its record.
-        record: PathBuf,
-    },
-    /// The disk does not show that it is the one whose format was interrupted.
-    #[error(
-        "a format of volume {volume} was interrupted here, and it cannot be told whether the disk at \
-         {} is that volume's; it is left alone: if nothing on it is wanted, wipe it by hand \
-         (wipefs --all, then blkdiscard --zeroout) and delete {}", .device.display(), .record.display()
-    )]
-    FormatUnknown {
-        /// The volume.
-        volume: String,
-        /// The disk.
-        device: PathBuf,
-        /// The record.
-        record: PathBuf,
-    },
-    /// The disk is another volume's.
-    #[error(
-        "the disk at {} was seen here as that of volume {other}, so it is not taken for that of \
-         volume {volume}; delete {} if volume {other} is gone", .device.display(), .record.display()
-    )]
-    OthersDisk {
-        /// The volume.
-        volume: String,
-        /// The disk.
-        device: PathBuf,
-        /// The other volume.
-        other: String,
-        /// Its record.
-        record: PathBuf,
-    },
-    /// The disk reads blank although it was formatted here.
-    #[error(
-        "volume {volume} held file system {uuid} when it was last seen here and now reads blank; it \
-         is not formatted again: restore it from a backup, or delete {} if the loss was meant",
-        .record.display()
-    )]
-    ReadsBlank {
-        /// The volume.
-        volume: String,
-        /// The file system that was there.
-        uuid: String,
-        /// The record.
-        record: PathBuf,
-    },
-    /// The disk reads blank and what was known of it is lost.
-    #[error(
-        "the record {} of volume {volume} is damaged or unreadable, so it cannot be told whether the volume was \
-         ever formatted; it is not formatted: delete it and the `.corrupt` file beside it if the \
-         volume is new",
-        .record.display()
-    )]
-    RecordDamaged {
-        /// The volume.
-        volume: String,
-        /// The record.
-        record: PathBuf,
-    },
-    /// A blank disk that is not to be formatted.
-    #[error("the disk at {} is blank and {why}; nothing was formatted", .device.display())]
-    NotFormatting {
-        /// The disk.
-        device: PathBuf,
-        /// Why it is left blank.
-        why: &'static str,
-    },
-    /// The disk holds something that is no file system to mount.
-    #[error(
-        "the disk at {} holds {what}; it is neither mounted nor formatted: if nothing on it is \
-         wanted, wipe it by hand (wipefs --all, then blkdiscard --zeroout)", .device.display()
-    )]
-    HoldsOther {
-        /// The disk.
-        device: PathBuf,
-        /// What was found.
-        what: String,
-    },
-    /// The disk holds another file system than asked for.
-    #[error(
-        "the disk at {} holds {found} and the pod asks for {wanted}; set fsType to {found}",
-        .device.display()
-    )]
-    OtherFileSystem {
-        /// The disk.
-        device: PathBuf,
-        /// What is there.
-        found: String,
-        /// What is asked for.
-        wanted: String,
-    },
     /// Data may have been lost before this call.
     #[error(transparent)]
     DataLoss(mount::DataLoss),

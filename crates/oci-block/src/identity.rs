@@ -3,7 +3,7 @@
 use disk::{Disk, Identity};
 
 use crate::{
-    error::Error,
+    refusal::Refusal,
     witness::{Recall, Witness, Witnesses},
 };
 
@@ -18,9 +18,9 @@ pub(crate) fn prove_identity(
     disk: &Disk,
     recall: &Recall,
     witnesses: &Witnesses,
-) -> Result<(), Error> {
+) -> Result<(), Refusal> {
     let now = disk.identity();
-    let other_disk = |what, before: Option<&str>, now: Option<&str>| Error::OtherDisk {
+    let other_disk = |what, before: Option<&str>, now: Option<&str>| Refusal::OtherDisk {
         volume: volume.to_owned(),
         device: disk.path().to_owned(),
         what,
@@ -44,7 +44,7 @@ pub(crate) fn prove_identity(
             return Err(other_disk("the size in bytes", Some(&before), Some(&now)));
         }
         if formatting && !is_same(before, &now) {
-            return Err(Error::FormatUnknown {
+            return Err(Refusal::FormatUnknown {
                 volume: volume.to_owned(),
                 device: disk.path().to_owned(),
                 record: witnesses.path(volume),
@@ -53,7 +53,7 @@ pub(crate) fn prove_identity(
     }
     let others = witnesses.others(volume);
     match others.into_iter().find(|(_, witness)| is_same(witness, &now)) {
-        Some((other, _)) => Err(Error::OthersDisk {
+        Some((other, _)) => Err(Refusal::OthersDisk {
             volume: volume.to_owned(),
             device: disk.path().to_owned(),
             record: witnesses.path(&other),

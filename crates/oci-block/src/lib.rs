@@ -27,6 +27,7 @@ mod lock;
 mod mount_device;
 mod node;
 mod plan;
+mod refusal;
 mod remembered;
 mod settings;
 mod standing;
@@ -39,6 +40,7 @@ pub use config::{Auth, Config, ConfigError, Problem};
 pub use device::DeviceError;
 pub use error::Error;
 pub use lock::LockError;
+pub use refusal::Refusal;
 pub use settings::Settings;
 pub use volume::VolumeNameError;
 

@@ -14,6 +14,7 @@ use crate::{
     identity::prove_identity,
     lock::VolumeLock,
     plan::{Plan, Wanted, may_write, plan},
+    refusal::Refusal,
     volume::volume_key,
     wait_for_attach::named_device,
     witness::{Recall, Witness, Witnesses},
@@ -114,9 +115,11 @@ impl Mounting<'_> {
         match self.recall {
             Recall::Seen(Witness { fs_uuid: Some(uuid), .. }) => {
                 let uuid = uuid.clone();
-                return Err(Error::ReadsBlank { volume: volume(), uuid, record });
+                return Err(Refusal::ReadsBlank { volume: volume(), uuid, record }.into());
             }
-            Recall::Damaged => return Err(Error::RecordDamaged { volume: volume(), record }),
+            Recall::Damaged => {
+                return Err(Refusal::RecordDamaged { volume: volume(), record }.into());
+            }
             Recall::Seen(_) | Recall::Nothing => {}
         }
         let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
@@ -159,7 +162,7 @@ impl Mounting<'_> {
     }
 
     /// The file system is another name of the disk: what it was before, it has to be now.
-    fn prove_same_file_system(&self, uuid: Option<&str>) -> Result<(), Error> {
+    fn prove_same_file_system(&self, uuid: Option<&str>) -> Result<(), Refusal> {
         let (volume, device) = (self.volume.to_owned(), self.disk.path().to_owned());
         if let Recall::Seen(Witness { fs_uuid: Some(before), .. }) = self.recall {
             let now = uuid.unwrap_or("none");
@@ -168,14 +171,14 @@ impl Mounting<'_> {
             }
             let (before, now) = (before.clone(), now.to_owned());
             let (what, record) = ("the file system's UUID", self.witnesses.path(self.volume));
-            return Err(Error::OtherDisk { volume, device, what, before, now, record });
+            return Err(Refusal::OtherDisk { volume, device, what, before, now, record });
         }
         let Some(uuid) = uuid else { return Ok(()) };
         let others = self.witnesses.others(self.volume);
         match others.into_iter().find(|(_, it)| it.fs_uuid.as_deref() == Some(uuid)) {
             Some((other, _)) => {
                 let (uuid, record) = (uuid.to_owned(), self.witnesses.path(&other));
-                Err(Error::OthersFileSystem { volume, device, uuid, other, record })
+                Err(Refusal::OthersFileSystem { volume, device, uuid, other, record })
             }
             None => Ok(()),
         }
@@ -193,12 +196,12 @@ impl Mounting<'_> {
         }
     }
 
-    fn remember(&self, witness: Witness) -> Result<(), Error> {
+    fn remember(&self, witness: Witness) -> Result<(), Refusal> {
         self.witnesses.write(self.volume, &witness).map_err(|it| self.record_error(it))
     }
 
-    fn record_error(&self, source: io::Error) -> Error {
-        Error::Record { path: self.witnesses.path(self.volume), source }
+    fn record_error(&self, source: io::Error) -> Refusal {
+        Refusal::Record { path: self.witnesses.path(self.volume), source }
     }
 }
 

@@ -8,6 +8,7 @@ use mount::{FsType, MountOptions};
 
 use crate::{
     error::Error,
+    refusal::Refusal,
     witness::{Recall, Witness},
 };
 
@@ -79,7 +80,7 @@ pub(crate) fn plan(
     contents: Contents,
     recall: &Recall,
     wanted: &Wanted,
-) -> Result<Plan, Error> {
+) -> Result<Plan, Refusal> {
     match contents {
         // Unless another file system was made on the disk since, it is ours to finish.
         Contents::Filesystem { uuid, .. } if is_formatting(recall, uuid.as_deref()) => {
@@ -97,17 +98,19 @@ pub(crate) fn plan(
             let device = device.to_owned();
             Err(match asked {
                 Some(asked) => {
-                    Error::OtherFileSystem { device, found: fs_type, wanted: asked.into() }
+                    Refusal::OtherFileSystem { device, found: fs_type, wanted: asked.into() }
                 }
-                None => Error::HoldsOther { device, what: fs_type },
+                None => Refusal::HoldsOther { device, what: fs_type },
             })
         }
         Contents::Other { what, offset } => {
             let place = offset.map_or_else(String::new, |at| format!(" at byte {at}"));
-            Err(Error::HoldsOther { device: device.to_owned(), what: format!("{what}{place}") })
+            Err(Refusal::HoldsOther { device: device.to_owned(), what: format!("{what}{place}") })
         }
         Contents::Nothing => may_write(device, wanted).map(|()| Plan::Format),
-        _ => Err(Error::HoldsOther { device: device.to_owned(), what: "something unknown".into() }),
+        _ => {
+            Err(Refusal::HoldsOther { device: device.to_owned(), what: "something unknown".into() })
+        }
     }
 }
 
@@ -122,8 +125,8 @@ fn is_formatting(recall: &Recall, found: Option<&str>) -> bool {
 }
 
 /// Refuses to format for a pod that does not want it.
-pub(crate) fn may_write(device: &Path, wanted: &Wanted) -> Result<(), Error> {
-    let refuse = |why| Err(Error::NotFormatting { device: device.to_owned(), why });
+pub(crate) fn may_write(device: &Path, wanted: &Wanted) -> Result<(), Refusal> {
+    let refuse = |why| Err(Refusal::NotFormatting { device: device.to_owned(), why });
     match wanted {
         Wanted { read_only: true, .. } => refuse("the pod asks for it read-only"),
         Wanted { format: false, .. } => refuse("the option format is never"),
