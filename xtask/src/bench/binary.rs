@@ -24,10 +24,8 @@ impl Binary {
             return Ok(Self { path: demo::build(checkout)?, kind });
         }
         let what = ["--package", "driver", "--bin", "oci", "--target", MUSL];
-        cmd!(sh, "cargo build --locked --release --quiet {what...}")
-            .env("CC_x86_64_unknown_linux_musl", "gcc")
-            .quiet()
-            .run()?;
+        let build = cmd!(sh, "cargo build --locked --release --quiet {what...}");
+        checkout.afresh(build.env("CC_x86_64_unknown_linux_musl", "gcc")).quiet().run()?;
         let path = checkout.target().join(MUSL).join("release/oci");
         Ok(Self { path, kind: "the static release binary, as it is shipped" })
     }

@@ -26,11 +26,21 @@ pub(super) fn figures(node: &Node) -> Result<Vec<Figure>> {
     let wall = |cost: Cost| cost.wall;
     let cpu = |cost: Cost| cost.cpu;
     Ok(vec![
-        Figure { what: "`init`, wall time", go: "9 ms", ..ratio(&rounds, init, wall) },
-        Figure { what: "`init`, CPU time", go: "8 ms", ..ratio(&rounds, init, cpu) },
+        Figure {
+            what: "`init`, wall time of `/bin/true`",
+            go: "9 ms",
+            ..ratio(&rounds, init, wall)
+        },
+        Figure { what: "`init`, CPU time of `/bin/true`", go: "8 ms", ..ratio(&rounds, init, cpu) },
         memory("`init`, peak memory", || peak_memory(&node.init()))?,
-        Figure { what: "`waitforattach`, wall time", ..ratio(&rounds, wait_for_attach, wall) },
-        Figure { what: "`waitforattach`, CPU time", ..ratio(&rounds, wait_for_attach, cpu) },
+        Figure {
+            what: "`waitforattach`, wall time of `/bin/true`",
+            ..ratio(&rounds, wait_for_attach, wall)
+        },
+        Figure {
+            what: "`waitforattach`, CPU time of `/bin/true`",
+            ..ratio(&rounds, wait_for_attach, cpu)
+        },
         memory("`waitforattach`, peak memory", || peak_memory(&node.wait_for_attach()))?,
     ])
 }
@@ -49,13 +59,13 @@ fn ratio(rounds: &[Round], call: fn(&Round) -> Cost, of: fn(Cost) -> f64) -> Fig
     let ratios: Sample = rounds.iter().map(|it| of(call(it)) / of(it.nothing)).collect();
     Figure {
         what: "",
-        unit: "× `/bin/true`",
+        unit: "×",
         median: ratios.median(),
         best: Some(ours.least() / nothing.least()),
         also: Some(format!("{:.1} ms", ours.median())),
         bound: Bound::AtMost(3.0),
         go: "–",
-        because: "the kernel maps and faults in a larger program",
+        because: "the kernel has a larger program to map and to fault in".to_owned(),
     }
 }
 
@@ -69,7 +79,7 @@ fn memory(what: &'static str, peak: impl Fn() -> Result<f64>) -> Result<Figure> 
         also: None,
         bound: Bound::AtMost(6.0),
         go: "13 MiB",
-        because: "of the pages of the program that are touched",
+        because: "that many pages of the program are touched".to_owned(),
     })
 }
 

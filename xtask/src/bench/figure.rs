@@ -15,7 +15,7 @@ pub(super) struct Figure {
     /// What the driver in Go needs.
     pub(super) go: &'static str,
     /// What most of it is spent on, for the case that it is too much.
-    pub(super) because: &'static str,
+    pub(super) because: String,
 }
 
 /// What a figure should be.
@@ -67,7 +67,7 @@ impl Figure {
             it if it < 10.0 => 2,
             _ => 1,
         };
-        format!("{value:.digits$} {}", self.unit)
+        format!("{value:.digits$} {}", self.unit).trim_end().to_owned()
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
             also: None,
             bound,
             go: "",
-            because: "it is large",
+            because: "it is large".to_owned(),
         };
         assert_eq!([figure.measured(), figure.bound(), figure.verdict()], expected);
     }
@@ -111,7 +111,7 @@ mod tests {
             also: Some("1.2 ms".to_owned()),
             bound: Bound::AtMost(3.0),
             go: "",
-            because: "",
+            because: String::new(),
         };
         assert_eq!(figure.measured(), "1.90 × (best 1.75 ×; 1.2 ms)");
     }

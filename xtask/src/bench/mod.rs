@@ -18,6 +18,7 @@ use figure::Figure;
 use machine::Machine;
 use node::Node;
 use report::Report;
+use signing::Signing;
 
 mod binary;
 mod calls;
@@ -57,9 +58,11 @@ fn measure(checkout: &Checkout, binary: &Binary) -> Result<Vec<Figure>> {
     let mut figures = quietly("calls without network", || {
         calls::figures(&Node::start(&checkout.sh, &binary.path)?)
     })?;
-    figures.push(quietly("attach and detach, CPU", || volume::cpu(&binary.path))?);
+    let signing = quietly("signatures", Signing::measure)?;
+    let cpu = || volume::cpu(&binary.path, signing.millis);
+    figures.push(quietly("attach and detach, CPU time", cpu)?);
     figures.extend(quietly("attach and detach, waiting", || volume::waiting(&binary.path))?);
-    figures.push(quietly("signatures", signing::figure)?);
+    figures.push(signing.figure());
     figures.push(size::figure(&binary.path)?);
     Ok(figures)
 }

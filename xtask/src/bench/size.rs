@@ -16,6 +16,6 @@ pub(super) fn figure(binary: &Path) -> Result<Figure> {
         also: None,
         bound: Bound::AtMost(4.0),
         go: "21 MB",
-        because: "TLS, its root certificates and the decryption of keys are inside",
+        because: "TLS, its root certificates and the decryption of keys are inside".to_owned(),
     })
 }
