@@ -16,12 +16,16 @@ enum For {
     Detached,
 }
 
-fn run(what: For, script: &Arc<Script>) -> (Result<(), Error>, Vec<Duration>) {
+/// How the wait ended, and the waits in it.
+fn run(what: For, script: &Arc<Script>) -> (Result<String, Error>, Vec<Duration>) {
     let clock = Arc::new(ManualClock::at(noon()));
     let (client, id) = (client(script, &clock), ocid(ATTACHMENT));
     let result = match what {
-        For::Attached => client.wait_for_attached(&id).map(|found| assert_eq!(found.id, id)),
-        For::Detached => client.wait_for_detached(&id),
+        For::Attached => client.wait_for_attached(&id).map(|found| {
+            assert_eq!(found.id, id);
+            found.lifecycle_state.to_string()
+        }),
+        For::Detached => client.wait_for_detached(&id).map(|departure| format!("{departure:?}")),
     };
     (result, clock.slept())
 }
@@ -30,7 +34,7 @@ fn run(what: For, script: &Arc<Script>) -> (Result<(), Error>, Vec<Duration>) {
 fn check(what: For, steps: Vec<Step>, outcome: &str) {
     let script = Script::new(steps);
     let (result, _) = run(what, &script);
-    assert_eq!(result.as_ref().map_or_else(chain, |()| "ok".to_owned()), outcome, "{what:?}");
+    assert_eq!(result.unwrap_or_else(|error| chain(&error)), outcome, "{what:?}");
     script.requests(|_| ());
 }
 
@@ -40,8 +44,12 @@ fn state(state: &str) -> Step {
 
 #[test]
 fn the_states_decide() {
-    check(For::Attached, vec![state("ATTACHED")], "ok");
-    check(For::Attached, vec![state("ATTACHING"), state("SOMETHING_NEW"), state("ATTACHED")], "ok");
+    check(For::Attached, vec![state("ATTACHED")], "ATTACHED");
+    check(
+        For::Attached,
+        vec![state("ATTACHING"), state("SOMETHING_NEW"), state("ATTACHED")],
+        "ATTACHED",
+    );
     for gone in ["DETACHING", "DETACHED"] {
         check(
             For::Attached,
@@ -52,14 +60,18 @@ fn the_states_decide() {
             ),
         );
     }
-    check(For::Detached, vec![state("DETACHED")], "ok");
-    check(For::Detached, vec![state("ATTACHED"), state("DETACHING"), state("DETACHED")], "ok");
+    check(For::Detached, vec![state("DETACHED")], "Detached");
+    check(
+        For::Detached,
+        vec![state("ATTACHED"), state("DETACHING"), state("DETACHED")],
+        "Detached",
+    );
 }
 
 #[test]
-fn an_attachment_that_vanishes_is_detached_but_not_attached() {
+fn an_attachment_that_vanishes_is_unseen_and_not_attached() {
     let gone = refuse(404, "NotAuthorizedOrNotFound");
-    check(For::Detached, vec![state("DETACHING"), gone.clone()], "ok");
+    check(For::Detached, vec![state("DETACHING"), gone.clone()], "Unseen");
     check(
         For::Attached,
         vec![state("ATTACHING"), gone],
@@ -76,7 +88,7 @@ fn passing_trouble_does_not_end_the_wait() {
     // one look gives up after three repetitions; the next look finds it
     steps.extend([state("ATTACHING"), lost.clone(), lost.clone(), lost.clone(), lost]);
     steps.push(state("ATTACHED"));
-    check(For::Attached, steps, "ok");
+    check(For::Attached, steps, "ATTACHED");
 }
 
 #[test]
