@@ -31,9 +31,9 @@ pub fn exec(log: &Log, driver: impl FnOnce() -> Box<dyn Driver>) -> ExitCode {
     silence_panics();
     // Without a log the call goes on: the reply tells what happened.
     let _ = log.start();
-    signal::reply_to_sigterm();
+    signal::reply_to_sigterm(&args);
     let reply = panic::catch_unwind(AssertUnwindSafe(|| flexvolume::dispatch(&*driver(), &args)))
-        .unwrap_or_else(|_| Reply::failure(PANICKED));
+        .unwrap_or_else(|_| Reply::failure(PANICKED).for_call(&args));
     reply::print_once(&reply)
 }
 

@@ -1,6 +1,6 @@
 //! SIGTERM: kubelet's way of saying that it no longer waits.
 
-use std::thread;
+use std::{ffi::OsString, thread};
 
 use flexvolume::Reply;
 use signal_hook::{consts::SIGTERM, iterator::Signals};
@@ -11,13 +11,13 @@ use crate::reply;
 ///
 /// Ending at once is safe because ending at any moment is: every call is made to be repeated after
 /// SIGKILL. A program that runs meanwhile keeps the volume's lock until it ends.
-pub(crate) fn reply_to_sigterm() {
+pub(crate) fn reply_to_sigterm(args: &[OsString]) {
     // Without the handler SIGTERM ends the process as well, only without a reply.
     let Ok(mut signals) = Signals::new([SIGTERM]) else { return };
+    let reply = Reply::failure(INTERRUPTED).for_call(args);
     let _ = thread::Builder::new().name("sigterm".into()).stack_size(STACK).spawn(move || {
         if signals.forever().next().is_some() {
             log::error!("interrupted by SIGTERM");
-            let reply = Reply::failure(INTERRUPTED);
             reply::print_once(&reply);
             end(reply.exit_code());
         }

@@ -124,6 +124,14 @@ fn a_panic_is_a_failure_that_shows_nothing_of_the_call() {
 }
 
 #[test]
+fn a_panic_does_not_make_kubelet_log_secrets() {
+    let mut command = Command::new(example("panics"));
+    command.args(["attach", r#"{"kubernetes.io/secret/key":"TUFSS0VS"}"#, "node"]);
+    let answer = testbed::run(command).unwrap();
+    assert_eq!((answer.code, &answer.message()[..20]), (Some(0), "the driver met a bug"));
+}
+
+#[test]
 fn a_closed_stdout_changes_nothing_but_the_reply() {
     let mut command = Command::new(binary());
     let (output, input) = io::pipe().unwrap();
