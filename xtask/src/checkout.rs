@@ -39,7 +39,7 @@ impl Checkout {
 
     /// The folder for everything that is made.
     pub(crate) fn target(&self) -> PathBuf {
-        self.dir.join("target")
+        self.sh.var("CARGO_TARGET_DIR").map_or_else(|_| self.dir.join("target"), PathBuf::from)
     }
 }
 

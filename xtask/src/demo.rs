@@ -45,7 +45,8 @@ impl Args {
 /// The release binary, as it is shipped but for the C library.
 pub(crate) fn build(checkout: &Checkout) -> Result<PathBuf> {
     let sh = &checkout.sh;
-    cmd!(sh, "cargo build --locked --release --quiet --package driver --bin oci").quiet().run()?;
+    let build = cmd!(sh, "cargo build --locked --release --quiet --package driver --bin oci");
+    checkout.afresh(build).quiet().run()?;
     Ok(checkout.target().join("release/oci"))
 }
 
