@@ -9,7 +9,7 @@ use crate::{Client, Error, jitter::Jitter};
 impl Client {
     /// Waits until the attachment is ATTACHED. May be called again, by another process too.
     ///
-    /// It looks for the first time after 200 ms, later after a tenth of the time already waited, at
+    /// It looks for the first time after 200 ms, later after a twelfth of the time already waited, at
     /// most 2 s, until the deadline of the client. A look that fails for the moment does not end
     /// the waiting.
     ///
@@ -82,11 +82,11 @@ enum Step<T> {
     Wait(AttachmentState),
 }
 
-/// A tenth of the waits so far, within bounds, plus up to a tenth at random.
+/// A twelfth of the waits so far, within bounds, plus up to a tenth at random.
 fn waits(mut jitter: Jitter) -> impl Iterator<Item = Duration> {
     let mut waited = Duration::ZERO;
     iter::from_fn(move || {
-        let wait = (waited / 10).clamp(SHORTEST, LONGEST);
+        let wait = (waited / 12).clamp(SHORTEST, LONGEST);
         let wait = jitter.between(wait, wait + wait / 10).min(LONGEST);
         waited += wait;
         Some(wait)
@@ -106,7 +106,7 @@ mod tests {
     fn waits_grow_from_200_ms_to_2_s() {
         let mut waited = Duration::ZERO;
         for wait in waits(Jitter::seeded(UNIX_EPOCH)).take(100) {
-            let bound = (waited / 10).clamp(SHORTEST, LONGEST);
+            let bound = (waited / 12).clamp(SHORTEST, LONGEST);
             assert!(wait >= bound && wait <= (bound + bound / 10).min(LONGEST), "{wait:?}");
             waited += wait;
         }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clock::ManualClock;
+use clock::{Clock, ManualClock};
 use oci_rest::{Error, Fault, Phase};
 
 use crate::{
@@ -112,9 +112,9 @@ fn looks_come_fast_first_and_slower_later_and_end_with_the_deadline() {
     let (result, slept) = run(For::Attached, &script);
     let (error, mut waited) = (result.unwrap_err(), Duration::ZERO);
     for wait in &slept {
-        let tenth = (waited / 10).clamp(Duration::from_millis(200), Duration::from_secs(2));
-        assert!(*wait >= tenth, "{wait:?} after {waited:?}");
-        assert!(*wait <= (tenth + tenth / 10).min(Duration::from_secs(2)), "{wait:?}");
+        let part = (waited / 12).clamp(Duration::from_millis(200), Duration::from_secs(2));
+        assert!(*wait >= part, "{wait:?} after {waited:?}");
+        assert!(*wait <= (part + part / 10).min(Duration::from_secs(2)), "{wait:?}");
         waited += *wait;
     }
     assert!(waited > Duration::from_secs(88) && waited < Duration::from_secs(90), "{waited:?}");
@@ -139,4 +139,18 @@ fn when_time_is_up_the_last_state_or_trouble_is_named() {
     let text = chain(&result.unwrap_err());
     assert!(text.contains(" is still unreadable after "), "{text}");
     assert!(text.ends_with(": iaas.example: time limit passed while connecting"), "{text}");
+}
+
+#[test]
+fn without_time_for_one_look_nothing_is_claimed() {
+    let (script, clock) = (Script::new([]), Arc::new(ManualClock::at(noon())));
+    let client = client(&script, &clock);
+    clock.sleep(Duration::from_millis(89_900));
+    let error = client.wait_for_attached(&ocid(ATTACHMENT)).unwrap_err();
+    assert_eq!(
+        chain(&error),
+        format!(
+            "volume attachment {ATTACHMENT} is still unseen after 0 s; the next call continues"
+        )
+    );
 }
