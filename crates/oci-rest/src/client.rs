@@ -3,7 +3,7 @@
 use std::{any, collections::HashSet, error::Error as _, sync::Arc, time::Duration};
 
 use clock::{Clock, Deadline};
-use http::{HeaderMap, Request, Response, Uri, header};
+use http::{HeaderMap, Method, Request, Response, Uri, header};
 use oci_iaas::{Call, ListOperation, Operation};
 use serde::de::DeserializeOwned;
 
@@ -110,6 +110,7 @@ impl Client {
         call: &Call,
     ) -> Result<(T, HeaderMap), Error> {
         let mut retries = Retries::new(&self.jitter());
+        let mut doubt = None;
         loop {
             let error = match self.attempt(operation, call) {
                 Ok(answer) => return Ok(answer),
@@ -118,9 +119,12 @@ impl Client {
             let wait = retries
                 .next_wait(call, &error)
                 .filter(|wait| *wait < self.deadline.remaining(&*self.clock));
-            let Some(wait) = wait else { return Err(error) };
+            let Some(wait) = wait else { return Err(error.in_doubt(doubt)) };
             let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
             log::info!("{error}{cause}; again in {} ms", wait.as_millis());
+            if call.method != Method::GET && error.is_outcome_unknown() {
+                doubt = Some(error);
+            }
             self.clock.sleep(wait);
         }
     }

@@ -72,11 +72,11 @@ pub enum Error {
 
     /// The wait for an attachment ended without a result; nothing is lost.
     #[error("volume attachment {id} is still {} after {} s; the next call continues",
-        .state.as_ref().map_or("unreadable", AttachmentState::as_str), .waited.as_secs())]
+        seen(.state, .source), .waited.as_secs())]
     StillWaiting {
         /// The attachment.
         id: Ocid,
-        /// Its last state, if it could be read at all.
+        /// Its last state, if there was time to look and it could be read at all.
         state: Option<AttachmentState>,
         /// How long it was watched.
         waited: Duration,
@@ -138,7 +138,8 @@ impl Error {
         }
     }
 
-    /// Whether a call that changes something may have changed it: read the state before repeating.
+    /// Whether a call that changes something may have changed it, in its last try or in one before:
+    /// read the state before repeating.
     pub fn is_outcome_unknown(&self) -> bool {
         match self {
             Self::Service(error) => error.is_outcome_unknown(),
@@ -171,11 +172,29 @@ impl Error {
         }
     }
 
+    /// The error of a call of which an earlier try ended with `doubt`, and may have changed
+    /// something: what the service says last is kept, a last try that did not reach it is not.
+    pub(crate) fn in_doubt(self, doubt: Option<Self>) -> Self {
+        match (self, doubt) {
+            (Self::Service(error), Some(_)) => Self::Service(Box::new(error.in_doubt())),
+            (error, Some(doubt)) if !error.is_outcome_unknown() => doubt,
+            (error, _) => error,
+        }
+    }
+
     fn service(&self) -> Option<&ServiceError> {
         match self {
             Self::Service(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+fn seen<'a>(state: &'a Option<AttachmentState>, trouble: &Option<Box<Error>>) -> &'a str {
+    match (state, trouble) {
+        (Some(state), _) => state.as_str(),
+        (None, Some(_)) => "unreadable",
+        (None, None) => "unseen",
     }
 }
 

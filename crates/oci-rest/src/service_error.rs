@@ -22,6 +22,8 @@ pub struct ServiceError {
     request_id: Option<String>,
     retry_after: Option<Duration>,
     hint: Option<String>,
+    /// An earlier try of the call may have been carried out.
+    in_doubt: bool,
 }
 
 /// What a request was, as far as explaining its failure needs it.
@@ -48,7 +50,13 @@ impl ServiceError {
             message,
             request_id: request_id(headers),
             retry_after: retry_after(headers, context.signed_at),
+            in_doubt: false,
         }
+    }
+
+    /// The same, of a call of which an earlier try may have been carried out.
+    pub(crate) fn in_doubt(self) -> Self {
+        Self { in_doubt: true, ..self }
     }
 
     /// The HTTP status.
@@ -82,7 +90,8 @@ impl ServiceError {
 
     /// Whether the operation may have been carried out all the same.
     pub(crate) fn is_outcome_unknown(&self) -> bool {
-        self.status.is_server_error() && self.status != StatusCode::NOT_IMPLEMENTED
+        self.in_doubt
+            || (self.status.is_server_error() && self.status != StatusCode::NOT_IMPLEMENTED)
     }
 }
 

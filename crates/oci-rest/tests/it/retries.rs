@@ -173,6 +173,31 @@ fn a_post_without_token_is_sent_once_if_it_may_have_arrived() {
 }
 
 #[test]
+fn a_lost_answer_leaves_the_outcome_unknown_whatever_comes_later() {
+    let after_a_lost_answer = |what, later: &[Step]| {
+        let steps = [&[fail(Phase::Exchange, Fault::Lost)], later].concat();
+        run(what, &steps).2.unwrap_err()
+    };
+    let unreachable = vec![fail(Phase::Connect, Fault::Unreachable); 3];
+    for (what, name) in [(What::Attach, "AttachVolume"), (What::Detach, "DetachVolume")] {
+        let error = after_a_lost_answer(what, &unreachable);
+        let lost = "failed: iaas.example: connection lost while waiting for the answer";
+        assert_eq!((chain(&error), error.is_outcome_unknown()), (format!("{name} {lost}"), true));
+        for status in [404, 409, 412] {
+            let error = after_a_lost_answer(what, &[refuse(status, "Conflict")]);
+            assert_eq!((error.status(), error.is_outcome_unknown()), (Some(status), true));
+        }
+    }
+    // what only reads has nothing to be unsure about, and its last failure tells most
+    let error = after_a_lost_answer(What::Get, &unreachable);
+    assert!(!error.is_outcome_unknown());
+    assert_eq!(
+        chain(&error),
+        "GetVolumeAttachment failed: iaas.example: unreachable while connecting"
+    );
+}
+
+#[test]
 fn an_incorrect_state_is_the_callers_business_when_it_writes() {
     let step = refuse(409, "IncorrectState");
     for what in [What::Get, What::List] {
