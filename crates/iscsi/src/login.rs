@@ -40,6 +40,8 @@ impl Initiator {
     fn refuse_second_portal(&self, target: &Target) -> Result<(), Error> {
         let sessions = sessions(&self.host.sysfs)?;
         let same_name = sessions.iter().filter(|session| session.iqn == target.iqn.as_ref());
+        // Another volume, whatever its name: nobody is to be told to log out there.
+        let same_name = same_name.filter(|session| !session.is_boot());
         match same_name.filter_map(|session| session.portal).find(|at| *at != target.portal()) {
             Some(portal) => Err(Error::OtherPortal { target: target.clone(), portal }),
             None => Ok(()),

@@ -11,7 +11,7 @@ use disk::DeviceNumber;
 use crate::{
     Error, Target,
     sysfs::{attribute, names},
-    target::parse_address,
+    target::{is_boot, parse_address},
 };
 
 /// A session of this machine's initiator, as it was when it was looked at.
@@ -68,6 +68,11 @@ impl Session {
     /// The unit that `target` names.
     pub fn unit(&self, target: &Target) -> Option<&Unit> {
         self.units.iter().find(|unit| unit.lun == u64::from(target.lun))
+    }
+
+    /// Whether the instance has its boot volume from it.
+    pub(crate) fn is_boot(&self) -> bool {
+        self.portal.is_some_and(|portal| is_boot(portal.ip()))
     }
 
     /// Whether it was made to exactly this name through exactly this portal.

@@ -48,7 +48,7 @@ impl Target {
     ///
     /// The target's name does not tell: a boot volume that is attached as data has the same, at another portal.
     pub fn is_boot(&self) -> bool {
-        self.address.to_canonical() == BOOT_ADDRESS
+        is_boot(self.address)
     }
 }
 
@@ -93,6 +93,11 @@ pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
         Some(v6) => v6.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
         None => text.parse().ok(),
     }
+}
+
+/// Whether this is the address of the boot volume's portal.
+pub(crate) fn is_boot(address: IpAddr) -> bool {
+    address.to_canonical() == BOOT_ADDRESS
 }
 
 /// A decimal number written in the one usual way: no sign, no leading zeros.

@@ -7,7 +7,7 @@ use expect_test::{Expect, expect};
 
 use crate::{
     story,
-    world::{Event, IQN, World, target, volume},
+    world::{Event, IQN, World, volume},
 };
 
 #[track_caller]
@@ -223,69 +223,6 @@ fn what_was_made_is_undone_when_a_later_step_fails() {
         session: none, record: none, waited 3s
     "#]],
     );
-}
-
-#[test]
-fn a_second_portal_is_refused() {
-    let world = World::new();
-    world.happens(Event::Session("169.254.2.3", IQN, "LOGGED_IN"));
-    check(
-        &world,
-        expect![[r#"
-        iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is already reached through another portal, 169.254.2.3:3260: log out there first
-        ran: 
-        session: none, record: none, waited 0ns
-    "#]],
-    );
-    // also beside the right one: one volume would be two devices
-    world.happens(session("LOGGED_IN"));
-    check(
-        &world,
-        expect![[r#"
-        iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is already reached through another portal, 169.254.2.3:3260: log out there first
-        ran: 
-        session: LOGGED_IN, record: none, waited 0ns
-    "#]],
-    );
-}
-
-#[test]
-fn a_session_in_the_making_is_no_second_portal() {
-    let world = World::new();
-    world.happens(Event::Session("(null)", IQN, "FREE"));
-    check(
-        &world,
-        expect![[r#"
-        Done
-        ran: new update login
-        session: LOGGED_IN, record: manual, waited 0ns
-    "#]],
-    );
-}
-
-#[test]
-fn the_boot_portal_is_never_touched() {
-    let world = World::new();
-    world.happens(Event::Session("169.254.0.2", IQN, "LOGGED_IN"));
-    let boot = target("169.254.0.2", IQN, 1);
-    let initiator = world.initiator();
-    let errors = [
-        initiator.log_in(&boot).unwrap_err(),
-        initiator.disk(&boot).unwrap_err(),
-        initiator.log_out(&boot).unwrap_err(),
-    ];
-    for error in errors {
-        assert!(!error.is_transient());
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "{IQN} (LUN 1) at 169.254.0.2:3260 is refused: \
-                 it is the portal of this instance's boot volume"
-            )
-        );
-    }
-    assert_eq!(world.take(), "");
-    assert!(initiator.session(&boot).unwrap().is_some());
 }
 
 fn session(state: &'static str) -> Event {

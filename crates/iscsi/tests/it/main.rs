@@ -14,6 +14,7 @@ mod in_use;
 mod killed;
 mod login;
 mod logout;
+mod portals;
 mod story;
 mod sysfs;
 mod tree;
