@@ -238,7 +238,10 @@ impl Source<'_> {
         field: &'static str,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         if let Some(data) = data.filter(|it| !it.is_empty()) {
-            let bytes = BASE64_STANDARD.decode(data.trim().as_bytes());
+            // lines may be wrapped; all room at once, so that no copy of a key is left behind
+            let mut text = Zeroizing::new(Vec::with_capacity(data.len()));
+            text.extend(data.bytes().filter(|byte| !byte.is_ascii_whitespace()));
+            let bytes = BASE64_STANDARD.decode(&*text);
             let bytes = bytes.map_err(|_| self.wrong(&format!("{field}-data is not Base64")))?;
             return Ok(Some(Zeroizing::new(bytes)));
         }

@@ -103,10 +103,12 @@ fn values_of_a_wrong_kind_are_named() {
         &[SERVER, "certificate-authority-data: '***'"],
         "kubeconfig DIR/config: certificate-authority-data is not Base64",
     );
-    check_cluster(
-        &[SERVER, "certificate-authority-data: eA=="],
-        "kubeconfig DIR/config: certificate-authority holds no PEM certificate",
-    );
+    for base64 in ["eA==", "\"e\\nA=\\r\\n=\\n\""] {
+        check_cluster(
+            &[SERVER, &format!("certificate-authority-data: {base64}")],
+            "kubeconfig DIR/config: certificate-authority holds no PEM certificate",
+        );
+    }
     check_user(
         &["client-certificate-data: eA==", "client-key-data: eA=="],
         "kubeconfig DIR/config: client-certificate holds no PEM certificate",
