@@ -104,7 +104,7 @@ fn volume(text: &str) -> Result<NewVolume, String> {
         None => (size, 30),
     };
     let number: u64 = number.parse().map_err(|_| error())?;
-    let bytes = number.checked_shl(shift).filter(|bytes| *bytes > 0).ok_or_else(error)?;
+    let bytes = number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(error)?;
     let display_name = name.to_owned();
     let size_gb = bytes.div_ceil(1 << 30);
     Ok(NewVolume { display_name, size_gb, disk_bytes: Some(bytes), ..NewVolume::default() })
@@ -148,7 +148,7 @@ mod tests {
             let volume = volume(text).unwrap();
             assert_eq!((volume.size_gb, volume.disk_bytes), (size_gb, Some(bytes)), "{text}");
         }
-        for text in ["a", "a=", "a=x", "a=0", "a=5K"] {
+        for text in ["a", "a=", "a=x", "a=0", "a=5K", "a=16777217T"] {
             let error = format!("`{text}` is not NAME=SIZE, such as data=50 or small=300M");
             assert_eq!(volume(text).unwrap_err(), error);
         }
