@@ -7,6 +7,7 @@ use oci_iaas::{
     AttachVolume, AttachmentRequest, AttachmentState, GetInstance, GetVolume, Instance,
     ListInstanceDevices, ListVolumeAttachments, Ocid, VolumeAttachment, VolumeState,
 };
+use oci_rest::Departure;
 use ring::digest;
 
 use crate::{
@@ -65,29 +66,25 @@ impl Attaching<'_> {
                     return Ok(it.clone());
                 }
                 Standing::Here(it) => return Ok(self.cloud.client.wait_for_attached(&it.id)?),
-                Standing::Leaving(it) => {
-                    self.cloud.client.wait_for_detached(&it.id)?;
-                    None
-                }
+                Standing::Leaving(it) => match self.cloud.client.wait_for_detached(&it.id)? {
+                    Departure::Detached => continue,
+                    Departure::Unseen => Error::ListLags { attachment: it.id.to_string() },
+                },
                 Standing::Elsewhere(it) => return Err(self.elsewhere(it)),
                 Standing::Unclear(it) => return Err(Error::unclear(it)),
                 Standing::Nowhere => match self.request(&all, salt) {
                     Ok(it) if it.lifecycle_state == AttachmentState::Attached => return Ok(it),
                     Ok(it) => return Ok(self.cloud.client.wait_for_attached(&it.id)?),
                     // Somebody was faster, the list lags behind, or the volume is being made.
-                    Err(error) if may_pass(&error) && self.is_usable() => Some(error),
+                    Err(error) if may_pass(&error) && self.is_usable() => error,
                     Err(error) => return Err(self.explain(error)),
                 },
             };
-            salt += u32::from(refusal.as_ref().is_some_and(is_used_up));
-            let wait = waits.next().unwrap_or(RETRY_LAST);
-            match refusal {
-                Some(error) if !self.cloud.has_time_to_wait(wait) => {
-                    return Err(self.explain(error));
-                }
-                Some(error) => log::info!("the volume cannot be attached yet: {error}"),
-                None => {}
+            salt += u32::from(is_used_up(&refusal));
+            if !self.cloud.wait_if_in_time(waits.next().unwrap_or(RETRY_LAST)) {
+                return Err(self.explain(refusal));
             }
+            log::info!("the volume cannot be attached yet: {refusal}");
         }
     }
 

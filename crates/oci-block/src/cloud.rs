@@ -1,6 +1,6 @@
 //! The API, reached as `config.yaml` and the environment say.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{cell::OnceCell, fs, path::Path, sync::Arc, time::Duration};
 
 use clock::{Clock, Deadline};
 use kube_node::{KubeClient, KubeNode};
@@ -21,6 +21,7 @@ pub(crate) struct Cloud {
     config: Config,
     region: Region,
     metadata: Metadata,
+    own_instance: OnceCell<Option<Ocid>>,
 }
 
 impl Cloud {
@@ -56,7 +57,16 @@ impl Cloud {
         };
         let credentials = Box::new(api_key(&config)?);
         let client = Client::new(endpoint, credentials, transport, Arc::clone(&clock), deadline);
-        Ok(Self { client, clock, deadline, settings, config, region, metadata })
+        Ok(Self {
+            client,
+            clock,
+            deadline,
+            settings,
+            config,
+            region,
+            metadata,
+            own_instance: OnceCell::new(),
+        })
     }
 
     /// The region of this master.
@@ -99,8 +109,8 @@ impl Cloud {
         &self.settings.run_dir
     }
 
-    /// Sleeps for `wait`, unless that would leave no time to do anything afterwards.
-    pub(crate) fn has_time_to_wait(&self, wait: Duration) -> bool {
+    /// Sleeps for `wait`, unless that would leave no time to do anything afterwards; whether it did.
+    pub(crate) fn wait_if_in_time(&self, wait: Duration) -> bool {
         if self.deadline.remaining(&*self.clock) < wait + LAST_WORDS {
             return false;
         }
@@ -109,8 +119,9 @@ impl Cloud {
     }
 
     /// The OCID of the instance that this process runs on, if its metadata service tells.
-    pub(crate) fn own_instance(&self) -> Option<Ocid> {
-        self.metadata.instance().ok().map(|it| it.id)
+    pub(crate) fn own_instance(&self) -> Option<&Ocid> {
+        let ask = || self.metadata.instance().ok().map(|it| it.id);
+        self.own_instance.get_or_init(ask).as_ref()
     }
 }
 

@@ -47,25 +47,21 @@ fn detach_from(
         let attachments = list(cloud, compartment_id, Some(id), volume)?;
         let step = match standing(&attachments, volume, id) {
             Standing::Nowhere | Standing::Elsewhere(_) => return Ok(()),
-            Standing::Leaving(it) => Step::of(cloud.client.wait_for_detached(&it.id)?),
+            Standing::Leaving(it) => Step::of(cloud.client.wait_for_detached(&it.id)?, it),
             Standing::Unclear(it) => return Err(Error::unclear(it)),
             Standing::Here(it) => {
                 refuse_in_use(driver, cloud, name, node, it)?;
-                remove(cloud, id, &it.id)?
+                remove(cloud, it)?
             }
         };
-        match (step, waits.next()) {
-            (Step::Done, _) => return Ok(()),
-            (Step::Refused(error), None) => return Err(error.into()),
-            (Step::Refused(error), Some(wait)) => {
-                log::info!("the attachment has changed: {error}");
-                if !cloud.has_time_to_wait(wait) {
-                    return Err(error.into());
-                }
-            }
-            (Step::LookAgain, wait) => {
-                cloud.clock.sleep(wait.unwrap_or_default());
-            }
+        let reason = match step {
+            Step::Done => return Ok(()),
+            Step::LookAgain(reason) => reason,
+        };
+        // What was refused has changed by then; what is refused still will be refused for ever.
+        match waits.next() {
+            Some(wait) if cloud.wait_if_in_time(wait) => log::info!("looking again: {reason}"),
+            _ => return Err(reason),
         }
     }
 }
@@ -74,72 +70,68 @@ fn detach_from(
 enum Step {
     /// The attachment is DETACHED.
     Done,
-    /// Only a list can tell.
-    LookAgain,
-    /// The attachment is not as it was when it was listed.
-    Refused(oci_rest::Error),
+    /// Only a list can tell; and if it does not, this is why.
+    LookAgain(Error),
 }
 
 impl Step {
     /// A 404 may also be a lost right, so it is no proof.
-    fn of(departure: Departure) -> Self {
+    fn of(departure: Departure, attachment: &VolumeAttachment) -> Self {
         match departure {
             Departure::Detached => Self::Done,
-            Departure::Unseen => Self::LookAgain,
+            Departure::Unseen => {
+                Self::LookAgain(Error::ListLags { attachment: attachment.id.to_string() })
+            }
         }
     }
 }
 
 /// Removes this very attachment, unless somebody has touched it since it was looked at.
-fn remove(cloud: &Cloud, instance: &Ocid, id: &Ocid) -> Result<Step, Error> {
+fn remove(cloud: &Cloud, attachment: &VolumeAttachment) -> Result<Step, Error> {
+    let id = &attachment.id;
     let seen = match cloud.client.send_tagged(&GetVolumeAttachment { id }) {
-        Err(error) if error.is_not_found() => return Ok(Step::Refused(error)),
+        Err(error) if error.is_not_found() => return Ok(Step::LookAgain(error.into())),
         seen => seen?,
     };
-    if seen.value.instance_id != *instance {
-        return Ok(Step::LookAgain);
-    }
     match seen.value.lifecycle_state {
         AttachmentState::Detached => return Ok(Step::Done),
         AttachmentState::Attaching => {
-            cloud.client.wait_for_attached(id)?;
-            return Ok(Step::LookAgain);
+            let attached = cloud.client.wait_for_attached(id)?;
+            return remove(cloud, &attached);
         }
         AttachmentState::Detaching => {}
         _ => match cloud.client.send(&DetachVolume { id, if_match: seen.etag.as_deref() }) {
             Ok(()) => {}
             // 404: gone, or no right; 409: on its way; 412: changed since.
             Err(error) if matches!(error.status(), Some(404 | 409 | 412)) => {
-                return Ok(Step::Refused(error));
+                return Ok(Step::LookAgain(error.into()));
             }
             Err(error) => return Err(error.into()),
         },
     }
-    Ok(Step::of(cloud.client.wait_for_detached(id)?))
+    Ok(Step::of(cloud.client.wait_for_detached(id)?, attachment))
 }
 
-/// The node's instance cannot be seen any more, but its attachments are still listed by its OCID.
+/// The node's instance cannot be seen. What the lists that can be asked do not show may still be
+/// attached in a third compartment; OCI itself then refuses to attach it anywhere else.
 fn without_instance(cloud: &Cloud, volume: &Ocid, unseen: Error) -> Result<(), Error> {
     let Error::InstanceUnseen { instance, .. } = &unseen else { return Err(unseen) };
-    let all = list(cloud, &cloud.compartment()?, Some(instance), volume)?;
-    match standing(&all, volume, instance) {
+    match standing(&all_known(cloud, volume)?, volume, instance) {
         Standing::Nowhere | Standing::Elsewhere(_) => Ok(()),
-        Standing::Here(it) | Standing::Leaving(it) | Standing::Unclear(it) => {
-            let instance = it.instance_id.to_string();
-            Err(Error::HolderUnknown { instance, source: Box::new(unseen) })
+        Standing::Leaving(it) => {
+            cloud.client.wait_for_detached(&it.id)?;
+            Ok(())
+        }
+        Standing::Here(it) | Standing::Unclear(it) => {
+            let attachment = it.id.to_string();
+            Err(Error::StillAttached { attachment, source: Box::new(unseen) })
         }
     }
 }
 
-/// The node has no instance any more. Only a volume that is attached to nothing is then surely
-/// detached; anything else would be a guess at somebody's disk.
+/// The node has no instance any more. Whatever the volume is attached to may be a node that is in use.
 fn without_node(cloud: &Cloud, volume: &Ocid, unknown: Error) -> Result<(), Error> {
-    let nodes = cloud.compartment()?;
-    let own = cloud.client.send(&GetVolume { id: volume })?.compartment_id;
-    let mut attachments = list(cloud, &nodes, None, volume)?;
-    if own != nodes {
-        attachments.extend(list(cloud, &own, None, volume)?);
-    }
+    let attachments = all_known(cloud, volume)?;
     let live = attachments
         .iter()
         .find(|it| it.volume_id == *volume && it.lifecycle_state != AttachmentState::Detached);
@@ -150,6 +142,18 @@ fn without_node(cloud: &Cloud, volume: &Ocid, unknown: Error) -> Result<(), Erro
             source: Box::new(unknown),
         }),
     }
+}
+
+/// The attachments of the volume in the compartments that are known without an instance: that of the
+/// nodes and the volume's own.
+fn all_known(cloud: &Cloud, volume: &Ocid) -> Result<Vec<VolumeAttachment>, Error> {
+    let nodes = cloud.compartment()?;
+    let own = cloud.client.send(&GetVolume { id: volume })?.compartment_id;
+    let mut attachments = list(cloud, &nodes, None, volume)?;
+    if own != nodes {
+        attachments.extend(list(cloud, &own, None, volume)?);
+    }
+    Ok(attachments)
 }
 
 fn list(

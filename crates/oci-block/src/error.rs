@@ -56,6 +56,15 @@ pub enum Error {
     /// The private key.
     #[error("auth.key in config.yaml cannot be used")]
     Key(#[source] oci_signer::Error),
+    /// The list of attachments contradicts itself until the time is up.
+    #[error(
+        "the list of attachments still shows {attachment}, which does not answer any more; the next \
+         call looks again"
+    )]
+    ListLags {
+        /// The attachment.
+        attachment: String,
+    },
     /// A certificate file that the environment names.
     #[error("cannot read the trusted certificates in {}", .path.display())]
     RootCerts {
@@ -90,7 +99,7 @@ pub enum Error {
     CompartmentUnknown(#[source] oci_rest::Error),
 
     /// The node's instance cannot be seen.
-    #[error("instance {instance} of node {node} cannot be seen")]
+    #[error("instance {instance} of node {node} is gone or not to be seen")]
     InstanceUnseen {
         /// The node's name.
         node: String,
@@ -215,6 +224,14 @@ pub enum Error {
         /// What the API answered.
         source: oci_rest::Error,
     },
+    /// The node's instance cannot be seen, but the volume is attached to it.
+    #[error("the volume is attached to the node; detach attachment {attachment} by hand")]
+    StillAttached {
+        /// The attachment.
+        attachment: String,
+        /// Why the driver cannot.
+        source: Box<Error>,
+    },
     /// The node is gone but the volume is attached to something.
     #[error(
         "the volume is attached to instance {instance}, and it cannot be told whether that was this \
@@ -236,12 +253,12 @@ pub enum Error {
         /// By whom.
         source: disk::Error,
     },
-    /// Oracle's agent on the instance has the session in hand.
+    /// Oracle's agent on the instance is logging in or out.
     #[error(
-        "the Oracle Cloud Agent on the instance reports iscsiLoginState {state} for attachment \
-         {attachment}: the volume is detached after it has logged out"
+        "the Oracle Cloud Agent on the instance is at work on attachment {attachment} (iscsiLoginState \
+         {state}); the volume is detached when it has ended"
     )]
-    AgentLoggedIn {
+    AgentAtWork {
         /// The attachment.
         attachment: String,
         /// What the agent reports.
@@ -270,6 +287,9 @@ pub enum Error {
     /// Data may have been lost before this call.
     #[error(transparent)]
     DataLoss(mount::DataLoss),
+    /// The kernel gives no UUID.
+    #[error("cannot read a random UUID from the kernel for the new file system")]
+    Uuid(#[source] io::Error),
     /// The mount point's name is no volume's.
     #[error("`{}` does not end in a volume's name", .dir.display())]
     MountPoint {

@@ -27,14 +27,12 @@ pub(crate) fn refuse_in_use(
     if let Some(entry) = mounts.into_iter().find(|entry| entry.dir.ends_with(&place)) {
         return Err(Error::StillMounted { volume: volume(), dir: entry.dir });
     }
-    if let Some(source) = local_use(driver, attachment)
-        && cloud.own_instance().is_none_or(|own| own == attachment.instance_id)
-    {
+    if let Some(source) = local_use(driver, cloud, attachment)? {
         return Err(Error::DiskInUse { volume: volume(), source });
     }
-    if let Some(state) = attachment.iscsi_login_state.as_ref().filter(|it| is_logged_in(it)) {
+    if let Some(state) = attachment.iscsi_login_state.as_ref().filter(|it| is_passing(it)) {
         let (attachment, state) = (attachment.id.to_string(), state.to_string());
-        return Err(Error::AgentLoggedIn { attachment, state });
+        return Err(Error::AgentAtWork { attachment, state });
     }
     match &node.kube {
         Some(kube) if is_well(node, kube) && is_used(kube, name) => {
@@ -44,23 +42,36 @@ pub(crate) fn refuse_in_use(
     }
 }
 
-/// Who uses the disk that is found on this host where the attachment's would be. On another instance
-/// that is the disk of another volume.
-fn local_use(driver: &OciBlock, attachment: &VolumeAttachment) -> Option<disk::Error> {
-    let path = match Device::of(attachment).ok()? {
-        Device::Paravirtualized(path) => path,
-        Device::Iscsi(target) => {
-            let session = driver.initiator().session(&target).ok()??;
-            Path::new("/dev").join(&session.unit(&target)?.block.as_ref()?.name)
+/// Who uses the attachment's disk on this host, if it is this host's.
+fn local_use(
+    driver: &OciBlock,
+    cloud: &Cloud,
+    attachment: &VolumeAttachment,
+) -> Result<Option<disk::Error>, Error> {
+    let (path, is_ours) = match Device::of(attachment) {
+        // On another instance the same path is that of another volume.
+        Ok(Device::Paravirtualized(path)) => {
+            let exists = path.exists();
+            (path, exists && cloud.own_instance() == Some(&attachment.instance_id))
         }
+        Ok(Device::Iscsi(target)) => {
+            let session = driver.initiator().session(&target)?;
+            let block = session.and_then(|it| Some(it.unit(&target)?.block.clone()?.name));
+            (Path::new("/dev").join(block.as_deref().unwrap_or_default()), block.is_some())
+        }
+        Err(_) => return Ok(None),
     };
-    let disk = Disk::open(&path, &driver.host).ok()?;
-    disk.claim(Access::Read).err().filter(disk::Error::is_in_use)
+    if !is_ours {
+        return Ok(None);
+    }
+    let claim = Disk::open(&path, &driver.host).and_then(|disk| disk.claim(Access::Read));
+    Ok(claim.err().filter(disk::Error::is_in_use))
 }
 
-fn is_logged_in(state: &IscsiLoginState) -> bool {
-    use IscsiLoginState::{LoggingIn, LoggingOut, LoginSucceeded, LogoutFailed};
-    [LoggingIn, LoginSucceeded, LoggingOut, LogoutFailed].contains(state)
+/// The agent logs in and out by itself, after an attach and after a detach; only what it has begun
+/// is waited for.
+fn is_passing(state: &IscsiLoginState) -> bool {
+    [IscsiLoginState::LoggingIn, IscsiLoginState::LoggingOut].contains(state)
 }
 
 fn is_well(node: &Node, kube: &KubeNode) -> bool {

@@ -18,18 +18,13 @@ pub(crate) fn is_attached(driver: &OciBlock, options: &Options, node: &str) -> R
     let name = options.volume_name()?;
     let cloud = Cloud::open(driver, TO_LOOK, name)?;
     let volume = volume_ocid(name, cloud.region())?;
-    let (instance, compartment) = match find_node(&cloud, node) {
-        Ok(node) => (node.instance.id, node.instance.compartment_id),
-        // Gone for long, perhaps: its attachments are listed all the same while there are any.
-        Err(Error::InstanceUnseen { instance, .. }) => (instance, cloud.compartment()?),
-        Err(error) => return Err(error),
-    };
+    let instance = find_node(&cloud, node)?.instance;
     let attachments = cloud.client.list(&ListVolumeAttachments {
-        compartment: &compartment,
-        instance: Some(&instance),
+        compartment: &instance.compartment_id,
+        instance: Some(&instance.id),
         volume: Some(&volume),
     })?;
-    match standing(&attachments, &volume, &instance) {
+    match standing(&attachments, &volume, &instance.id) {
         Standing::Here(_) => Ok(true),
         Standing::Unclear(it) => Err(Error::unclear(it)),
         Standing::Leaving(_) | Standing::Elsewhere(_) | Standing::Nowhere => Ok(false),

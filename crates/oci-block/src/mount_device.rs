@@ -11,12 +11,12 @@ use crate::{
     OciBlock,
     device::Device,
     error::Error,
-    identity::prove_identity,
+    identity::{is_same, prove_file_system, prove_identity},
     lock::VolumeLock,
     plan::{Plan, Wanted, may_write, plan},
     refusal::Refusal,
     volume::volume_key,
-    wait_for_attach::named_device,
+    wait_for_attach::{named_device, note_device},
     witness::{Recall, Witness, Witnesses},
 };
 
@@ -36,6 +36,7 @@ pub(crate) fn mount_device(
     let witnesses = Witnesses::new(&driver.settings.state_dir);
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
+    note_device(&device, &recall, volume, &witnesses);
     let disk = Disk::open(&driver.disk_path(&device)?, &driver.host)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
     let mounter = driver.mounter();
@@ -84,18 +85,11 @@ impl Mounting<'_> {
         let contents = self.disk.contents(&*self.driver.runner)?;
         let fs_type = match plan(self.disk.path(), contents, self.recall, self.wanted)? {
             Plan::Mount { fs_type, uuid } => {
-                self.prove_same_file_system(uuid.as_deref())?;
-                if !self.wanted.read_only {
-                    self.mounter.check(self.disk, &fs_type)?;
-                }
-                // A record can only make the driver refuse more: without it the volume is as usable.
-                if let Err(error) = self.remember(Witness { fs_uuid: uuid, ..self.witness() }) {
-                    log::warn!("{error}");
-                }
+                self.adopt(&fs_type, uuid)?;
                 fs_type
             }
             Plan::Format => self.format()?,
-            Plan::FinishFormat => self.finish_format()?,
+            Plan::FinishFormat { uuid, found } => self.finish_format(uuid, found)?,
         };
         self.mount(&fs_type)
     }
@@ -124,25 +118,65 @@ impl Mounting<'_> {
         }
         let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
         let blank = self.disk.prove_blank(runner, clock, self.wanted.check)?;
-        let uuid = new_uuid().map_err(|it| self.record_error(it))?;
+        let uuid = new_uuid().map_err(Error::Uuid)?;
         self.make_file_system(blank, uuid)
+    }
+
+    /// Takes a file system as it is.
+    fn adopt(&self, fs_type: &str, uuid: Option<String>) -> Result<(), Error> {
+        let Self { volume, disk, recall, witnesses, .. } = *self;
+        prove_file_system(volume, disk, uuid.as_deref(), recall, witnesses)?;
+        if !self.wanted.read_only {
+            self.mounter.check(disk, fs_type)?;
+        }
+        // Without a record the volume is as usable; only less would be refused.
+        if let Err(error) = self.remember(Witness { fs_uuid: uuid, ..self.witness() }) {
+            log::warn!("{error}");
+        }
+        Ok(())
     }
 
     /// Takes over what a format of ours has finished before it could be recorded, or formats again
     /// what an interrupted one has left, and nothing else.
-    fn finish_format(&self) -> Result<String, Error> {
-        let Recall::Seen(Witness { formatting: Some(uuid), .. }) = self.recall else {
-            return self.format();
-        };
+    fn finish_format(&self, uuid: String, found: Option<String>) -> Result<String, Error> {
         let fs = self.fs();
-        if self.mounter.is_complete(self.disk, fs, uuid)? {
-            self.remember(Witness { fs_uuid: Some(uuid.clone()), ..self.witness() })?;
+        if self.mounter.is_complete(self.disk, fs, &uuid)? {
+            self.remember(Witness { fs_uuid: Some(uuid), ..self.witness() })?;
             return Ok(fs.to_string());
         }
+        self.prove_interrupted()?;
         may_write(self.disk.path(), self.wanted)?;
         let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
-        let unfinished = self.disk.prove_unfinished(runner, clock, uuid)?;
-        self.make_file_system(unfinished, uuid.clone())
+        match (self.disk.prove_unfinished(runner, clock, &uuid), found) {
+            (Ok(unfinished), _) => self.make_file_system(unfinished, uuid),
+            // It was finished, and has been used since.
+            (Err(error), Some(fs_type)) if error.is_not_blank() => {
+                let wanted = self.wanted.fs.map_or(&*fs_type, |fs| fs.as_str());
+                if wanted != fs_type {
+                    return Err(error.into());
+                }
+                self.adopt(&fs_type, Some(uuid))?;
+                Ok(fs_type)
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// What an interrupted format has left looks like anybody's data, so the disk must show positively
+    /// that it is the one.
+    fn prove_interrupted(&self) -> Result<(), Refusal> {
+        match self.recall {
+            Recall::Seen(before)
+                if is_same(before, &self.disk.identity()) && before.size == self.disk.size() =>
+            {
+                Ok(())
+            }
+            _ => Err(Refusal::FormatUnknown {
+                volume: self.volume.to_owned(),
+                device: self.disk.path().to_owned(),
+                record: self.witnesses.path(self.volume),
+            }),
+        }
     }
 
     fn make_file_system(&self, blank: Blank, uuid: String) -> Result<String, Error> {
@@ -161,29 +195,6 @@ impl Mounting<'_> {
         self.wanted.fs.unwrap_or(FsType::Ext4)
     }
 
-    /// The file system is another name of the disk: what it was before, it has to be now.
-    fn prove_same_file_system(&self, uuid: Option<&str>) -> Result<(), Refusal> {
-        let (volume, device) = (self.volume.to_owned(), self.disk.path().to_owned());
-        if let Recall::Seen(Witness { fs_uuid: Some(before), .. }) = self.recall {
-            let now = uuid.unwrap_or("none");
-            if before == now {
-                return Ok(());
-            }
-            let (before, now) = (before.clone(), now.to_owned());
-            let (what, record) = ("the file system's UUID", self.witnesses.path(self.volume));
-            return Err(Refusal::OtherDisk { volume, device, what, before, now, record });
-        }
-        let Some(uuid) = uuid else { return Ok(()) };
-        let others = self.witnesses.others(self.volume);
-        match others.into_iter().find(|(_, it)| it.fs_uuid.as_deref() == Some(uuid)) {
-            Some((other, _)) => {
-                let (uuid, record) = (uuid.to_owned(), self.witnesses.path(&other));
-                Err(Refusal::OthersFileSystem { volume, device, uuid, other, record })
-            }
-            None => Ok(()),
-        }
-    }
-
     fn witness(&self) -> Witness {
         let disk::Identity { wwid, serial, appearance, .. } = self.disk.identity();
         Witness {
@@ -197,11 +208,9 @@ impl Mounting<'_> {
     }
 
     fn remember(&self, witness: Witness) -> Result<(), Refusal> {
-        self.witnesses.write(self.volume, &witness).map_err(|it| self.record_error(it))
-    }
-
-    fn record_error(&self, source: io::Error) -> Refusal {
-        Refusal::Record { path: self.witnesses.path(self.volume), source }
+        let path = self.witnesses.path(self.volume);
+        let written = self.witnesses.write(self.volume, &witness);
+        written.map_err(|source| Refusal::Record { path, source })
     }
 }
 

@@ -54,12 +54,11 @@ pub(crate) fn find_node(cloud: &Cloud, name: &str) -> Result<Node, Error> {
 
 /// The instance that the node is said to be.
 fn known(cloud: &Cloud, node: &str, id: Ocid) -> Result<Instance, Error> {
-    match cloud.client.send(&GetInstance { id: &id }) {
-        Ok(instance) => Ok(instance),
-        Err(source) if source.is_not_found() => {
+    match instance(cloud, &id) {
+        Err(Error::Api(source)) if source.is_not_found() => {
             Err(Error::InstanceUnseen { node: node.to_owned(), instance: id, source })
         }
-        Err(error) => Err(error.into()),
+        found => found,
     }
 }
 

@@ -71,7 +71,12 @@ pub(crate) enum Plan {
     /// No witness finds anything on it: it may be formatted once it is proven blank.
     Format,
     /// A format of ours was interrupted: it may be finished once nothing else is found on it.
-    FinishFormat,
+    FinishFormat {
+        /// The UUID that was chosen for it.
+        uuid: String,
+        /// The whole file system with this UUID that is found, if one is.
+        found: Option<String>,
+    },
 }
 
 /// Decides. Whatever is not understood is refused.
@@ -81,14 +86,18 @@ pub(crate) fn plan(
     recall: &Recall,
     wanted: &Wanted,
 ) -> Result<Plan, Refusal> {
+    if let Recall::Seen(Witness { formatting: Some(ours), .. }) = recall {
+        let uuid = ours.clone();
+        match &contents {
+            // Meanwhile another node has made a file system of its own.
+            Contents::Filesystem { uuid: Some(other), .. } if other != ours => {}
+            Contents::Filesystem { fs_type, .. } => {
+                return Ok(Plan::FinishFormat { uuid, found: Some(fs_type.clone()) });
+            }
+            _ => return Ok(Plan::FinishFormat { uuid, found: None }),
+        }
+    }
     match contents {
-        // Unless another file system was made on the disk since, it is ours to finish.
-        Contents::Filesystem { uuid, .. } if is_formatting(recall, uuid.as_deref()) => {
-            Ok(Plan::FinishFormat)
-        }
-        Contents::Nothing | Contents::Other { .. } if is_formatting(recall, None) => {
-            Ok(Plan::FinishFormat)
-        }
         Contents::Filesystem { fs_type, uuid } => {
             let asked = wanted.fs.map(|fs| fs.as_str());
             let mountable = asked.map_or(MOUNTABLE.contains(&&*fs_type), |asked| asked == fs_type);
@@ -111,16 +120,6 @@ pub(crate) fn plan(
         _ => {
             Err(Refusal::HoldsOther { device: device.to_owned(), what: "something unknown".into() })
         }
-    }
-}
-
-/// Whether a format of ours was interrupted, and nothing on the disk has a UUID but ours.
-fn is_formatting(recall: &Recall, found: Option<&str>) -> bool {
-    match recall {
-        Recall::Seen(Witness { formatting: Some(ours), .. }) => {
-            found.is_none_or(|found| found == ours)
-        }
-        _ => false,
     }
 }
 
@@ -158,7 +157,7 @@ mod tests {
         let shown = match plan(Path::new("/dev/sdb"), contents, recall, &wanted(options)) {
             Ok(Plan::Mount { fs_type, .. }) => format!("mount {fs_type}"),
             Ok(Plan::Format) => "format".into(),
-            Ok(Plan::FinishFormat) => "finish".into(),
+            Ok(Plan::FinishFormat { uuid, found }) => format!("finish {uuid} {found:?}"),
             Err(error) => error.to_string(),
         };
         assert_eq!(shown, expected);
@@ -206,9 +205,10 @@ mod tests {
     fn an_interrupted_format_is_finished_whatever_it_has_left() {
         let rubble = Contents::Other { what: "data".into(), offset: None };
         let ours = Contents::Filesystem { fs_type: "ext4".into(), uuid: Some("ours".into()) };
-        for contents in [Contents::Nothing, ours, rubble] {
-            check(contents, &formatting(), "{}", "finish");
+        for contents in [Contents::Nothing, rubble] {
+            check(contents, &formatting(), "{}", "finish ours None");
         }
+        check(ours, &formatting(), "{}", "finish ours Some(\"ext4\")");
         // Meanwhile another node has formatted the disk.
         check(fs("ext4"), &formatting(), "{}", "mount ext4");
     }

@@ -8,7 +8,7 @@ use std::{io, path::PathBuf};
 #[non_exhaustive]
 pub enum Refusal {
     /// The record of a volume cannot be written before its disk is.
-    #[error("cannot write the record {} of the volume, so it is not formatted", .path.display())]
+    #[error("cannot write the record {} of the volume, without which it is not formatted", .path.display())]
     Record {
         /// The record.
         path: PathBuf,
@@ -39,7 +39,8 @@ pub enum Refusal {
     #[error(
         "the disk at {} of volume {volume} holds file system {uuid}, which was seen here on volume \
          {other}; if it is a clone, give it a UUID of its own (tune2fs -U random, xfs_admin -U \
-         generate), or delete {} if volume {other} is gone", .device.display(), .record.display()
+         generate), or delete {} if volume {other} is no longer attached here",
+        .device.display(), .record.display()
     )]
     OthersFileSystem {
         /// The volume.
@@ -56,8 +57,9 @@ pub enum Refusal {
     /// The disk does not show that it is the one whose format was interrupted.
     #[error(
         "a format of volume {volume} was interrupted here, and it cannot be told whether the disk at \
-         {} is that volume's; it is left alone: if nothing on it is wanted, wipe it by hand \
-         (wipefs --all, then blkdiscard --zeroout) and delete {}", .device.display(), .record.display()
+         {} is that volume's; it is left alone: delete {} if it is and its contents are wanted; if \
+         nothing on it is wanted, wipe it first (wipefs --all, then blkdiscard --zeroout)",
+        .device.display(), .record.display()
     )]
     FormatUnknown {
         /// The volume.
@@ -70,7 +72,8 @@ pub enum Refusal {
     /// The disk is another volume's.
     #[error(
         "the disk at {} was seen here as that of volume {other}, so it is not taken for that of \
-         volume {volume}; delete {} if volume {other} is gone", .device.display(), .record.display()
+         volume {volume}; delete {} if volume {other} is no longer attached here",
+        .device.display(), .record.display()
     )]
     OthersDisk {
         /// The volume.

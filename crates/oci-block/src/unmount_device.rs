@@ -9,8 +9,9 @@ use crate::{
     OciBlock,
     device::Device,
     error::Error,
+    identity::is_same,
     volume::volume_key,
-    witness::{Recall, Witness, Witnesses},
+    witness::{Recall, Witnesses},
 };
 
 /// Unmounts the directory, proves that nobody uses the disk any more, and logs out.
@@ -28,12 +29,16 @@ pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error>
     let unmounted = driver.mounter().unmount(dir)?;
     // iscsiadm may leave a daemon behind, which must not keep the volume locked.
     lock.keep_from_children()?;
-    release(driver, &held)?;
+    let released = held.map_or(Ok(()), |held| release(driver, &held));
 
-    match unmounted.data_loss {
-        Some(loss) => Err(Error::DataLoss(loss)),
-        None => Ok(()),
+    // Said once: the next call finds nothing mounted any more.
+    if let Some(loss) = unmounted.data_loss {
+        if let Err(error) = &released {
+            log::error!("{error}");
+        }
+        return Err(Error::DataLoss(loss));
     }
+    released
 }
 
 /// The disk that has to be let go.
@@ -41,31 +46,30 @@ enum Held {
     /// A session to this target is ours to end.
     Session(Target),
     /// A disk that goes away by itself when it is detached.
-    Disk {
-        path: PathBuf,
-        number: DeviceNumber,
-    },
-    Nothing,
+    Disk { path: PathBuf, number: DeviceNumber },
 }
 
-/// Looked at before the unmount: afterwards nothing leads from the directory to the disk.
-fn held_disk(driver: &OciBlock, volume: &str, dir: &Path) -> Result<Held, Error> {
+/// Looked at before the unmount: afterwards only the record leads from the directory to the disk.
+fn held_disk(driver: &OciBlock, volume: &str, dir: &Path) -> Result<Option<Held>, Error> {
     if let Some(entry) = driver.mounter().at(dir)? {
-        return Ok(match driver.initiator().target_of(entry.number)? {
+        return Ok(Some(match driver.initiator().target_of(entry.number)? {
             Some(target) => Held::Session(target),
             None => Held::Disk { path: entry.source.into(), number: entry.number },
-        });
+        }));
     }
     let recall = Witnesses::new(&driver.settings.state_dir).read(volume);
-    let Recall::Seen(Witness { device: Some(device), .. }) = recall else {
-        return Ok(Held::Nothing);
-    };
-    match Device::parse(Path::new(&device))? {
-        Device::Iscsi(target) if driver.initiator().session(&target)?.is_some() => {
-            Ok(Held::Session(target))
+    let Recall::Seen(witness) = recall else { return Ok(None) };
+    let Some(device) = &witness.device else { return Ok(None) };
+    Ok(match Device::parse(Path::new(device))? {
+        Device::Iscsi(target) => {
+            driver.initiator().session(&target)?.map(|_| Held::Session(target))
         }
-        _ => Ok(Held::Nothing),
-    }
+        // The path may lead to another volume's disk by now.
+        Device::Paravirtualized(path) => Disk::open(&path, &driver.host)
+            .ok()
+            .filter(|disk| is_same(&witness, &disk.identity()))
+            .map(|disk| Held::Disk { number: disk.number(), path }),
+    })
 }
 
 fn release(driver: &OciBlock, held: &Held) -> Result<(), Error> {
@@ -73,15 +77,14 @@ fn release(driver: &OciBlock, held: &Held) -> Result<(), Error> {
         Held::Session(target) => {
             driver.initiator().log_out(target)?;
         }
-        // A disk that is gone, or whose path leads to another one by now, is nobody's any more.
         Held::Disk { path, number } if path.exists() => {
             let disk = Disk::open(path, &driver.host)?;
             if disk.number() == *number {
                 disk.claim(Access::Read)?;
             }
         }
+        // A disk that is gone is nobody's any more.
         Held::Disk { .. } => {}
-        Held::Nothing => {}
     }
     Ok(())
 }

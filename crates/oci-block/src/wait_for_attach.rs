@@ -28,6 +28,7 @@ pub(crate) fn wait_for_attach(
     let witnesses = Witnesses::new(&driver.settings.state_dir);
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
+    note_device(&device, &recall, volume, &witnesses);
     let disk = Disk::open(&driver.disk_path(&device)?, &driver.host)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
     Ok(device.path())
@@ -41,5 +42,21 @@ pub(crate) fn named_device(device: &Path, recall: &Recall, volume: &str) -> Resu
     match recall {
         Recall::Seen(Witness { device: Some(device), .. }) => Ok(Device::parse(Path::new(device))?),
         _ => Err(DeviceError::Unknown { volume: volume.into() }.into()),
+    }
+}
+
+/// Notes down whose session is about to begin, so that unmountdevice can end it even if nothing is
+/// ever mounted. That it cannot is no reason to fail.
+pub(crate) fn note_device(device: &Device, recall: &Recall, volume: &str, witnesses: &Witnesses) {
+    let before = match recall {
+        Recall::Seen(before) => before.clone(),
+        Recall::Nothing => Witness::default(),
+        // Writing would make it look whole.
+        Recall::Damaged => return,
+    };
+    let path = Some(device.path().display().to_string());
+    if matches!(device, Device::Iscsi(_)) && before.device != path {
+        let noted = witnesses.write(volume, &Witness { device: path, ..before });
+        noted.unwrap_or_else(|error| log::warn!("the session of {volume} is not noted: {error}"));
     }
 }
