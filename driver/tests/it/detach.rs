@@ -1,8 +1,8 @@
 //! detach: from this node, from no other, and not while the disk is in use.
 
-use std::time::Duration;
+use std::{io::Read, process::Stdio, time::Duration};
 
-use oci_sim::{Effect, Fault};
+use oci_sim::{Effect, Fault, NewVolume};
 use testbed::Setup;
 
 use crate::support::{Kubelet, cluster, cluster_with, failure_with, success};
@@ -109,4 +109,64 @@ fn an_attachment_that_cannot_be_seen_is_not_gone() {
     cluster.sim.fail(Fault::new("GetVolumeAttachment", 2_u64, hidden));
     success(&kubelet.detach());
     assert_eq!(cluster.sim.attachments()[0].lifecycle_state, "DETACHED");
+}
+
+#[test]
+fn a_disk_that_another_namespace_uses_is_not_released_by_asking_twice() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    success(&kubelet.mount(&device, &options));
+    // A container with a copy of the mounts, which does not see that they end.
+    let mut holder = cluster.node(1).tool("unshare");
+    let holder =
+        holder.args(["--mount", "--propagation", "private", "sh", "-c", "echo in; exec cat"]);
+    let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    holder.stdout.as_mut().unwrap().read_exact(&mut [0; 3]).unwrap();
+    for _ in 0..2 {
+        failure_with(&kubelet.unmount(), &["is in use"]);
+    }
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    success(&kubelet.unmount());
+}
+
+#[test]
+fn a_master_with_a_disk_of_its_own_at_the_same_path_detaches_other_nodes_disks() {
+    let cluster = cluster();
+    let second = Kubelet { cluster: &cluster, number: 2 };
+    second.attach(&cluster.options(&[]));
+    // On the first node another disk is in use at the path that the volume has on the second.
+    let first = Kubelet { cluster: &cluster, number: 1 };
+    let own =
+        cluster.sim.add_volume(NewVolume { disk_bytes: Some(320 << 20), ..NewVolume::default() });
+    let own = own.rsplit('.').next().unwrap();
+    let device = first.attach(&cluster.options(&[("kubernetes.io/pvOrVolumeName", own)]));
+    let place = cluster.dir().join("own");
+    let place = place.display();
+    first.sh(&format!("mkfs.ext4 -q {device}; mkdir {place}; mount {device} {place}"));
+    let controller = cluster.controller();
+    for metadata in [&*cluster.sim.metadata_url(), "http://127.0.0.1:1/opc/v2"] {
+        let mut command = cluster.node(1).command(&["detach", cluster.volume_name(), "node-2"]);
+        command.env("OCI_METADATA_BASE_URL", metadata);
+        for variable in ["OCI_FLEXD_CONFIG_DIRECTORY", "TRUSTED_CA_CERT_PATH"] {
+            command.env(variable, controller.folder(variable).unwrap());
+        }
+        success(&testbed::run(command).unwrap());
+        second.attach(&cluster.options(&[]));
+    }
+    first.sh(&format!("umount {place}"));
+}
+
+#[test]
+fn a_list_that_contradicts_itself_is_not_asked_without_end() {
+    let delay = Duration::from_secs(3600);
+    let cluster = cluster_with(&Setup { detach_delay: delay, ..Setup::default() });
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    kubelet.attach(&cluster.options(&[]));
+    let hidden = Effect::status(404, "NotAuthorizedOrNotFound", "x");
+    cluster.sim.fail(Fault::new("GetVolumeAttachment", 2_u64.., hidden));
+    failure_with(&kubelet.detach(), &["the list of attachments still shows"]);
+    assert!(cluster.sim.requests().len() < 40, "{}", cluster.sim.requests().len());
 }
