@@ -40,18 +40,15 @@ pub(crate) enum End {
 }
 
 impl Process {
-    /// Takes over a program that was started with [`piped`].
+    /// Takes over a program that was started with [`piped`]. One that cannot be watched is killed.
     pub(crate) fn new(mut child: Child) -> io::Result<Self> {
         let pid = Pid::from_child(&child);
-        let stdout = child.stdout.take().ok_or(Errno::BADF)?;
-        let stderr = child.stderr.take().ok_or(Errno::BADF)?;
-        Ok(Self {
-            child,
-            pid,
-            pidfd: pidfd_open(pid, PidfdFlags::empty()).ok(),
-            stdout: Capture::new(stdout.into(), Keep::First(STDOUT_KEPT))?,
-            stderr: Capture::new(stderr.into(), Keep::Last(STDERR_KEPT))?,
-        })
+        let (stdout, stderr) = captures(&mut child).inspect_err(|_| {
+            // The error at hand says more than that of a last resort.
+            let _ = kill_process_group(pid, Signal::KILL);
+        })?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok();
+        Ok(Self { child, pid, pidfd, stdout, stderr })
     }
 
     /// Waits until the program has ended, and stops it, with its children, when it takes longer than `limit`.
@@ -142,6 +139,16 @@ pub(crate) fn piped(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0)
 }
 
+/// Standard output and standard error.
+fn captures(child: &mut Child) -> io::Result<(Capture, Capture)> {
+    let stdout = child.stdout.take().ok_or(Errno::BADF)?;
+    let stderr = child.stderr.take().ok_or(Errno::BADF)?;
+    Ok((
+        Capture::new(stdout.into(), Keep::First(STDOUT_KEPT))?,
+        Capture::new(stderr.into(), Keep::Last(STDERR_KEPT))?,
+    ))
+}
+
 /// What to wait for.
 #[derive(Clone, Copy, PartialEq)]
 enum Until {
@@ -193,5 +200,14 @@ mod tests {
         assert_eq!((status.code(), &*stdout, &*stderr), (Some(5), "out\n", ""));
         let end = without_pidfd("exec sleep 7331", Duration::from_millis(50));
         assert!(matches!(end, End::TimedOut { stuck: false }));
+    }
+    #[test]
+    fn what_cannot_be_watched_is_killed() {
+        let mut sleep = Command::new("/bin/sleep");
+        let child = piped(sleep.arg("7332")).stderr(Stdio::null()).spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        Process::new(child).unwrap_err();
+        let end = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED).unwrap().unwrap();
+        assert_eq!(end.terminating_signal(), Some(Signal::KILL.as_raw()));
     }
 }
