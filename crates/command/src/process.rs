@@ -201,10 +201,11 @@ mod tests {
         let end = without_pidfd("exec sleep 7331", Duration::from_millis(50));
         assert!(matches!(end, End::TimedOut { stuck: false }));
     }
+
     #[test]
     fn what_cannot_be_watched_is_killed() {
         let mut sleep = Command::new("/bin/sleep");
-        let child = piped(sleep.arg("7332")).stderr(Stdio::null()).spawn().unwrap();
+        let child = piped(sleep.arg("60")).stderr(Stdio::null()).spawn().unwrap();
         let pid = Pid::from_child(&child);
         Process::new(child).unwrap_err();
         let end = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED).unwrap().unwrap();
