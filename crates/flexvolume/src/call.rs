@@ -45,6 +45,10 @@ impl Call {
     ///
     /// `init` and `getvolumename` are accepted with any arguments: a driver that fails them is not
     /// loaded or cannot unmount. `isattached` is accepted with its arguments in either order.
+    ///
+    /// # Errors
+    /// [`CallError::Unknown`] for a call of another version, which is to be answered "Not supported"; the
+    /// others for arguments that the call does not have.
     pub fn parse(args: &[OsString]) -> Result<Self, CallError> {
         let (name, args) = args.split_first().ok_or(CallError::Missing)?;
         let it = Usage::of(name).ok_or(CallError::Unknown)?;

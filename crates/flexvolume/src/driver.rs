@@ -11,6 +11,9 @@ use crate::{Capabilities, Options};
 ///
 /// All calls may be repeated, also after one that was killed half-way: what is already so is a
 /// success. Calls for different volumes run in parallel, each in its own process.
+///
+/// # Errors
+/// [`Failure::Failed`] for what did not work this time, [`Failure::NotSupported`] for what never will.
 pub trait Driver {
     /// What the backend can do. Offline, instant, without side effects: callers repeat it freely.
     fn init(&self) -> Result<Capabilities>;

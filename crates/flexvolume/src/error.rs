@@ -1,4 +1,5 @@
-//! Why an argument list is not a call. No text here ever quotes an argument: it may hold secrets.
+//! Why an argument list is not a call. No text here quotes more of an argument than the name of an option: the rest may be
+//! secret.
 
 use thiserror::Error;
 

@@ -21,6 +21,9 @@ pub struct Options {
 impl Options {
     /// Reads one JSON object. Values that are `null` count as absent; numbers and booleans are
     /// taken as their text, although today's callers send strings only.
+    ///
+    /// # Errors
+    /// It is no JSON object, an option is a list or an object, or a secret is not base64.
     pub fn from_json(json: &[u8]) -> Result<Self, OptionsError> {
         if !looks_like_json(json) {
             return Err(OptionsError::NotAnObject);
@@ -46,6 +49,9 @@ impl Options {
 
     /// The name of the PersistentVolume or, for a volume written into a pod, its name there.
     /// Every caller since Kubernetes 1.7 sends it.
+    ///
+    /// # Errors
+    /// It is missing or empty.
     pub fn volume_name(&self) -> Result<&str, OptionsError> {
         self.filled(VOLUME_NAME).ok_or(OptionsError::Missing { key: VOLUME_NAME })
     }
