@@ -1,5 +1,6 @@
-//! Why an argument list is not a call. No text here quotes more of an argument than the name of an option: the rest may be
-//! secret.
+//! Why an argument list is not a call.
+//!
+//! Of an argument no text here quotes more than the name of an option: the rest may be secret.
 
 use thiserror::Error;
 
