@@ -17,6 +17,7 @@ mod checkout;
 mod ci;
 mod demo;
 mod dist;
+mod fault_matrix;
 mod prerequisites;
 mod progress;
 mod test;
@@ -31,6 +32,7 @@ enum Task {
     Ci(ci::Args),
     Demo(demo::Args),
     Dist(dist::Args),
+    FaultMatrix(fault_matrix::Args),
     Test(test::Args),
     Tidy(tidy::Args),
 }
@@ -52,6 +54,7 @@ fn run(task: Task) -> Result<()> {
         Task::Ci(it) => it.run(&checkout),
         Task::Demo(it) => it.run(&checkout),
         Task::Dist(it) => it.run(&checkout),
+        Task::FaultMatrix(it) => it.run(&checkout),
         Task::Test(it) => it.run(&checkout),
         Task::Tidy(it) => it.run(&checkout),
     }

@@ -5,6 +5,7 @@ use xshell::cmd;
 
 use crate::{
     checkout::Checkout,
+    fault_matrix::{self, Run},
     prerequisites::{self, DISKS},
 };
 
@@ -27,10 +28,15 @@ pub(crate) fn all(checkout: &Checkout, cargo: &[String]) -> Result<()> {
     let sh = &checkout.sh;
     prerequisites::require_root(sh, "the tests mount real filesystems on loop devices")?;
     prerequisites::provide(sh, DISKS)?;
-    let scope = if cargo.is_empty() { &["--workspace", "--no-fail-fast"][..] } else { &[] };
+    let whole = cargo.is_empty();
+    let scope = if whole { &["--workspace", "--no-fail-fast"][..] } else { &[] };
     let alone = ["--mount", "--propagation", "private"];
     let cargo =
         cmd!(sh, "unshare {alone...} cargo test --locked --all-features {scope...} {cargo...}");
-    checkout.afresh(cargo).run()?;
-    Ok(())
+    let mut tests = checkout.afresh(cargo);
+    // A part of the tests sees a part of the matrix.
+    if whole {
+        tests = tests.env("FAULT_MATRIX", fault_matrix::afresh(checkout, Run::Host)?);
+    }
+    Ok(tests.run()?)
 }

@@ -6,8 +6,10 @@
 
 mod answer;
 mod cluster;
+mod fault_row;
 mod place;
 
 pub use answer::Answer;
 pub use cluster::{Cluster, Setup};
+pub use fault_row::FaultRow;
 pub use place::{Place, run};
