@@ -54,11 +54,11 @@ fn answer(driver: &dyn Driver, call: Call) -> Result<Reply> {
         Call::Mount { dir, options } => driver.mount(&dir, &options).map(done),
         Call::Unmount { dir } => driver.unmount(&dir).map(done),
         Call::ExpandVolume { options, dir, new_bytes, old_bytes } => {
-            driver.expand_volume(&options, &dir, new_bytes, old_bytes).map(done)
+            driver.expand_volume(&options, &dir, new_bytes, old_bytes).map(Reply::volume_new_size)
         }
-        Call::ExpandFs { options, device, dir, new_bytes, old_bytes } => {
-            driver.expand_fs(&options, &device, &dir, new_bytes, old_bytes).map(done)
-        }
+        Call::ExpandFs { options, device, dir, new_bytes, old_bytes } => driver
+            .expand_fs(&options, &device, &dir, new_bytes, old_bytes)
+            .map(Reply::volume_new_size),
     }
 }
 

@@ -58,18 +58,20 @@ pub trait Driver {
         Err(Failure::NotSupported)
     }
 
-    /// Grows the volume to `new_bytes`.
+    /// Grows the volume to at least `new_bytes`; the size that it has then, in bytes. A volume that is
+    /// larger already is a success: nothing is ever made smaller.
     fn expand_volume(
         &self,
         _options: &Options,
         _dir: &Path,
         _new_bytes: u64,
         _old_bytes: u64,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         Err(Failure::NotSupported)
     }
 
-    /// Grows the filesystem to its device, which is to have `new_bytes`.
+    /// Grows the filesystem to its device, which is to have at least `new_bytes`; the size that the
+    /// device has, in bytes.
     fn expand_fs(
         &self,
         _options: &Options,
@@ -77,7 +79,7 @@ pub trait Driver {
         _dir: &Path,
         _new_bytes: u64,
         _old_bytes: u64,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         Err(Failure::NotSupported)
     }
 }

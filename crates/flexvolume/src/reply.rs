@@ -17,6 +17,8 @@ pub struct Reply {
     device: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attached: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "volumeNewSize")]
+    volume_new_size: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     capabilities: Option<Capabilities>,
     #[serde(skip)]
@@ -112,6 +114,11 @@ impl Reply {
         Self { attached: Some(attached), ..Self::success() }
     }
 
+    /// In bytes. Callers read a signed number.
+    pub(crate) fn volume_new_size(bytes: u64) -> Self {
+        Self { volume_new_size: Some(bytes.try_into().unwrap_or(i64::MAX)), ..Self::success() }
+    }
+
     pub(crate) fn capabilities(capabilities: Capabilities) -> Self {
         Self { capabilities: Some(capabilities), ..Self::success() }
     }
@@ -122,6 +129,7 @@ impl Reply {
             message: None,
             device: None,
             attached: None,
+            volume_new_size: None,
             capabilities: None,
             exit_zero: false,
         }
@@ -157,6 +165,10 @@ mod tests {
         check(&Reply::not_supported(), 0, r#"{"status":"Not supported"}"#);
         check(&Reply::attached(false), 0, r#"{"status":"Success","attached":false}"#);
         check(&Reply::device("/dev/sdb".into()), 0, r#"{"status":"Success","device":"/dev/sdb"}"#);
+        let grown = r#"{"status":"Success","volumeNewSize":53687091200}"#;
+        check(&Reply::volume_new_size(50 << 30), 0, grown);
+        let most = format!(r#"{{"status":"Success","volumeNewSize":{}}}"#, i64::MAX);
+        check(&Reply::volume_new_size(u64::MAX), 0, &most);
         check(&Reply::failure("no"), 1, r#"{"status":"Failure","message":"no"}"#);
         let all = Capabilities {
             attach: true,

@@ -62,12 +62,18 @@ impl Driver for Echo {
         refuse(format!("{dir:?}"))
     }
 
-    fn expand_volume(&self, _: &Options, dir: &Path, new: u64, old: u64) -> Result<()> {
-        refuse(format!("{dir:?} {new} {old}"))
+    fn expand_volume(&self, _: &Options, dir: &Path, new: u64, old: u64) -> Result<u64> {
+        match new {
+            0 => Ok(old),
+            _ => refuse(format!("{dir:?} {new} {old}")),
+        }
     }
 
-    fn expand_fs(&self, _: &Options, device: &Path, dir: &Path, new: u64, old: u64) -> Result<()> {
-        refuse(format!("{device:?} {dir:?} {new} {old}"))
+    fn expand_fs(&self, _: &Options, device: &Path, dir: &Path, new: u64, old: u64) -> Result<u64> {
+        match new {
+            0 => Ok(old),
+            _ => refuse(format!("{device:?} {dir:?} {new} {old}")),
+        }
     }
 }
 
@@ -90,7 +96,7 @@ pub(crate) fn call(driver: &dyn Driver, args: &[&str]) -> Reply {
     dispatch(driver, &args)
 }
 
-fn refuse(what: String) -> Result<()> {
+fn refuse<T>(what: String) -> Result<T> {
     Err(Failure::from(refused(&what, None)))
 }
 

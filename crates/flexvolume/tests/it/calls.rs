@@ -43,6 +43,9 @@ fn every_call_reaches_its_method_with_its_arguments() {
     check_failure(&["unmountdevice", "/global"], r#""/global""#);
     check_failure(&["mount", "/pod", "{}"], r#""/pod" {} None"#);
     check_failure(&["unmount", "/pod"], r#""/pod""#);
+    let grown = r#"{"status":"Success","volumeNewSize":10}"#;
+    check(&["expandvolume", OPTIONS, "a/mounts/b", "0", "10"], 0, grown);
+    check(&["expandfs", OPTIONS, "/dev/sdb", "/pod", "0", "10"], 0, grown);
     check_failure(&["expandvolume", OPTIONS, "a/mounts/b", "20", "10"], r#""a/mounts/b" 20 10"#);
     check_failure(
         &["expandfs", OPTIONS, "/dev/sdb", "/pod", "20", "0"],
