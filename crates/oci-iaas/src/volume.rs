@@ -1,6 +1,8 @@
 //! Block volumes.
 
+use http::Method;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::{Call, Ocid, Operation, open_enum::open_enum};
 
@@ -25,6 +27,14 @@ pub struct Volume {
     /// Its size in MiB.
     #[serde(rename = "sizeInMBs")]
     pub size_in_mbs: Option<u64>,
+}
+
+impl Volume {
+    /// Its size in bytes; the API tells it in two units, of which the finer one counts.
+    pub fn size(&self) -> Option<u64> {
+        let in_mbs = self.size_in_mbs.and_then(|size| size.checked_mul(MIB));
+        in_mbs.or_else(|| self.size_in_gbs.and_then(|size| size.checked_mul(GIB)))
+    }
 }
 
 open_enum! {
@@ -59,3 +69,32 @@ impl Operation for GetVolume<'_> {
         Call::get(["volumes", self.id.as_str()])
     }
 }
+
+/// Makes a volume larger. It is `Provisioning` then, and `Available` when the size is there; the
+/// instance that has it attached has to look at its disk again.
+///
+/// A smaller size is refused (400 `InvalidParameter`).
+#[derive(Clone, Copy, Debug)]
+pub struct UpdateVolume<'a> {
+    /// The volume.
+    pub id: &'a Ocid,
+    /// The size to be, in GiB.
+    pub size_in_gbs: u64,
+    /// Change it only if it still has this etag.
+    pub if_match: Option<&'a str>,
+}
+
+impl Operation for UpdateVolume<'_> {
+    type Output = Volume;
+
+    fn call(&self) -> Call {
+        Call {
+            body: Some(json!({ "sizeInGBs": self.size_in_gbs }).to_string()),
+            if_match: self.if_match.map(str::to_owned),
+            ..Call::new(Method::PUT, ["volumes", self.id.as_str()])
+        }
+    }
+}
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;

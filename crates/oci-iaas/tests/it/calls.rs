@@ -3,7 +3,7 @@
 use oci_iaas::{
     AttachVolume, AttachmentRequest, Call, DetachVolume, GetInstance, GetVcn, GetVnic, GetVolume,
     GetVolumeAttachment, ListInstanceDevices, ListInstances, ListOperation, ListSubnets,
-    ListVnicAttachments, ListVolumeAttachments, Ocid, Operation,
+    ListVnicAttachments, ListVolumeAttachments, Ocid, Operation, UpdateVolume,
 };
 
 fn ocid(kind: &str) -> Ocid {
@@ -172,4 +172,17 @@ fn detaching_may_insist_on_a_version() {
 #[test]
 fn detaching_answers_nothing() {
     serde_json::from_str::<<DetachVolume<'_> as Operation>::Output>("null").unwrap();
+}
+
+#[test]
+fn a_volume_is_given_a_size_in_gib() {
+    let id = ocid("volume");
+    check(
+        UpdateVolume { id: &id, size_in_gbs: 60, if_match: Some("2f0b6d1e") }.call(),
+        &[
+            "PUT /20160918/volumes/ocid1.volume.oc1.phx.a",
+            "if-match: 2f0b6d1e",
+            r#"{"sizeInGBs":60}"#,
+        ],
+    );
 }
