@@ -97,13 +97,12 @@ impl Disks {
         }
     }
 
-    /// The volume has become larger: so do its file and its disks.
+    /// The volume may have become larger: so do its file and its disks.
     pub(crate) fn grow(&mut self, volume: &Volume) {
-        let grown = self.backing_file(volume).and_then(|_| {
-            let mut here = self.plugged.iter().filter(|disk| disk.volume == volume.id);
-            here.try_for_each(|disk| {
-                LOSETUP.run([Path::new("--set-capacity"), &disk.device]).map(drop)
-            })
+        let mut here = self.plugged.iter().filter(|disk| disk.volume == volume.id);
+        let grown = here.try_for_each(|disk| {
+            self.backing_file(volume)?;
+            LOSETUP.run([Path::new("--set-capacity"), &disk.device]).map(drop)
         });
         if let Err(error) = grown {
             self.violations.push(error.to_string());

@@ -2,14 +2,15 @@
 
 use std::time::SystemTime;
 
-use crate::state::{Attachment, State};
+use crate::disk::Disks;
+use crate::state::{Attachment, State, Volume};
 
 impl State {
     /// Lets happen everything that is due now.
     pub(crate) fn settle(&mut self, now: SystemTime) {
         for volume in &mut self.volumes {
-            if volume.life.settle(now) == Some("TERMINATED") {
-                volume.gone_since = Some(now);
+            if let Some(state) = volume.life.settle(now) {
+                volume_entered(volume, state, self.disks.as_mut(), now);
             }
         }
         for index in 0..self.attachments.len() {
@@ -38,8 +39,8 @@ impl State {
     /// An answer shows these volumes.
     pub(crate) fn look_at_volume(&mut self, now: SystemTime, id: &str) {
         for volume in self.volumes.iter_mut().filter(|volume| volume.id == id) {
-            if volume.life.look() == Some("TERMINATED") {
-                volume.gone_since = Some(now);
+            if let Some(state) = volume.life.look() {
+                volume_entered(volume, state, self.disks.as_mut(), now);
             }
         }
     }
@@ -81,5 +82,19 @@ impl State {
         let shown = |since: Option<SystemTime>| since.is_none_or(|since| now < since + keep);
         self.attachments.retain(|attachment| shown(attachment.gone_since));
         self.volumes.retain(|volume| shown(volume.gone_since));
+    }
+}
+
+/// What a new state of a volume brings about. The size is there when the change is done, not before.
+fn volume_entered(
+    volume: &mut Volume,
+    state: &'static str,
+    disks: Option<&mut Disks>,
+    now: SystemTime,
+) {
+    match (state, disks) {
+        ("TERMINATED", _) => volume.gone_since = Some(now),
+        ("AVAILABLE", Some(disks)) => disks.grow(volume),
+        _ => {}
     }
 }

@@ -97,9 +97,6 @@ pub(crate) fn update(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
         volume.size_gb = size_gb;
         volume.display_name = details.display_name.unwrap_or_else(|| volume.display_name.clone());
         volume.vpus_per_gb = details.vpus_per_gb.unwrap_or(volume.vpus_per_gb);
-        if let (true, Some(disks)) = (changes, &mut state.disks) {
-            disks.grow(volume);
-        }
     }
     if changes {
         provision(state, ask, &ask.id);

@@ -138,9 +138,11 @@ fn a_larger_volume_is_a_larger_disk() {
     let (path, disk) = stage.attach(false);
     let size = || blockdev("--getsize64", &disk);
     assert_eq!(size(), 32 << 20);
-    let answer =
-        stage.scene.put(&format!("volumes/{}", stage.scene.volume), json!({"sizeInGBs": 50}));
-    assert_eq!((answer.status, size()), (200, 50 << 30));
+    let volume = format!("volumes/{}", stage.scene.volume);
+    let answer = stage.scene.put(&volume, json!({"sizeInGBs": 50}));
+    assert_eq!((&*answer.text("lifecycleState"), size()), ("PROVISIONING", 32 << 20));
+    let answer = stage.scene.get(&volume);
+    assert_eq!((&*answer.text("lifecycleState"), size()), ("AVAILABLE", 50 << 30));
     stage.detach(&path);
 }
 
