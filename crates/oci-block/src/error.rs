@@ -5,8 +5,8 @@ use std::{io, path::PathBuf};
 use oci_iaas::{Ocid, VolumeAttachment};
 
 use crate::{
-    config::ConfigError, device::DeviceError, lock::LockError, refusal::Refusal,
-    volume::VolumeNameError,
+    config::ConfigError, device::DeviceError, expand_error::ExpandError, lock::LockError,
+    refusal::Refusal, volume::VolumeNameError,
 };
 
 /// A call failed. The reply shows this and all its sources in one line.
@@ -43,6 +43,9 @@ pub enum Error {
     /// The file system.
     #[error(transparent)]
     Mount(#[from] mount::Error),
+    /// The size.
+    #[error(transparent)]
+    Expand(#[from] ExpandError),
     /// The disk.
     #[error(transparent)]
     Refusal(#[from] Refusal),

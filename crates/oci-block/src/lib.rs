@@ -20,6 +20,8 @@ mod detach;
 mod device;
 mod disk_path;
 mod error;
+mod expand_error;
+mod expand_volume;
 mod identity;
 mod in_use;
 mod is_attached;
@@ -39,6 +41,7 @@ mod witness;
 pub use config::{Auth, Config, ConfigError, Problem};
 pub use device::DeviceError;
 pub use error::Error;
+pub use expand_error::ExpandError;
 pub use lock::LockError;
 pub use refusal::Refusal;
 pub use settings::Settings;
@@ -125,5 +128,15 @@ impl flexvolume::Driver for OciBlock {
 
     fn unmount_device(&self, dir: &Path) -> flexvolume::Result<()> {
         Ok(unmount_device::unmount_device(self, dir)?)
+    }
+
+    fn expand_volume(
+        &self,
+        options: &Options,
+        _dir: &Path,
+        new_bytes: u64,
+        _old_bytes: u64,
+    ) -> flexvolume::Result<u64> {
+        Ok(expand_volume::expand_volume(self, options, new_bytes)?)
     }
 }

@@ -29,6 +29,8 @@ pub struct Setup {
     pub attach_delay: Duration,
     /// How long an attachment is DETACHING.
     pub detach_delay: Duration,
+    /// How long a volume whose size changes is PROVISIONING.
+    pub volume_delay: Delay,
 }
 
 impl Default for Setup {
@@ -40,6 +42,7 @@ impl Default for Setup {
             disk_bytes: Some(320 << 20),
             attach_delay: Duration::ZERO,
             detach_delay: Duration::ZERO,
+            volume_delay: Delay::Time(Duration::ZERO),
         }
     }
 }
@@ -79,6 +82,7 @@ impl Cluster {
         let sim = Sim::start(Config {
             attach_delay: Delay::Time(setup.attach_delay),
             detach_delay: Delay::Time(setup.detach_delay),
+            volume_delay: setup.volume_delay,
             disk_folder: Some(dir.path().join("disks")),
             user: Some(user()?),
             ..Config::default()

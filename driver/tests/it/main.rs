@@ -12,6 +12,7 @@ mod config;
 mod contract;
 mod destroyers;
 mod detach;
+mod expand_volume;
 mod kill;
 mod kube;
 mod life;
