@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use flexvolume::Options;
+
 use crate::{
     OciBlock,
     device::{Device, DeviceError},
@@ -13,11 +15,11 @@ use crate::{
 
 impl OciBlock {
     /// Brings the disk in hand: logs in, or waits for the hypervisor. May be repeated.
-    pub(crate) fn disk_path(&self, device: &Device) -> Result<PathBuf, Error> {
+    pub(crate) fn disk_path(&self, device: &Device, options: &Options) -> Result<PathBuf, Error> {
         match device {
             Device::Iscsi(target) => {
                 let initiator = self.initiator();
-                initiator.log_in(target)?;
+                self.log_in(&initiator, target, options)?;
                 Ok(initiator.disk(target)?)
             }
             Device::Paravirtualized(path) => self.wait_for_disk(path),

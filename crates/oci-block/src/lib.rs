@@ -14,6 +14,7 @@ use command::Runner;
 use flexvolume::{Capabilities, Options};
 
 mod attach;
+mod chap;
 mod cloud;
 mod config;
 mod detach;
@@ -26,6 +27,7 @@ mod identity;
 mod in_use;
 mod is_attached;
 mod lock;
+mod login;
 mod mount_device;
 mod node;
 mod plan;
@@ -38,6 +40,7 @@ mod volume;
 mod wait_for_attach;
 mod witness;
 
+pub use chap::CredentialsError;
 pub use config::{Auth, Config, ConfigError, Problem};
 pub use device::DeviceError;
 pub use error::Error;
@@ -56,12 +59,14 @@ pub struct OciBlock {
     runner: Arc<dyn Runner>,
     clock: Arc<dyn Clock>,
     host: disk::Host,
+    iscsi: iscsi::Host,
 }
 
 impl OciBlock {
     /// A backend that will do as `settings` say; nothing is touched yet.
     pub fn new(settings: Settings, runner: Arc<dyn Runner>, clock: Arc<dyn Clock>) -> Self {
-        Self { settings, runner, clock, host: disk::Host::default() }
+        let (host, iscsi) = (disk::Host::default(), iscsi::Host::default());
+        Self { settings, runner, clock, host, iscsi }
     }
 
     fn mounter(&self) -> mount::Mounter {
@@ -69,11 +74,7 @@ impl OciBlock {
     }
 
     fn initiator(&self) -> iscsi::Initiator {
-        iscsi::Initiator::new(
-            Arc::clone(&self.runner),
-            Arc::clone(&self.clock),
-            iscsi::Host::default(),
-        )
+        iscsi::Initiator::new(Arc::clone(&self.runner), Arc::clone(&self.clock), self.iscsi.clone())
     }
 
     /// One call per volume and host at a time.
