@@ -1,3 +1,5 @@
+//! A node with credentials, the cloud, and a target that lets in who knows its secret.
+
 use std::{
     ffi::OsString,
     fs,
