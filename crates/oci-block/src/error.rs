@@ -6,8 +6,7 @@ use oci_iaas::{Ocid, VolumeAttachment};
 
 use crate::{
     chap::CredentialsError, config::ConfigError, device::DeviceError, expand_error::ExpandError,
-    lock::LockError,
-    refusal::Refusal, volume::VolumeNameError,
+    lock::LockError, refusal::Refusal, volume::VolumeNameError,
 };
 
 /// A call failed. The reply shows this and all its sources in one line.
