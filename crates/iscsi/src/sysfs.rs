@@ -32,13 +32,16 @@ pub(crate) fn names(dir: &Path, prefix: &str) -> Result<Vec<String>, Error> {
     }
 }
 
-/// Writes `text` to a file. That the device has gone is no error: look afterwards.
+/// Writes `text` as a line to a file. That the device has gone is no error: look afterwards.
+///
+/// One write, newline included: the kernel takes a device's state in no other way (scsi_sysfs.c,
+/// `store_state_field`).
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
     let written = fs::File::options()
         .write(true)
         .truncate(true)
         .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
+        .and_then(|mut file| file.write_all(format!("{text}\n").as_bytes()));
     match written {
         Err(error) if !is_gone(&error) => {
             Err(Error::Sysfs { verb: "write", path: path.to_owned(), source: error })
@@ -56,4 +59,18 @@ fn is_gone(error: &io::Error) -> bool {
     const ENOTCONN: i32 = 107;
     error.kind() == io::ErrorKind::NotFound
         || matches!(error.raw_os_error(), Some(ENXIO | ENODEV | ENOTCONN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_a_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        fs::write(&state, "transport-offline\n").unwrap();
+        write(&state, "offline").unwrap();
+        assert_eq!(fs::read_to_string(&state).unwrap(), "offline\n");
+    }
 }

@@ -8,7 +8,6 @@
 )]
 
 mod broken;
-mod chap;
 mod codes;
 mod disk;
 mod in_use;
