@@ -1,10 +1,12 @@
 //! How the cloud is set up before it starts.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::credentials::ApiKeyUser;
 use crate::lifecycle::Delay;
+use crate::storage::Storage;
 
 /// What [`Sim::start`](crate::Sim::start) needs to know. The default is a quick cloud in Phoenix without disks on free ports.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Config {
     pub user: Option<ApiKeyUser>,
     /// Where the backing files of volumes lie; without it there are no disks.
     pub disk_folder: Option<PathBuf>,
+    /// What exports the volumes of iSCSI attachments; without it their targets are only told of.
+    pub storage: Option<Arc<dyn Storage>>,
     /// Names and addresses the server's certificate is for.
     pub certificate_names: Vec<String>,
     /// The cloud's clock stands still at this time, if given; see also [`Sim::advance`](crate::Sim::advance).
@@ -79,6 +83,7 @@ impl Default for Config {
             attachment_limit: 32,
             user: None,
             disk_folder: None,
+            storage: None,
             certificate_names: vec!["127.0.0.1".into(), "localhost".into()],
             stopped_at: None,
         }

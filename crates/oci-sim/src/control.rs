@@ -65,16 +65,6 @@ impl Sim {
         locked(&self.state).metadata_instance = Some(id.to_owned());
     }
 
-    /// Changes the CHAP secret of an attachment that was made with one.
-    pub fn set_chap_secret(&self, attachment: &str, secret: &str) {
-        let mut state = locked(&self.state);
-        let of = state.attachments.iter_mut().find(|it| it.id == attachment);
-        let target = of.and_then(|it| it.target.as_mut());
-        if let Some(old) = target.and_then(|it| it.chap_secret.as_mut()) {
-            secret.clone_into(old);
-        }
-    }
-
     /// All attachments that can still be seen, in the order they were made.
     pub fn attachments(&self) -> Vec<Attachment> {
         let mut state = locked(&self.state);
@@ -88,13 +78,13 @@ impl Sim {
         self.log.entries()
     }
 
-    /// What must never happen, and did: a disk was detached while it was in use. Also disks that could not be shown.
+    /// What must never happen, and did: a disk was detached while it was in use. Also disks that could not be shown, and
+    /// what the [`Storage`](crate::Storage) complains of.
     pub fn violations(&self) -> Vec<String> {
-        locked(&self.state)
-            .disks
-            .as_ref()
-            .map(|disks| disks.violations().to_vec())
-            .unwrap_or_default()
+        let state = locked(&self.state);
+        let disks = state.disks.as_ref().map(|it| it.violations()).unwrap_or_default();
+        let targets = state.targets.as_ref().map(|it| it.violations()).unwrap_or_default();
+        [disks, targets].concat()
     }
 
     /// Sets a fault, beside those already set.

@@ -30,7 +30,8 @@
 //!
 //! With a [`Config::disk_folder`], paravirtualized attachments are real: a loop device on the volume's file appears in the
 //! device folder of the instance when the attachment becomes ATTACHED, and goes when it becomes DETACHED. A detach while the
-//! disk is in use is noted in [`Sim::violations`]. A [`Node`] plays the machine that has the disk.
+//! disk is in use is noted in [`Sim::violations`]. A [`Node`] plays the machine that has the disk. iSCSI attachments are real
+//! with a [`Config::storage`], which exports the volumes.
 
 mod answer;
 mod blueprint;
@@ -59,6 +60,7 @@ mod server;
 mod settle;
 mod sim;
 mod state;
+mod storage;
 mod tls;
 mod verify;
 
@@ -75,3 +77,4 @@ pub use running::Running;
 pub use script::Script;
 pub use sim::Sim;
 pub use state::{Attachment, Network};
+pub use storage::{IscsiTarget, Storage};

@@ -4,13 +4,14 @@ use std::time::SystemTime;
 
 use crate::disk::Disks;
 use crate::state::{Attachment, State, Volume};
+use crate::storage::Targets;
 
 impl State {
     /// Lets happen everything that is due now.
     pub(crate) fn settle(&mut self, now: SystemTime) {
         for volume in &mut self.volumes {
             if let Some(state) = volume.life.settle(now) {
-                volume_entered(volume, state, self.disks.as_mut(), now);
+                volume_entered(volume, state, (&mut self.disks, &mut self.targets), now);
             }
         }
         for index in 0..self.attachments.len() {
@@ -40,7 +41,7 @@ impl State {
     pub(crate) fn look_at_volume(&mut self, now: SystemTime, id: &str) {
         for volume in self.volumes.iter_mut().filter(|volume| volume.id == id) {
             if let Some(state) = volume.life.look() {
-                volume_entered(volume, state, self.disks.as_mut(), now);
+                volume_entered(volume, state, (&mut self.disks, &mut self.targets), now);
             }
         }
     }
@@ -74,6 +75,13 @@ impl State {
                 _ => {}
             }
         }
+        if let (Some(targets), Some(volume)) = (&mut self.targets, volume) {
+            match state {
+                "ATTACHED" => targets.export(&attachment, volume),
+                "DETACHED" => targets.withdraw(&attachment, volume),
+                _ => {}
+            }
+        }
     }
 
     /// What has been gone for long is no longer shown.
@@ -89,12 +97,15 @@ impl State {
 fn volume_entered(
     volume: &mut Volume,
     state: &'static str,
-    disks: Option<&mut Disks>,
+    (disks, targets): (&mut Option<Disks>, &mut Option<Targets>),
     now: SystemTime,
 ) {
-    match (state, disks) {
-        ("TERMINATED", _) => volume.gone_since = Some(now),
-        ("AVAILABLE", Some(disks)) => disks.grow(volume),
+    match state {
+        "TERMINATED" => volume.gone_since = Some(now),
+        "AVAILABLE" => {
+            disks.iter_mut().for_each(|disks| disks.grow(volume));
+            targets.iter_mut().for_each(|targets| targets.grow(volume));
+        }
         _ => {}
     }
 }

@@ -1,6 +1,7 @@
 //! Everything the cloud knows: compartments, networks, instances, volumes, attachments, work requests.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -12,6 +13,7 @@ use crate::disk::Disks;
 use crate::ids;
 use crate::lifecycle::Life;
 use crate::retry_tokens::Remembered;
+use crate::storage::Targets;
 
 /// The cloud's memory. One lock guards it, so requests are performed one after the other.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub(crate) struct State {
     pub(crate) retry_tokens: HashMap<String, Remembered>,
     pub(crate) metadata_instance: Option<String>,
     pub(crate) disks: Option<Disks>,
+    pub(crate) targets: Option<Targets>,
     serial: u64,
 }
 
@@ -131,6 +134,15 @@ pub(crate) struct Target {
     pub(crate) auto_login: bool,
 }
 
+impl Target {
+    /// The portal of its kind of attachment, then those that a multipath attachment has besides.
+    pub(crate) fn portals(&self) -> Vec<SocketAddr> {
+        let nets: &[u8] = if self.multipath { &[2, 3, 4] } else { &[2] };
+        let portal = |net| (Ipv4Addr::new(169, 254, net, self.address), 3260).into();
+        nets.iter().map(|net| portal(*net)).collect()
+    }
+}
+
 /// What lists show of an attachment while they lag behind.
 #[derive(Clone, Debug)]
 pub(crate) struct Lag {
@@ -159,6 +171,7 @@ impl State {
     ) -> Self {
         let compartment = ids::ocid("compartment", &config.region.realm, "");
         let compartments = BTreeSet::from([tenancy.clone(), compartment.clone()]);
+        let targets = config.storage.clone().map(Targets::new);
         let mut state = Self {
             config,
             tenancy,
@@ -172,6 +185,7 @@ impl State {
             retry_tokens: HashMap::new(),
             metadata_instance: None,
             disks,
+            targets,
             serial: 0,
         };
         state.add_network(&compartment, now);

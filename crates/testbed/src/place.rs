@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     io::{self, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -24,6 +24,11 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// This machine itself: the driver sees all that is here.
+    pub fn here(binary: &Path, environment: Vec<(&'static str, PathBuf)>) -> Self {
+        Self { binary: binary.to_owned(), node: None, environment }
+    }
+
     /// Calls the driver as kubelet does and waits for its end.
     ///
     /// # Errors

@@ -126,21 +126,20 @@ fn document(attachment: &Attachment) -> Value {
 /// Where to log in; while ATTACHING it is not known yet.
 fn target_fields(target: &Target, known: bool, volume: &str) -> serde_json::Map<String, Value> {
     let known = known.then_some(target);
-    let address = |number: u8| format!("169.254.{number}.{}", target.address);
     let secret = known.and_then(|target| target.chap_secret.as_ref());
-    let others: &[u8] = if target.multipath { &[3, 4] } else { &[] };
-    let others =
-        others.iter().map(|net| json!({"ipv4": address(*net), "iqn": target.iqn, "port": 3260}));
+    let portals = target.portals();
+    let others = portals.iter().skip(1);
+    let others = others.map(|it| json!({"ipv4": it.ip(), "iqn": target.iqn, "port": it.port()}));
     let fields = json!({
         "chapSecret": secret,
         "chapUsername": secret.map(|_| volume),
         "encryptionInTransitType": "NONE",
-        "ipv4": known.map(|_| address(2)),
+        "ipv4": known.and_then(|_| portals.first()).map(|it| it.ip()),
         "ipv6": null,
         "iqn": known.map(|target| &target.iqn),
         "isAgentAutoIscsiLoginEnabled": target.auto_login,
         "multipathDevices": known.map(|_| others.collect::<Vec<Value>>()),
-        "port": known.map(|_| 3260),
+        "port": known.and_then(|_| portals.first()).map(|it| it.port()),
     });
     if let Value::Object(fields) = fields { fields } else { serde_json::Map::new() }
 }

@@ -1,0 +1,92 @@
+//! Real targets for iSCSI attachments: somebody exports the volume with ATTACHED and takes it away with DETACHED.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::state::{Attachment, Volume};
+
+/// The block storage behind the cloud. It is told of every iSCSI attachment, while the request that causes it waits.
+pub trait Storage: fmt::Debug + Send + Sync {
+    /// The attachment has become ATTACHED: whoever may can log in from now on.
+    ///
+    /// # Errors
+    /// What stands against it; noted in [`Sim::violations`](crate::Sim::violations).
+    fn export(&self, target: &IscsiTarget) -> Result<(), String>;
+
+    /// The attachment has become DETACHED: nobody can log in any more, and whoever is logged in loses the volume.
+    ///
+    /// # Errors
+    /// What should not be so, such as an initiator that was still logged in; noted in
+    /// [`Sim::violations`](crate::Sim::violations).
+    fn withdraw(&self, target: &IscsiTarget) -> Result<(), String>;
+
+    /// The volume may have become larger.
+    ///
+    /// # Errors
+    /// What stands against it; noted in [`Sim::violations`](crate::Sim::violations).
+    fn grow(&self, volume: &str, bytes: u64) -> Result<(), String>;
+}
+
+/// What the API tells of an iSCSI attachment, and the volume behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IscsiTarget {
+    /// OCID of the volume.
+    pub volume: String,
+    /// The size of its disk in bytes.
+    pub bytes: u64,
+    /// The target's name.
+    pub iqn: String,
+    /// Where it is reached: one portal, and two more if the attachment is multipath.
+    pub portals: Vec<SocketAddr>,
+    /// The user and the secret that initiators must know.
+    pub chap: Option<(String, String)>,
+    /// Nobody may write.
+    pub is_read_only: bool,
+}
+
+/// The storage, and what went wrong with it.
+#[derive(Debug)]
+pub(crate) struct Targets {
+    storage: Arc<dyn Storage>,
+    violations: Vec<String>,
+}
+
+impl Targets {
+    pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
+        Self { storage, violations: Vec::new() }
+    }
+
+    pub(crate) fn violations(&self) -> &[String] {
+        &self.violations
+    }
+
+    pub(crate) fn export(&mut self, attachment: &Attachment, volume: &Volume) {
+        if let Some(target) = target(attachment, volume) {
+            self.violations.extend(self.storage.export(&target).err());
+        }
+    }
+
+    pub(crate) fn withdraw(&mut self, attachment: &Attachment, volume: &Volume) {
+        if let Some(target) = target(attachment, volume) {
+            self.violations.extend(self.storage.withdraw(&target).err());
+        }
+    }
+
+    pub(crate) fn grow(&mut self, volume: &Volume) {
+        self.violations.extend(self.storage.grow(&volume.id, volume.disk_bytes).err());
+    }
+}
+
+fn target(attachment: &Attachment, volume: &Volume) -> Option<IscsiTarget> {
+    let target = attachment.target.as_ref()?;
+    Some(IscsiTarget {
+        volume: volume.id.clone(),
+        bytes: volume.disk_bytes,
+        iqn: target.iqn.clone(),
+        portals: target.portals(),
+        chap: target.chap_secret.clone().map(|secret| (volume.id.clone(), secret)),
+        is_read_only: attachment.is_read_only,
+    })
+}
