@@ -3,9 +3,9 @@
 use anyhow::Result;
 use xshell::cmd;
 
-use crate::{checkout::Checkout, progress::loudly, test};
+use crate::{checkout::Checkout, progress::loudly, test, vm};
 
-/// Check format, lints and documentation, then run every test
+/// Check format, lints and documentation, then run every test, those in the virtual machine too
 #[derive(clap::Args)]
 pub(crate) struct Args;
 
@@ -23,6 +23,7 @@ impl Args {
             let doc = cmd!(sh, "cargo doc --no-deps {all...}").env("RUSTDOCFLAGS", "-D warnings");
             Ok(checkout.afresh(doc).run()?)
         })?;
-        loudly("tests", || test::all(checkout, &[]))
+        loudly("tests", || test::all(checkout, &[]))?;
+        loudly("tests on real iSCSI", || vm::all(checkout))
     }
 }

@@ -22,6 +22,7 @@ mod prerequisites;
 mod progress;
 mod test;
 mod tidy;
+mod vm;
 
 // A new task is a module with `struct Args` and `Args::run`, and one line in each list below.
 /// Checks, demo, benchmarks and packages of this checkout.
@@ -35,6 +36,7 @@ enum Task {
     FaultMatrix(fault_matrix::Args),
     Test(test::Args),
     Tidy(tidy::Args),
+    VmTest(vm::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,5 +59,6 @@ fn run(task: Task) -> Result<()> {
         Task::FaultMatrix(it) => it.run(&checkout),
         Task::Test(it) => it.run(&checkout),
         Task::Tidy(it) => it.run(&checkout),
+        Task::VmTest(it) => it.run(&checkout),
     }
 }

@@ -4,15 +4,14 @@ use std::{iter, path::PathBuf, time::Duration};
 
 use flexvolume::Options;
 use oci_iaas::{
-    AttachVolume, AttachmentKind, AttachmentRequest, AttachmentState, GetInstance, GetVolume,
-    Instance, ListInstanceDevices, ListVolumeAttachments, Ocid, VolumeAttachment, VolumeState,
+    AttachVolume, AttachmentRequest, AttachmentState, GetInstance, GetVolume, Instance,
+    ListInstanceDevices, ListVolumeAttachments, Ocid, VolumeAttachment, VolumeState,
 };
 use oci_rest::Departure;
 use ring::digest;
 
 use crate::{
-    OciBlock, chap,
-    chap::CredentialsError,
+    OciBlock,
     cloud::{Cloud, TO_CHANGE},
     device::Device,
     error::Error,
@@ -37,7 +36,6 @@ pub(crate) fn attach(driver: &OciBlock, options: &Options, node: &str) -> Result
         Attaching { cloud: &cloud, volume: &volume, instance: &instance, kind, read_only };
     let attachment = attaching.settle()?;
     refuse_read_only(&attachment, options)?;
-    refuse_without_chap(&attachment, options)?;
     Ok(Device::of(&attachment)?.path())
 }
 
@@ -196,9 +194,7 @@ fn is_used_up(error: &Error) -> bool {
 
 fn requested_kind(options: &Options) -> Result<AttachmentRequest, Error> {
     match options.get("attachmentType") {
-        None | Some("" | "iscsi") => {
-            Ok(AttachmentRequest::Iscsi { use_chap: chap::is_wanted(options)? })
-        }
+        None | Some("" | "iscsi") => Ok(AttachmentRequest::Iscsi { use_chap: false }),
         Some("paravirtualized") => Ok(AttachmentRequest::Paravirtualized),
         Some(other) => Err(Error::Option {
             option: "attachmentType",
@@ -213,18 +209,6 @@ fn refuse_read_only(attachment: &VolumeAttachment, options: &Options) -> Result<
         return Err(Error::AttachedReadOnly { attachment: attachment.id.to_string() });
     }
     Ok(())
-}
-
-/// A session that the author wants authenticated must not come about without.
-fn refuse_without_chap(attachment: &VolumeAttachment, options: &Options) -> Result<(), Error> {
-    match &attachment.kind {
-        AttachmentKind::Iscsi(target)
-            if target.chap_username.is_none() && chap::is_wanted(options)? =>
-        {
-            Err(CredentialsError::WithoutChap { attachment: attachment.id.to_string() }.into())
-        }
-        _ => Ok(()),
-    }
 }
 
 // A conflict is over when another call has ended: soon, or not within this call.

@@ -5,8 +5,6 @@ use std::{
     time::Duration,
 };
 
-use flexvolume::Options;
-
 use crate::{
     OciBlock,
     device::{Device, DeviceError},
@@ -15,11 +13,11 @@ use crate::{
 
 impl OciBlock {
     /// Brings the disk in hand: logs in, or waits for the hypervisor. May be repeated.
-    pub(crate) fn disk_path(&self, device: &Device, options: &Options) -> Result<PathBuf, Error> {
+    pub(crate) fn disk_path(&self, device: &Device) -> Result<PathBuf, Error> {
         match device {
             Device::Iscsi(target) => {
                 let initiator = self.initiator();
-                self.log_in(&initiator, target, options)?;
+                initiator.log_in(target)?;
                 Ok(initiator.disk(target)?)
             }
             Device::Paravirtualized(path) => self.wait_for_disk(path),

@@ -37,7 +37,7 @@ pub(crate) fn mount_device(
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
     note_device(&device, &recall, volume, &witnesses);
-    let disk = Disk::open(&driver.disk_path(&device, options)?, &driver.host)?;
+    let disk = Disk::open(&driver.disk_path(&device)?, &driver.host)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
     let mounter = driver.mounter();
     let mounting = Mounting {

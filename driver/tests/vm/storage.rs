@@ -1,0 +1,170 @@
+//! The block storage: tgtd in a network of its own, with a file for each volume.
+
+use std::{
+    fs::{self, OpenOptions},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard},
+};
+
+use oci_sim::{IscsiTarget, Storage};
+
+use crate::shell::{sh, try_sh, wait_for};
+
+/// A target daemon and what it exports.
+#[derive(Debug)]
+pub(crate) struct Tgtd(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    process: Option<Child>,
+    /// All volumes that were ever exported; the place is the volume's number.
+    volumes: Vec<String>,
+    exports: Vec<Export>,
+    last: u32,
+}
+
+#[derive(Debug)]
+struct Export {
+    /// tgtd's number for the target.
+    tid: u32,
+    target: IscsiTarget,
+    /// The volume's number.
+    number: usize,
+}
+
+impl Tgtd {
+    /// A running daemon that exports nothing.
+    pub(crate) fn start() -> Self {
+        // Files of earlier cases are other volumes'.
+        sh(&format!("rm -rf {FILES}; mkdir -p {FILES} /run/tgtd"));
+        let tgtd = Self(Mutex::default());
+        tgtd.restart();
+        tgtd
+    }
+
+    /// Starts the daemon anew, with all that it exported. The initiators notice, and come back.
+    pub(crate) fn restart(&self) {
+        self.kill();
+        let mut state = self.state();
+        // A network namespace alone: its own view of mounts would keep them alive.
+        let daemon = Command::new("nsenter")
+            .args(["--net=/run/netns/storage", "tgtd", "--foreground"])
+            .stdin(Stdio::null())
+            .stdout(fs::File::create("/tmp/tgtd.log").unwrap())
+            .stderr(Stdio::null())
+            .spawn();
+        state.process = Some(daemon.unwrap());
+        wait_for("tgtadm --lld iscsi --op show --mode sys");
+        state.exports.iter().for_each(export);
+    }
+
+    /// Ends the daemon, as when the storage fails: portals refuse.
+    pub(crate) fn kill(&self) {
+        if let Some(mut process) = self.state().process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Who is logged in to the volume, as tgtd sees it.
+    pub(crate) fn has_initiator(&self, volume: &str) -> bool {
+        let state = self.state();
+        state.exports.iter().any(|it| it.target.volume == volume && has_initiator(it.tid))
+    }
+
+    /// The file with the volume's data.
+    pub(crate) fn file(&self, volume: &str) -> PathBuf {
+        let number = self.state().volumes.iter().position(|it| it == volume);
+        file(number.unwrap_or_else(|| panic!("{volume} was never exported")))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Storage for Tgtd {
+    fn export(&self, target: &IscsiTarget) -> Result<(), String> {
+        let mut state = self.state();
+        let number = state.volumes.iter().position(|it| *it == target.volume);
+        let number = number.unwrap_or_else(|| {
+            state.volumes.push(target.volume.clone());
+            state.volumes.len() - 1
+        });
+        let file = OpenOptions::new().create(true).append(true).open(file(number)).unwrap();
+        if file.metadata().unwrap().len() < target.bytes {
+            file.set_len(target.bytes).unwrap();
+        }
+        state.last += 1;
+        let new = Export { tid: state.last, target: target.clone(), number };
+        export(&new);
+        state.exports.push(new);
+        Ok(())
+    }
+
+    fn withdraw(&self, target: &IscsiTarget) -> Result<(), String> {
+        let mut state = self.state();
+        let Some(at) = state.exports.iter().position(|it| it.target.iqn == target.iqn) else {
+            return Err(format!("{} was not exported", target.iqn));
+        };
+        let gone = state.exports.remove(at);
+        let in_use = has_initiator(gone.tid);
+        sh(&format!("{TGTADM} --op delete --mode target --tid {} --force", gone.tid));
+        if in_use { Err(format!("{} was taken from its initiator", target.volume)) } else { Ok(()) }
+    }
+
+    /// tgtd looks at a file's size once, so it is started anew; initiators wait meanwhile.
+    fn grow(&self, volume: &str, bytes: u64) -> Result<(), String> {
+        let number = self.state().volumes.iter().position(|it| it == volume);
+        let Some(number) = number else { return Ok(()) };
+        let file = OpenOptions::new().append(true).open(file(number)).unwrap();
+        if file.metadata().unwrap().len() < bytes {
+            file.set_len(bytes).unwrap();
+            self.restart();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Tgtd {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn export(export: &Export) {
+    let Export { tid, target, number } = export;
+    let IscsiTarget { iqn, chap, is_read_only, .. } = target;
+    let mut script = format!(
+        "set -e
+         t() {{ {TGTADM} --tid {tid} \"$@\"; }}
+         t --op new --mode target --targetname {iqn}
+         t --op new --mode logicalunit --lun 1 --backing-store {file} --device-type disk
+         t --op update --mode logicalunit --lun 1 --params \\
+           vendor_id=ORACLE,product_id=BlockVolume,scsi_sn={number:08x},scsi_id=6000000000000000{number:016x},readonly={readonly}
+         t --op bind --mode target --initiator-address ALL\n",
+        file = file(*number).display(),
+        readonly = u8::from(*is_read_only),
+    );
+    if let Some((user, secret)) = chap {
+        // tgtd may know the user already
+        script += &format!(
+            "{TGTADM} --op delete --mode account --user {user} 2>/dev/null || :
+             {TGTADM} --op new --mode account --user {user} --password {secret}
+             t --op bind --mode account --user {user}\n"
+        );
+    }
+    sh(&script);
+}
+
+fn has_initiator(tid: u32) -> bool {
+    try_sh(&format!("{TGTADM} --op show --mode conn --tid {tid} | grep -q Initiator"))
+}
+
+fn file(number: usize) -> PathBuf {
+    PathBuf::from(format!("{FILES}/{number}"))
+}
+
+const TGTADM: &str = "tgtadm --lld iscsi";
+const FILES: &str = "/tmp/volumes";

@@ -1,0 +1,122 @@
+//! A volume, and the calls that kubelet and the controller manager make for it.
+
+use serde_json::{Map, Value};
+use testbed::Answer;
+
+use crate::{
+    guest::{Guest, KUBELET},
+    shell::sh,
+};
+
+/// A volume of the cloud. The calls are those of the first node unless another is named.
+pub(crate) struct Volume<'a> {
+    pub(crate) guest: &'a Guest,
+    pub(crate) ocid: String,
+}
+
+impl Volume<'_> {
+    /// attach, waitforattach and mountdevice, which must succeed; the device path.
+    #[track_caller]
+    pub(crate) fn up(&self) -> String {
+        let device = self.attached(1);
+        success(&self.wait(&device));
+        success(&self.mount(&device));
+        device
+    }
+
+    /// attach that must succeed; the device path.
+    #[track_caller]
+    pub(crate) fn attached(&self, node: usize) -> String {
+        let answer = self.attach(node);
+        success(&answer);
+        answer.field("device").unwrap()
+    }
+
+    pub(crate) fn attach(&self, node: usize) -> Answer {
+        let args = ["attach", &self.options(&[]), &format!("node-{node}")];
+        self.guest.controller().call(&args).unwrap()
+    }
+
+    pub(crate) fn detach(&self, node: usize) -> Answer {
+        let args = ["detach", self.name(), &format!("node-{node}")];
+        self.guest.controller().call(&args).unwrap()
+    }
+
+    pub(crate) fn wait(&self, device: &str) -> Answer {
+        self.wait_on(1, device)
+    }
+
+    pub(crate) fn wait_on(&self, node: usize, device: &str) -> Answer {
+        self.guest.node(node).call(&["waitforattach", device, &self.options(&[])]).unwrap()
+    }
+
+    pub(crate) fn mount(&self, device: &str) -> Answer {
+        self.mount_with(1, device, &[])
+    }
+
+    /// mountdevice on a node, with options that win over the usual ones.
+    pub(crate) fn mount_with(&self, node: usize, device: &str, more: &[(&str, &str)]) -> Answer {
+        let args = ["mountdevice", &self.dir(), device, &self.options(more)];
+        self.guest.node(node).call(&args).unwrap()
+    }
+
+    pub(crate) fn unmount(&self) -> Answer {
+        self.unmount_on(1)
+    }
+
+    pub(crate) fn unmount_on(&self, node: usize) -> Answer {
+        self.guest.node(node).call(&["unmountdevice", &self.dir()]).unwrap()
+    }
+
+    /// The options that kubelet sends, and `more`, which win.
+    pub(crate) fn options(&self, more: &[(&str, &str)]) -> String {
+        let usual = [
+            ("kubernetes.io/fsType", "ext4"),
+            ("kubernetes.io/pvOrVolumeName", self.name()),
+            ("kubernetes.io/readwrite", "rw"),
+        ];
+        let all = usual.iter().chain(more);
+        let object: Map<_, _> =
+            all.map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
+        Value::Object(object).to_string()
+    }
+
+    /// The volume's name, as a pod gives it.
+    pub(crate) fn name(&self) -> &str {
+        self.ocid.rsplit('.').next().unwrap()
+    }
+
+    /// Where its global mount is.
+    pub(crate) fn dir(&self) -> String {
+        format!("{KUBELET}/plugins/kubernetes.io/flexvolume/oracle/oci/mounts/{}", self.name())
+    }
+
+    /// The kernel's name of the disk behind a device path: `sda`.
+    #[track_caller]
+    pub(crate) fn disk(device: &str) -> String {
+        let iqn = device.split("-iscsi-").nth(1).unwrap().split("-lun-").next().unwrap();
+        sh(&format!(
+            "for s in /sys/class/iscsi_session/*; do
+                 if grep -qx {iqn} $s/targetname; then ls $s/device/target*/*:1/block; fi
+             done"
+        ))
+    }
+}
+
+/// The call was one JSON object that says Success, and ended with 0.
+#[track_caller]
+pub(crate) fn success(answer: &Answer) {
+    assert!(answer.is_success(), "{answer:?}");
+}
+
+/// The call was a Failure whose message holds all of `parts`.
+#[track_caller]
+pub(crate) fn failure(answer: &Answer, parts: &[&str]) {
+    let json = answer.json().unwrap();
+    assert_eq!(json["status"], "Failure", "{answer:?}");
+    assert_eq!(answer.code, Some(1));
+    let message = answer.message();
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is not in {message:?}");
+    }
+}

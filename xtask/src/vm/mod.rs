@@ -1,0 +1,115 @@
+//! `cargo xtask vm-test`: the driver on real iSCSI, in a small virtual machine.
+//!
+//! `packages` has Debian's packages unpacked, not installed; `image` makes the guest of them; `overlay`
+//! adds the driver and the suite; `machine` boots it all; `console` reads what the guest says.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use xshell::cmd;
+
+use crate::{
+    checkout::Checkout,
+    demo, fault_matrix,
+    fault_matrix::Run,
+    prerequisites,
+    progress::{loudly, quietly},
+};
+use machine::Machine;
+
+mod console;
+mod image;
+mod machine;
+mod overlay;
+mod packages;
+
+/// Run the driver on open-iscsi, a target, udev and real file systems, in a virtual machine
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only the cases whose name holds this
+    #[arg(long, value_parser = name)]
+    case: Option<String>,
+    /// What runs the guest
+    #[arg(long, value_enum, default_value_t = Machine::Qemu)]
+    machine: Machine,
+    /// Show the names of the cases
+    #[arg(long)]
+    list: bool,
+}
+
+impl Args {
+    pub(crate) fn run(&self, checkout: &Checkout) -> Result<()> {
+        let suite = quietly("build the suite", || suite(checkout))?;
+        if self.list {
+            return Ok(cmd!(checkout.sh, "{suite} --list").quiet().run()?);
+        }
+        run(checkout, &suite, self.machine, self.case.as_deref())
+    }
+}
+
+/// Runs every case, as CI does.
+pub(crate) fn all(checkout: &Checkout) -> Result<()> {
+    let suite = quietly("build the suite", || suite(checkout))?;
+    run(checkout, &suite, Machine::Qemu, None)
+}
+
+fn run(checkout: &Checkout, suite: &Path, machine: Machine, case: Option<&str>) -> Result<()> {
+    prerequisites::provide(&checkout.sh, HOST)?;
+    let driver = quietly("build the driver", || demo::build(checkout))?;
+    let booted = machine.prepare(checkout)?;
+    let overlay = overlay::write(checkout, suite, &driver)?;
+    loudly(&format!("the suite, under {machine}"), || {
+        let verdict = booted.run(checkout, &overlay, case.unwrap_or_default())?;
+        if case.is_none() {
+            // A part of the cases sees a part of the matrix.
+            verdict.write_rows(&fault_matrix::afresh(checkout, Run::Vm)?)?;
+        }
+        verdict.write_failures(&checkout.target().join("vm/failed"))?;
+        println!("{} passed, {} failed", verdict.passed, verdict.failed);
+        match verdict.exit {
+            Some(0) => ensure!(verdict.passed > 0, "no case has this in its name"),
+            Some(_) => bail!("cases failed; what they said is in target/vm/failed"),
+            None => bail!("the guest gave no verdict; its console is in target/vm/console.log"),
+        }
+        Ok(())
+    })
+}
+
+/// The suite, built like all tests, so that `cargo xtask test` and this share everything.
+fn suite(checkout: &Checkout) -> Result<PathBuf> {
+    let sh = &checkout.sh;
+    let scope = ["--locked", "--workspace", "--all-features", "--test", "vm"];
+    let build = cmd!(sh, "cargo test {scope...} --no-run --quiet --message-format json");
+    let messages = checkout.afresh(build).quiet().read()?;
+    let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
+    let mut suites = artifacts.filter(|it| it.target.name == "vm").filter_map(|it| it.executable);
+    suites.next().context("cargo built no test named vm")
+}
+
+/// The part of cargo's messages that is read here.
+#[derive(Deserialize)]
+struct Artifact {
+    target: Target,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// It becomes a word of the kernel's command line.
+fn name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_:".contains(c);
+    if text.chars().all(plain) { Ok(text.into()) } else { Err("a name like life::whole".into()) }
+}
+
+/// What the host needs; everything else is unpacked in the target folder.
+const HOST: &[prerequisites::Program] = &[
+    ("apt-get", "apt"),
+    ("dpkg-deb", "dpkg"),
+    ("tar", "tar"),
+    ("strip", "binutils"),
+    ("timeout", "coreutils"),
+];
