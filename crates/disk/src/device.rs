@@ -162,6 +162,14 @@ impl Disk {
         &self.host
     }
 
+    pub(crate) fn sysfs(&self) -> &Sysfs {
+        &self.sysfs
+    }
+
+    pub(crate) fn confirm_runs(&self) -> Result<(), Error> {
+        ready(&self.path, &self.sysfs)
+    }
+
     pub(crate) fn is_partition(&self) -> Result<bool, Error> {
         self.sysfs.is_partition()
     }

@@ -83,6 +83,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// The kernel does not look at the disk anew.
+    #[error("cannot have the kernel read the size of {} again", path.display())]
+    Rescan {
+        /// the device
+        path: PathBuf,
+        /// what the kernel said
+        source: io::Error,
+    },
+
     /// What was written may not be on the disk.
     #[error("cannot flush {}: what was written to it may be lost", path.display())]
     Flush {

@@ -18,6 +18,11 @@ impl Sysfs {
         Self { dir: host.sysfs.join("dev/block").join(number.to_string()) }
     }
 
+    /// Where an attribute is.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     /// An attribute's text without the line end; `None` if this kind of device has no such file.
     pub(crate) fn attribute(&self, name: &str) -> Result<Option<String>, Error> {
         let bytes = self.bytes(name)?;

@@ -10,6 +10,7 @@
 mod blank;
 mod contents;
 mod destroyers;
+mod growth;
 mod loop_disk;
 mod namespace;
 mod open;
