@@ -194,6 +194,40 @@ pub enum Error {
         uuid: String,
     },
 
+    /// What is not mounted does not grow.
+    #[error("{} is not mounted, so its file system does not grow now", path.display())]
+    NotMounted {
+        /// the disk
+        path: PathBuf,
+    },
+
+    /// A file system that nothing makes larger.
+    #[error("{} holds {fs_type}, which this driver does not make larger", path.display())]
+    NeverGrows {
+        /// the disk
+        path: PathBuf,
+        /// its file system
+        fs_type: String,
+    },
+
+    /// The program that makes the file system larger failed.
+    #[error(
+        "{program} did not make the file system on {} larger, which is mounted at {} and as it was: \
+         exit code {code}: {said}", path.display(), dir.display()
+    )]
+    NotGrown {
+        /// the program
+        program: &'static str,
+        /// the disk
+        path: PathBuf,
+        /// where it is mounted
+        dir: PathBuf,
+        /// its exit code
+        code: i32,
+        /// what it said
+        said: String,
+    },
+
     /// A program did not run to its end.
     #[error("cannot run {program} on {}", path.display())]
     Program {

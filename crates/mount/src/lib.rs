@@ -1,4 +1,4 @@
-//! File systems on disks: check, format, mount, unmount.
+//! File systems on disks: check, format, mount, grow, unmount.
 //!
 //! What is mounted where is never remembered and never concluded from an exit code: it is read
 //! from the mount table before and after every step. Every verb may be called again; what is
@@ -22,6 +22,7 @@ mod check;
 mod error;
 mod format;
 mod fs_type;
+mod grow;
 mod mounting;
 mod options;
 mod unmounting;
@@ -29,6 +30,7 @@ mod unmounting;
 pub use disk::mountinfo::Entry;
 pub use error::Error;
 pub use fs_type::{FsType, UnknownFsType};
+pub use grow::Growth;
 pub use mounting::{Outcome, Request};
 pub use options::{MountOptions, OptionError};
 pub use unmounting::{DataLoss, Unmounted};

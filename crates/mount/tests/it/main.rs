@@ -9,6 +9,7 @@
 
 mod check;
 mod format;
+mod grow;
 mod interrupted;
 mod loop_disk;
 mod mounting;
