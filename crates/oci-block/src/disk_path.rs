@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use disk::Disk;
+
 use crate::{
     OciBlock,
     device::{Device, DeviceError},
@@ -12,8 +14,19 @@ use crate::{
 };
 
 impl OciBlock {
+    /// The disk behind `device`, brought in hand, with the size and the identity that it has now: a
+    /// volume may have grown since the kernel looked at it. May be repeated.
+    pub(crate) fn disk(&self, device: &Device) -> Result<Disk, Error> {
+        let disk = Disk::open(&self.disk_path(device)?, &self.host)?;
+        Ok(match device {
+            // `Initiator::disk` has had it looked at.
+            Device::Iscsi(_) => disk,
+            Device::Paravirtualized(_) => disk.rescan()?,
+        })
+    }
+
     /// Brings the disk in hand: logs in, or waits for the hypervisor. May be repeated.
-    pub(crate) fn disk_path(&self, device: &Device) -> Result<PathBuf, Error> {
+    fn disk_path(&self, device: &Device) -> Result<PathBuf, Error> {
         match device {
             Device::Iscsi(target) => {
                 let initiator = self.initiator();

@@ -21,6 +21,7 @@ mod device;
 mod disk_path;
 mod error;
 mod expand_error;
+mod expand_fs;
 mod expand_volume;
 mod identity;
 mod in_use;
@@ -31,6 +32,7 @@ mod node;
 mod plan;
 mod refusal;
 mod remembered;
+mod room;
 mod settings;
 mod standing;
 mod unmount_device;
@@ -138,5 +140,16 @@ impl flexvolume::Driver for OciBlock {
         _old_bytes: u64,
     ) -> flexvolume::Result<u64> {
         Ok(expand_volume::expand_volume(self, options, new_bytes)?)
+    }
+
+    fn expand_fs(
+        &self,
+        options: &Options,
+        device: &Path,
+        dir: &Path,
+        new_bytes: u64,
+        _old_bytes: u64,
+    ) -> flexvolume::Result<u64> {
+        Ok(expand_fs::expand_fs(self, options, device, dir, new_bytes)?)
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     lock::VolumeLock,
     plan::{Plan, Wanted, may_write, plan},
     refusal::Refusal,
+    room::Room,
     volume::volume_key,
     wait_for_attach::{named_device, note_device},
     witness::{Recall, Witness, Witnesses},
@@ -37,7 +38,7 @@ pub(crate) fn mount_device(
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
     note_device(&device, &recall, volume, &witnesses);
-    let disk = Disk::open(&driver.disk_path(&device)?, &driver.host)?;
+    let disk = driver.disk(&device)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
     let mounter = driver.mounter();
     let mounting = Mounting {
@@ -83,15 +84,28 @@ impl Mounting<'_> {
         // What cannot be mounted there in the end is not worth a format.
         self.mounter.prepare(self.dir)?;
         let contents = self.disk.contents(&*self.driver.runner)?;
-        let fs_type = match plan(self.disk.path(), contents, self.recall, self.wanted)? {
+        let (fs_type, room) = match plan(self.disk.path(), contents, self.recall, self.wanted)? {
             Plan::Mount { fs_type, uuid } => {
-                self.adopt(&fs_type, uuid)?;
-                fs_type
+                let room = self.adopt(&fs_type, uuid)?;
+                (fs_type, room)
             }
-            Plan::Format => self.format()?,
-            Plan::FinishFormat { uuid, found } => self.finish_format(uuid, found)?,
+            Plan::Format => (self.format()?, Room::None),
+            Plan::FinishFormat { uuid, found } => (self.finish_format(uuid, found)?, Room::None),
         };
-        self.mount(&fs_type)
+        self.mount(&fs_type)?;
+        if room == Room::Left && !self.wanted.read_only {
+            self.grow();
+        }
+        Ok(())
+    }
+
+    /// Gives the mounted file system the room that its disk has got since. Without it the volume is as
+    /// usable as before; who asks for the room itself calls expandfs, and is told.
+    fn grow(&self) {
+        match self.mounter.grow(self.disk) {
+            Ok(growth) => log::info!("the disk of volume {} has grown: {growth:?}", self.volume),
+            Err(error) => log::warn!("the disk of volume {} has grown: {error}", self.volume),
+        }
     }
 
     fn mount(&self, fs_type: &str) -> Result<(), Error> {
@@ -122,10 +136,11 @@ impl Mounting<'_> {
         self.make_file_system(blank, uuid)
     }
 
-    /// Takes a file system as it is.
-    fn adopt(&self, fs_type: &str, uuid: Option<String>) -> Result<(), Error> {
+    /// Takes a file system as it is; whether its disk has room left.
+    fn adopt(&self, fs_type: &str, uuid: Option<String>) -> Result<Room, Error> {
         let Self { volume, disk, recall, witnesses, .. } = *self;
         prove_file_system(volume, disk, uuid.as_deref(), recall, witnesses)?;
+        let room = Room::on(disk, fs_type)?;
         if !self.wanted.read_only {
             self.mounter.check(disk, fs_type)?;
         }
@@ -133,7 +148,7 @@ impl Mounting<'_> {
         if let Err(error) = self.remember(Witness { fs_uuid: uuid, ..self.witness() }) {
             log::warn!("{error}");
         }
-        Ok(())
+        Ok(room)
     }
 
     /// Takes over what a format of ours has finished before it could be recorded, or formats again

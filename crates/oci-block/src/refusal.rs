@@ -131,6 +131,22 @@ pub enum Refusal {
         /// What was found.
         what: String,
     },
+    /// The disk ends before its file system does.
+    #[error(
+        "the {fs_type} file system on the disk at {} has {size} bytes and the disk only {disk}; it is \
+         neither mounted nor checked: grow the volume to at least the size of the file system",
+        .device.display()
+    )]
+    LargerThanDisk {
+        /// The disk.
+        device: PathBuf,
+        /// The file system.
+        fs_type: String,
+        /// Its size.
+        size: u64,
+        /// The disk's.
+        disk: u64,
+    },
     /// The disk holds another file system than asked for.
     #[error(
         "the disk at {} holds {found} and the pod asks for {wanted}; set fsType to {found}",

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use disk::Disk;
 use flexvolume::Options;
 
 use crate::{
@@ -29,7 +28,7 @@ pub(crate) fn wait_for_attach(
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
     note_device(&device, &recall, volume, &witnesses);
-    let disk = Disk::open(&driver.disk_path(&device)?, &driver.host)?;
+    let disk = driver.disk(&device)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
     Ok(device.path())
 }

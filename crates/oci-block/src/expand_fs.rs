@@ -1,0 +1,103 @@
+//! expandfs: the file system has the size of its disk, which has at least the size asked for, when
+//! the call has ended well.
+
+use std::path::Path;
+
+use disk::Disk;
+use flexvolume::Options;
+use mount::Entry;
+
+use crate::{
+    OciBlock,
+    device::Device,
+    error::Error,
+    expand_error::ExpandError,
+    identity::prove_identity,
+    volume::volume_key,
+    wait_for_attach::named_device,
+    witness::{Recall, Witness, Witnesses},
+};
+
+/// Has the kernel read the disk's size again and grows the mounted file system to it; the disk's size
+/// in bytes.
+///
+/// May be repeated: a file system that is large enough is a success, and so is one that is mounted
+/// read-only, which stays as it is until it is mounted for writing. Nothing but the mounted disk is
+/// touched: what is not mounted grows when it is.
+pub(crate) fn expand_fs(
+    driver: &OciBlock,
+    options: &Options,
+    device: &Path,
+    dir: &Path,
+    new_bytes: u64,
+) -> Result<u64, Error> {
+    let volume = volume_key(options.volume_name()?)?;
+    let lock = driver.lock(volume, "expandfs")?;
+    let witnesses = Witnesses::new(&driver.settings.state_dir);
+    let recall = witnesses.read(volume);
+    // Some callers give the directory twice.
+    let device = if device == dir { Path::new("") } else { device };
+    let device = named_device(device, &recall, volume)?;
+    let disk = present_disk(driver, &device, volume)?;
+    prove_identity(volume, &disk, &recall, &witnesses)?;
+
+    let mounter = driver.mounter();
+    if let Some(found) = mounter.at(dir)?.filter(|entry| entry.number != disk.number()) {
+        return Err(other_device(volume, &disk, dir, &found).into());
+    }
+    if mounter.places(disk.number())?.is_empty() {
+        return Err(not_mounted(volume, disk.path()).into());
+    }
+    if disk.size() < new_bytes {
+        return Err(ExpandError::DiskTooSmall {
+            volume: volume.to_owned(),
+            device: disk.path().to_owned(),
+            has: disk.size(),
+            asked: new_bytes,
+            gib: new_bytes.div_ceil(GIB),
+        }
+        .into());
+    }
+    // An orphaned resize2fs keeps the volume locked until it has ended.
+    lock.share_with_children()?;
+    let growth = mounter.grow(&disk)?;
+    log::info!("the file system of volume {volume} is to grow to its disk: {growth:?}");
+    note_size(volume, &disk, recall, &witnesses);
+    Ok(disk.size())
+}
+
+/// The disk, if it is here: a call that only grows neither logs in nor waits.
+fn present_disk(driver: &OciBlock, device: &Device, volume: &str) -> Result<Disk, Error> {
+    let is_here = match device {
+        Device::Iscsi(target) => driver.initiator().session(target)?.is_some(),
+        Device::Paravirtualized(path) => path.exists(),
+    };
+    if !is_here {
+        return Err(not_mounted(volume, &device.path()).into());
+    }
+    driver.disk(device)
+}
+
+/// From now on a smaller disk is another one. That it is not noted is no reason to fail.
+fn note_size(volume: &str, disk: &Disk, recall: Recall, witnesses: &Witnesses) {
+    if let Recall::Seen(before) = recall {
+        let noted = witnesses.write(volume, &Witness { size: disk.size(), ..before });
+        noted.unwrap_or_else(|error| log::warn!("the size of {volume} is not noted: {error}"));
+    }
+}
+
+fn not_mounted(volume: &str, device: &Path) -> ExpandError {
+    ExpandError::NotMounted { volume: volume.to_owned(), device: device.to_owned() }
+}
+
+fn other_device(volume: &str, disk: &Disk, dir: &Path, found: &Entry) -> ExpandError {
+    let source = Path::new(&found.source).display();
+    ExpandError::OtherDevice {
+        volume: volume.to_owned(),
+        device: disk.path().to_owned(),
+        dir: dir.to_owned(),
+        found: format!("{source} ({}, {})", found.number, found.fs_type),
+    }
+}
+
+const GIB: u64 = 1 << 30;
