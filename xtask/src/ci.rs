@@ -3,11 +3,15 @@
 use anyhow::Result;
 use xshell::cmd;
 
-use crate::{checkout::Checkout, progress::loudly, test, vm};
+use crate::{checkout::Checkout, progress::loudly, sdk_test, test, vm};
 
 /// Check format, lints and documentation, then run every test, those in the virtual machine too
 #[derive(clap::Args)]
-pub(crate) struct Args;
+pub(crate) struct Args {
+    /// Leave out the test of the simulated cloud with Oracle's clients, which come from PyPI
+    #[arg(long)]
+    without_sdk: bool,
+}
 
 impl Args {
     /// The quick checks come first. Tidiness and the tests in the documentation are among the tests.
@@ -24,6 +28,11 @@ impl Args {
             Ok(checkout.afresh(doc).run()?)
         })?;
         loudly("tests", || test::all(checkout, &[]))?;
+        if self.without_sdk {
+            println!("▸ Oracle's clients are left out");
+        } else {
+            loudly("Oracle's clients", || sdk_test::all(checkout))?;
+        }
         loudly("tests on real iSCSI", || vm::all(checkout))
     }
 }

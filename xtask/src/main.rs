@@ -20,6 +20,7 @@ mod dist;
 mod fault_matrix;
 mod prerequisites;
 mod progress;
+mod sdk_test;
 mod test;
 mod tidy;
 mod vm;
@@ -34,6 +35,7 @@ enum Task {
     Demo(demo::Args),
     Dist(dist::Args),
     FaultMatrix(fault_matrix::Args),
+    SdkTest(sdk_test::Args),
     Test(test::Args),
     Tidy(tidy::Args),
     VmTest(vm::Args),
@@ -57,6 +59,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(it) => it.run(&checkout),
         Task::Dist(it) => it.run(&checkout),
         Task::FaultMatrix(it) => it.run(&checkout),
+        Task::SdkTest(it) => it.run(&checkout),
         Task::Test(it) => it.run(&checkout),
         Task::Tidy(it) => it.run(&checkout),
         Task::VmTest(it) => it.run(&checkout),

@@ -24,22 +24,26 @@ pub(crate) const DISKS: &[Program] = &[
 /// else is told what to install.
 pub(crate) fn provide(sh: &Shell, programs: &[Program]) -> Result<()> {
     let packages = missing(sh, programs);
-    if packages.is_empty() {
-        return Ok(());
+    if !packages.is_empty() {
+        install(sh, &packages)?;
     }
+    let still = missing(sh, programs);
+    ensure!(still.is_empty(), "programs of these packages are still missing: {}", still.join(" "));
+    Ok(())
+}
+
+/// Installs packages of Debian, if root runs this.
+pub(crate) fn install(sh: &Shell, packages: &[&str]) -> Result<()> {
     let command = format!("apt-get install {}", packages.join(" "));
     ensure!(is_root(sh)?, "programs are missing; run as root: {command}");
     println!("▸ {command}");
     let _env = sh.push_env("DEBIAN_FRONTEND", "noninteractive");
-    let packages = &packages;
     let install =
         || cmd!(sh, "apt-get install --yes --quiet --no-install-recommends {packages...}").run();
     if install().is_err() {
         cmd!(sh, "apt-get update --quiet").run()?; // fresh machines have no package lists
         install().with_context(|| format!("cannot install; do it by hand: {command}"))?;
     }
-    let still = missing(sh, programs);
-    ensure!(still.is_empty(), "programs of these packages are still missing: {}", still.join(" "));
     Ok(())
 }
 
