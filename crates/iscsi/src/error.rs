@@ -28,6 +28,25 @@ pub enum Error {
         /// What it printed last.
         stderr: String,
     },
+    /// iscsiadm says that it has written a node record, and there is none.
+    #[error(
+        "cannot give {target} its CHAP credentials: its node record is neither in /etc/iscsi/nodes nor in \
+         /var/lib/iscsi/nodes"
+    )]
+    NoRecord {
+        /// The target.
+        target: Target,
+    },
+    /// The node record does not take the credentials.
+    #[error("cannot write the CHAP credentials of {target} into its node record {}", path.display())]
+    Credentials {
+        /// The target.
+        target: Target,
+        /// The record, or the folder of all records.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// iscsiadm finds no session where sysfs shows one: nobody answered it.
     #[error(
         "cannot log out of {target}: iscsid is not running (iscsiadm does not find the session that is in \
@@ -145,6 +164,11 @@ impl Error {
         }
     }
 
+    /// Whether the target wants other CHAP credentials, or some at all.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Iscsiadm { code, .. } if *code == ExitCode::UNAUTHORIZED)
+    }
+
     /// Whether iscsid may still make the session that nobody waits for any more.
     pub fn is_login_pending(&self) -> bool {
         matches!(self, Self::LoginPending { .. })
@@ -155,6 +179,8 @@ impl Error {
         match self {
             Self::Boot { .. }
             | Self::NoDaemon { .. }
+            | Self::NoRecord { .. }
+            | Self::Credentials { .. }
             | Self::SeveralSessions { .. }
             | Self::OtherPortal { .. }
             | Self::UnknownTarget { .. }

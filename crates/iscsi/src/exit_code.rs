@@ -14,6 +14,9 @@ impl ExitCode {
     /// No record, no session; also when the daemon is dead and the session lives.
     pub(crate) const NO_OBJECTS: Self = Self(21);
 
+    /// The target wants CHAP, and had none or the wrong secret.
+    pub(crate) const UNAUTHORIZED: Self = Self(24);
+
     /// Whether it is a hiccup that may have passed in a second: locks, restarts, overload, races.
     pub(crate) fn is_hiccup(self) -> bool {
         matches!(self.0, 4 | 6 | 18 | 22 | 23 | 29 | 32 | 33)

@@ -23,13 +23,20 @@ pub struct Host {
     pub sysfs: PathBuf,
     /// `/dev`, where the disks' nodes are
     pub dev: PathBuf,
+    /// where open-iscsi may keep its node records
+    pub nodes: Vec<PathBuf>,
     /// where disks are looked at before they are let go
     pub disk: disk::Host,
 }
 
 impl Default for Host {
     fn default() -> Self {
-        Self { sysfs: "/sys".into(), dev: "/dev".into(), disk: disk::Host::default() }
+        Self {
+            sysfs: "/sys".into(),
+            dev: "/dev".into(),
+            nodes: ["/etc/iscsi/nodes", "/var/lib/iscsi/nodes"].map(PathBuf::from).to_vec(),
+            disk: disk::Host::default(),
+        }
     }
 }
 

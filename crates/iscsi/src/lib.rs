@@ -5,7 +5,7 @@
 //! is none yet. So every verb of [`Initiator`] looks, acts, and looks again; the exit code only picks the message.
 //!
 //! ```text
-//! log_in   look ─ record, settings, login ─ look until LOGGED_IN ─ (undo what failed)
+//! log_in   look ─ record, settings, credentials, login ─ look until LOGGED_IN ─ (undo what failed)
 //! disk     scan the one unit ─ look until it runs, has a size and a node
 //! log_out  claim the disk, or stop ─ flush ─ offline ─ delete ─ logout ─ look until gone ─ delete the record
 //! ```
@@ -13,6 +13,7 @@
 //! A verb may be repeated; [`Outcome`] says whether there was anything to do. What a killed call has left behind
 //! is finished by the next one.
 
+mod chap;
 mod device;
 mod error;
 mod exit_code;
@@ -21,11 +22,13 @@ mod iqn;
 mod iscsiadm;
 mod login;
 mod logout;
+mod node_record;
 mod release;
 mod session;
 mod sysfs;
 mod target;
 
+pub use chap::{Chap, ChapError};
 pub use error::Error;
 pub use exit_code::ExitCode;
 pub use initiator::{Host, Initiator};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clock::Deadline;
 use command::Output;
 
-use crate::{Error, ExitCode, Initiator, Outcome, Target, iscsiadm, session::sessions};
+use crate::{Chap, Error, ExitCode, Initiator, Outcome, Target, iscsiadm, session::sessions};
 
 impl Initiator {
     /// Brings about a working session to `target`; its disk may still be missing, see [`Initiator::disk`].
@@ -14,11 +14,15 @@ impl Initiator {
     /// recover makes way for a new one if nobody uses its disk. What this call has made is undone when it fails,
     /// except for a pending login, which nothing can undo: the next call adopts it.
     ///
+    /// With `chap`, a new session is authenticated; the secret goes into the node record, which is root's, and into
+    /// no command line. It goes away with the record, when the session ends.
+    ///
     /// Takes a few milliseconds as a rule, about a minute and a half when the portal does not answer.
     ///
     /// # Errors
     /// The portal, the target or iscsid do not do it, or the target is reached through another portal.
-    pub fn log_in(&self, target: &Target) -> Result<Outcome, Error> {
+    /// [`Error::is_unauthorized`] if the target wants other credentials.
+    pub fn log_in(&self, target: &Target, chap: Option<&Chap>) -> Result<Outcome, Error> {
         self.spare_boot(target)?;
         self.refuse_second_portal(target)?;
         if self.session(target)?.is_some() {
@@ -29,7 +33,7 @@ impl Initiator {
             log::warn!("the session to {target} does not recover: logging out");
             self.log_out(target)?;
         }
-        let created = self.create_record(target).and_then(|()| self.create_session(target));
+        let created = self.create_record(target, chap).and_then(|()| self.create_session(target));
         if let Err(error) = &created {
             self.undo(target, error);
         }
@@ -72,7 +76,7 @@ impl Initiator {
         }
     }
 
-    fn create_record(&self, target: &Target) -> Result<(), Error> {
+    fn create_record(&self, target: &Target, chap: Option<&Chap>) -> Result<(), Error> {
         for command in [iscsiadm::create_record(target), iscsiadm::apply_settings(target)] {
             let output = self
                 .run(&command, self.after(RECORDS))
@@ -81,7 +85,7 @@ impl Initiator {
                 return Err(failed(WRITE_RECORD, target, &output));
             }
         }
-        Ok(())
+        chap.map_or(Ok(()), |chap| self.write_credentials(target, chap))
     }
 
     /// Asks for the session, and believes only sysfs.

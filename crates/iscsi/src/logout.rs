@@ -55,6 +55,7 @@ impl Initiator {
 
     /// Removes the record of a session that is not there. One that stays does no harm: it does not log in by itself.
     fn delete_record(&self, target: &Target) -> Result<Outcome, Error> {
+        self.forget_credentials(target);
         let answer = self.run(&iscsiadm::delete_record(target), self.after(RECORDS));
         match answer.as_ref().map(|output| ExitCode(output.code)) {
             Ok(ExitCode::SUCCESS) => Ok(Outcome::Done),

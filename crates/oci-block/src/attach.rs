@@ -4,14 +4,15 @@ use std::{iter, path::PathBuf, time::Duration};
 
 use flexvolume::Options;
 use oci_iaas::{
-    AttachVolume, AttachmentRequest, AttachmentState, GetInstance, GetVolume, Instance,
-    ListInstanceDevices, ListVolumeAttachments, Ocid, VolumeAttachment, VolumeState,
+    AttachVolume, AttachmentKind, AttachmentRequest, AttachmentState, GetInstance, GetVolume,
+    Instance, ListInstanceDevices, ListVolumeAttachments, Ocid, VolumeAttachment, VolumeState,
 };
 use oci_rest::Departure;
 use ring::digest;
 
 use crate::{
-    OciBlock,
+    OciBlock, chap,
+    chap::CredentialsError,
     cloud::{Cloud, TO_CHANGE},
     device::Device,
     error::Error,
@@ -36,6 +37,7 @@ pub(crate) fn attach(driver: &OciBlock, options: &Options, node: &str) -> Result
         Attaching { cloud: &cloud, volume: &volume, instance: &instance, kind, read_only };
     let attachment = attaching.settle()?;
     refuse_read_only(&attachment, options)?;
+    refuse_without_chap(&attachment, options)?;
     Ok(Device::of(&attachment)?.path())
 }
 
@@ -194,7 +196,9 @@ fn is_used_up(error: &Error) -> bool {
 
 fn requested_kind(options: &Options) -> Result<AttachmentRequest, Error> {
     match options.get("attachmentType") {
-        None | Some("" | "iscsi") => Ok(AttachmentRequest::Iscsi { use_chap: false }),
+        None | Some("" | "iscsi") => {
+            Ok(AttachmentRequest::Iscsi { use_chap: chap::is_wanted(options)? })
+        }
         Some("paravirtualized") => Ok(AttachmentRequest::Paravirtualized),
         Some(other) => Err(Error::Option {
             option: "attachmentType",
@@ -209,6 +213,18 @@ fn refuse_read_only(attachment: &VolumeAttachment, options: &Options) -> Result<
         return Err(Error::AttachedReadOnly { attachment: attachment.id.to_string() });
     }
     Ok(())
+}
+
+/// A session that the author wants authenticated must not come about without.
+fn refuse_without_chap(attachment: &VolumeAttachment, options: &Options) -> Result<(), Error> {
+    match &attachment.kind {
+        AttachmentKind::Iscsi(target)
+            if target.chap_username.is_none() && chap::is_wanted(options)? =>
+        {
+            Err(CredentialsError::WithoutChap { attachment: attachment.id.to_string() }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 // A conflict is over when another call has ended: soon, or not within this call.

@@ -21,7 +21,7 @@ pub(crate) struct Cloud {
     config: Config,
     region: Region,
     metadata: Metadata,
-    own_instance: OnceCell<Option<Ocid>>,
+    own: OnceCell<Option<InstanceMetadata>>,
 }
 
 impl Cloud {
@@ -65,7 +65,7 @@ impl Cloud {
             config,
             region,
             metadata,
-            own_instance: OnceCell::new(),
+            own: OnceCell::new(),
         })
     }
 
@@ -120,8 +120,16 @@ impl Cloud {
 
     /// The OCID of the instance that this process runs on, if its metadata service tells.
     pub(crate) fn own_instance(&self) -> Option<&Ocid> {
-        let ask = || self.metadata.instance().ok().map(|it| it.id);
-        self.own_instance.get_or_init(ask).as_ref()
+        self.own().map(|it| &it.id)
+    }
+
+    /// The compartment of that instance, where its attachments are listed.
+    pub(crate) fn own_compartment(&self) -> Result<Ocid, Error> {
+        self.own().map_or_else(|| self.compartment(), |it| Ok(it.compartment_id.clone()))
+    }
+
+    fn own(&self) -> Option<&InstanceMetadata> {
+        self.own.get_or_init(|| self.metadata.instance().ok()).as_ref()
     }
 }
 

@@ -50,10 +50,6 @@ impl Device {
             return Err(DeviceError::Kind { attachment, kind: "multipath" });
         }
         match &attachment.kind {
-            AttachmentKind::Iscsi(iscsi) if iscsi.chap_username.is_some() => {
-                let attachment = attachment.id.to_string();
-                Err(DeviceError::Kind { attachment, kind: "protected by CHAP" })
-            }
             AttachmentKind::Iscsi(iscsi) => {
                 let address = iscsi.ipv4.map(IpAddr::from).or(iscsi.ipv6.map(IpAddr::from));
                 let address = address.ok_or_else(|| incomplete("the portal's address"))?;
@@ -118,8 +114,8 @@ pub enum DeviceError {
     },
     /// An attachment of a kind that is not supported.
     #[error(
-        "attachment {attachment} is {kind}; this driver uses iscsi without CHAP and paravirtualized \
-         ones, with a single path: detach the volume and let the driver attach it"
+        "attachment {attachment} is {kind}; this driver uses iscsi and paravirtualized ones, with a \
+         single path: detach the volume and let the driver attach it"
     )]
     Kind {
         /// The attachment's OCID.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use disk::Disk;
+use flexvolume::Options;
 
 use crate::{
     OciBlock,
@@ -16,8 +17,8 @@ use crate::{
 impl OciBlock {
     /// The disk behind `device`, brought in hand, with the size and the identity that it has now: a
     /// volume may have grown since the kernel looked at it. May be repeated.
-    pub(crate) fn disk(&self, device: &Device) -> Result<Disk, Error> {
-        let disk = Disk::open(&self.disk_path(device)?, &self.host)?;
+    pub(crate) fn disk(&self, device: &Device, options: &Options) -> Result<Disk, Error> {
+        let disk = Disk::open(&self.disk_path(device, options)?, &self.host)?;
         Ok(match device {
             // `Initiator::disk` has had it looked at.
             Device::Iscsi(_) => disk,
@@ -26,11 +27,11 @@ impl OciBlock {
     }
 
     /// Brings the disk in hand: logs in, or waits for the hypervisor. May be repeated.
-    fn disk_path(&self, device: &Device) -> Result<PathBuf, Error> {
+    fn disk_path(&self, device: &Device, options: &Options) -> Result<PathBuf, Error> {
         match device {
             Device::Iscsi(target) => {
                 let initiator = self.initiator();
-                initiator.log_in(target)?;
+                self.log_in(&initiator, target, options)?;
                 Ok(initiator.disk(target)?)
             }
             Device::Paravirtualized(path) => self.wait_for_disk(path),

@@ -5,8 +5,8 @@ use std::{io, path::PathBuf};
 use oci_iaas::{Ocid, VolumeAttachment};
 
 use crate::{
-    config::ConfigError, device::DeviceError, expand_error::ExpandError, lock::LockError,
-    refusal::Refusal, volume::VolumeNameError,
+    chap::CredentialsError, config::ConfigError, device::DeviceError, expand_error::ExpandError,
+    lock::LockError, refusal::Refusal, volume::VolumeNameError,
 };
 
 /// A call failed. The reply shows this and all its sources in one line.
@@ -25,6 +25,9 @@ pub enum Error {
     /// The device path, or the attachment that it comes from.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The credentials of an authenticated session.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// Another call for the volume is running.
     #[error(transparent)]
     Lock(#[from] LockError),

@@ -38,7 +38,7 @@ pub(crate) fn expand_fs(
     // Some callers give the directory twice.
     let device = if device == dir { Path::new("") } else { device };
     let device = named_device(device, &recall, volume)?;
-    let disk = present_disk(driver, &device, volume)?;
+    let disk = present_disk(driver, &device, volume, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
 
     let mounter = driver.mounter();
@@ -67,7 +67,12 @@ pub(crate) fn expand_fs(
 }
 
 /// The disk, if it is here: a call that only grows neither logs in nor waits.
-fn present_disk(driver: &OciBlock, device: &Device, volume: &str) -> Result<Disk, Error> {
+fn present_disk(
+    driver: &OciBlock,
+    device: &Device,
+    volume: &str,
+    options: &Options,
+) -> Result<Disk, Error> {
     let is_here = match device {
         Device::Iscsi(target) => driver.initiator().session(target)?.is_some(),
         Device::Paravirtualized(path) => path.exists(),
@@ -75,7 +80,7 @@ fn present_disk(driver: &OciBlock, device: &Device, volume: &str) -> Result<Disk
     if !is_here {
         return Err(not_mounted(volume, &device.path()).into());
     }
-    driver.disk(device)
+    driver.disk(device, options)
 }
 
 /// From now on a smaller disk is another one. That it is not noted is no reason to fail.

@@ -2,7 +2,8 @@
 //!
 //! One call, one file. On a host with `config.yaml` (a master) the calls of the controller manager
 //! attach and detach through the API; on every node kubelet's calls bring the disk in hand, format
-//! it when it is proven blank, mount it and let it go. Calls of the node never read `config.yaml`.
+//! it when it is proven blank, mount it and let it go. Calls of the node read `config.yaml`
+//! only for the credentials of a session with CHAP.
 //!
 //! Every call observes, compares with its goal, acts, and observes again; so it may be repeated,
 //! and killed at any moment.
@@ -14,6 +15,7 @@ use command::Runner;
 use flexvolume::{Capabilities, Options};
 
 mod attach;
+mod chap;
 mod cloud;
 mod config;
 mod detach;
@@ -27,6 +29,7 @@ mod identity;
 mod in_use;
 mod is_attached;
 mod lock;
+mod login;
 mod mount_device;
 mod node;
 mod plan;
@@ -40,6 +43,7 @@ mod volume;
 mod wait_for_attach;
 mod witness;
 
+pub use chap::CredentialsError;
 pub use config::{Auth, Config, ConfigError, Problem};
 pub use device::DeviceError;
 pub use error::Error;
@@ -58,12 +62,14 @@ pub struct OciBlock {
     runner: Arc<dyn Runner>,
     clock: Arc<dyn Clock>,
     host: disk::Host,
+    iscsi: iscsi::Host,
 }
 
 impl OciBlock {
     /// A backend that will do as `settings` say; nothing is touched yet.
     pub fn new(settings: Settings, runner: Arc<dyn Runner>, clock: Arc<dyn Clock>) -> Self {
-        Self { settings, runner, clock, host: disk::Host::default() }
+        let (host, iscsi) = (disk::Host::default(), iscsi::Host::default());
+        Self { settings, runner, clock, host, iscsi }
     }
 
     fn mounter(&self) -> mount::Mounter {
@@ -71,11 +77,7 @@ impl OciBlock {
     }
 
     fn initiator(&self) -> iscsi::Initiator {
-        iscsi::Initiator::new(
-            Arc::clone(&self.runner),
-            Arc::clone(&self.clock),
-            iscsi::Host::default(),
-        )
+        iscsi::Initiator::new(Arc::clone(&self.runner), Arc::clone(&self.clock), self.iscsi.clone())
     }
 
     /// One call per volume and host at a time.

@@ -38,7 +38,7 @@ pub(crate) fn mount_device(
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
     note_device(&device, &recall, volume, &witnesses);
-    let disk = driver.disk(&device)?;
+    let disk = driver.disk(&device, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
     let mounter = driver.mounter();
     let mounting = Mounting {

@@ -28,7 +28,7 @@ pub(crate) fn wait_for_attach(
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
     note_device(&device, &recall, volume, &witnesses);
-    let disk = driver.disk(&device)?;
+    let disk = driver.disk(&device, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
     Ok(device.path())
 }

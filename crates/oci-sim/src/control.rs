@@ -65,6 +65,16 @@ impl Sim {
         locked(&self.state).metadata_instance = Some(id.to_owned());
     }
 
+    /// Changes the CHAP secret of an attachment that was made with one.
+    pub fn set_chap_secret(&self, attachment: &str, secret: &str) {
+        let mut state = locked(&self.state);
+        let of = state.attachments.iter_mut().find(|it| it.id == attachment);
+        let target = of.and_then(|it| it.target.as_mut());
+        if let Some(old) = target.and_then(|it| it.chap_secret.as_mut()) {
+            secret.clone_into(old);
+        }
+    }
+
     /// All attachments that can still be seen, in the order they were made.
     pub fn attachments(&self) -> Vec<Attachment> {
         let mut state = locked(&self.state);

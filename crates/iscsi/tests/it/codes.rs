@@ -31,7 +31,7 @@ fn a_login_with_a_session_succeeds_whatever_the_code() {
             world.answers("login", code, "");
         }
         world.later(0, Event::Session("169.254.2.2", IQN, "LOGGED_IN"));
-        let outcome = world.initiator().log_in(&volume());
+        let outcome = world.initiator().log_in(&volume(), None);
         assert_eq!(outcome.unwrap(), Outcome::Done, "{code}");
     }
 }

@@ -38,7 +38,7 @@ fn a_disk_that_is_there_is_looked_at_again() {
 #[test]
 fn a_disk_that_is_not_there_is_scanned_for() {
     let world = World::new();
-    world.initiator().log_in(&volume()).unwrap();
+    world.initiator().log_in(&volume(), None).unwrap();
     world.take();
     check(&world, expect!["dev/sda, waited 10ms"]);
 }

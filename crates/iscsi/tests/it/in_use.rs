@@ -160,7 +160,7 @@ fn a_failed_login_does_not_undo_what_somebody_uses() {
     let world = disk.world();
     let _claim = disk.disk().claim(Access::Read).unwrap();
     world.happens(Event::State(1, "FAILED"));
-    let error = world.initiator().log_in(&volume()).unwrap_err();
+    let error = world.initiator().log_in(&volume(), None).unwrap_err();
     assert!(error.is_in_use());
     assert_eq!(world.take(), "");
 }

@@ -25,7 +25,7 @@ fn check(world: fn() -> World, verb: fn(&Initiator) -> Outcome, end: fn(&World),
 
 #[test]
 fn a_killed_login_is_finished_by_the_next() {
-    let log_in = |initiator: &Initiator| initiator.log_in(&volume()).unwrap();
+    let log_in = |initiator: &Initiator| initiator.log_in(&volume(), None).unwrap();
     let logged_in = |world: &World| {
         assert!(world.initiator().session(&volume()).unwrap().unwrap().is_logged_in());
         assert_eq!(world.record().unwrap(), "manual");
@@ -48,7 +48,7 @@ fn a_killed_logout_is_finished_by_the_next() {
 fn a_killed_logout_is_undone_by_a_login() {
     let log_out_then_in = |initiator: &Initiator| {
         let _ = initiator.log_out(&volume());
-        initiator.log_in(&volume()).unwrap()
+        initiator.log_in(&volume(), None).unwrap()
     };
     let logged_in = |world: &World| {
         assert!(world.initiator().session(&volume()).unwrap().unwrap().is_logged_in());

@@ -56,7 +56,7 @@ fn a_session_of_somebody_else_is_adopted_but_not_at_boot() {
 #[test]
 fn adopting_needs_no_record_and_no_iscsiadm() {
     let world = World::logged_in();
-    world.initiator().log_in(&volume()).unwrap();
+    world.initiator().log_in(&volume(), None).unwrap();
     world.answers("update", 21, "");
     check(
         &world,

@@ -8,6 +8,7 @@
 )]
 
 mod broken;
+mod chap;
 mod codes;
 mod disk;
 mod in_use;

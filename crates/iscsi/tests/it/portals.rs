@@ -72,7 +72,7 @@ fn the_boot_portal_is_never_touched() {
     let boot = target("169.254.0.2", IQN, 1);
     let initiator = world.initiator();
     let errors = [
-        initiator.log_in(&boot).unwrap_err(),
+        initiator.log_in(&boot, None).unwrap_err(),
         initiator.disk(&boot).unwrap_err(),
         initiator.log_out(&boot).unwrap_err(),
     ];

@@ -8,7 +8,7 @@ use crate::world::{World, chain, volume};
 
 /// Logs in.
 pub(crate) fn log_in(world: &World) -> String {
-    tell(world, world.waited(), world.initiator().log_in(&volume()))
+    tell(world, world.waited(), world.initiator().log_in(&volume(), None))
 }
 
 /// Logs out.

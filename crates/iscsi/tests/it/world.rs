@@ -19,6 +19,9 @@ pub(crate) const IQN: &str = "iqn.2015-12.com.oracleiaas:1f2e";
 /// The volume's node record.
 const RECORD: &str = "iqn.2015-12.com.oracleiaas:1f2e 169.254.2.2:3260";
 
+/// Where this machine's open-iscsi keeps its records: the second place to look.
+const NODES: &str = "var/lib/iscsi/nodes";
+
 /// The volume that the tests are about.
 pub(crate) fn volume() -> Target {
     target("169.254.2.2", IQN, 1)
@@ -55,6 +58,10 @@ struct State {
     count: u32,
     /// Kills the caller at this run of iscsiadm: counted down, before or after it has done its work.
     kill: Option<(usize, bool)>,
+    /// The lines of a node record without which the target lets nobody in.
+    wants: Option<String>,
+    /// What no command line may hold.
+    secret: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +124,7 @@ impl World {
         let host = Host {
             sysfs: self.tree().path("sys"),
             dev: self.tree().path("dev"),
+            nodes: vec![self.tree().path("etc/iscsi/nodes"), self.tree().path(NODES)],
             disk: disk::Host::default(),
         };
         Initiator::new(Arc::new(self.clone()), Arc::new(self.clone()), host)
@@ -176,6 +184,20 @@ impl World {
         self.state().records.get(RECORD).cloned()
     }
 
+    /// From now on the target lets nobody in but this user with this secret.
+    pub(crate) fn wants_chap(&self, username: &str, secret: &str) {
+        self.state().secret = Some(secret.to_owned());
+        self.state().wants = Some(format!(
+            "node.session.auth.authmethod = CHAP\nnode.session.auth.username = {username}\n\
+             node.session.auth.password = {secret}\n"
+        ));
+    }
+
+    /// What the volume's node record says.
+    pub(crate) fn record_text(&self) -> String {
+        self.tree().read(&record_file(RECORD))
+    }
+
     /// What iscsiadm was asked to do since the last call, one verb per line.
     pub(crate) fn take(&self) -> String {
         mem::take(&mut self.state().ran).join(" ")
@@ -222,6 +244,13 @@ impl World {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap()
     }
+}
+
+/// The file of a node record, as iscsiadm names it.
+fn record_file(record: &str) -> String {
+    let (iqn, portal) = record.split_once(' ').unwrap();
+    let (address, port) = portal.rsplit_once(':').unwrap();
+    format!("{NODES}/{iqn}/{},{port}", address.trim_matches(['[', ']']))
 }
 
 /// The message with all its reasons, as the caller of the driver reads it.

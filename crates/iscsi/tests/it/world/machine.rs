@@ -9,11 +9,13 @@ use std::{
 use clock::Clock;
 use command::{Command, Error, Output, Runner};
 
-use super::{Event, IQN, World, volume};
+use super::{Event, IQN, World, record_file, volume};
 
 impl Runner for World {
     fn run(&self, command: &Command) -> Result<Output, Error> {
         let line = command.to_string();
+        let secret = self.state().secret.clone();
+        assert!(secret.is_none_or(|secret| !line.contains(&secret)), "everybody can read {line}");
         let words: Vec<_> = line.split(' ').collect();
         let [_, "--mode", "node", "--targetname", iqn, "--portal", portal, rest @ ..] = &*words
         else {
@@ -118,6 +120,8 @@ impl World {
         let session = self.initiator().session(&volume()).ok().flatten();
         match verb {
             "new" => {
+                let file = record_file(&record);
+                self.tree().add(&format!("{file} = node.session.auth.authmethod = None"));
                 self.state().records.insert(record, "default".into());
                 0
             }
@@ -129,9 +133,13 @@ impl World {
                 None => 21,
             },
             "delete" if session.is_some() => 15,
-            "delete" => self.state().records.remove(&record).map_or(21, |_| 0),
+            "delete" => {
+                self.tree().remove(&[record_file(&record)]);
+                self.state().records.remove(&record).map_or(21, |_| 0)
+            }
             "login" if session.is_some() => 15,
             "login" if self.record().is_none() => 21,
+            "login" if !self.lets_in() => 24,
             "login" => {
                 self.happens(Event::Session("169.254.2.2", IQN, "LOGGED_IN"));
                 0
@@ -146,6 +154,12 @@ impl World {
             },
             other => panic!("{other}?"),
         }
+    }
+
+    /// Whether the volume's record has what the target wants to hear.
+    fn lets_in(&self) -> bool {
+        let text = format!("{}\n", self.record_text());
+        self.state().wants.as_ref().is_none_or(|wanted| text.ends_with(wanted))
     }
 
     /// Whether the caller's time has come.

@@ -1,0 +1,124 @@
+//! Which sessions are authenticated, and where their CHAP credentials come from.
+//!
+//! Decision 0009 says why: kubelet passes a volume's secrets to `mount` only, and what attach answers is
+//! public, so a node reads them from the API with credentials of its own.
+
+use flexvolume::{Options, Secret};
+use iscsi::{Chap, Target};
+use oci_iaas::{AttachmentKind, AttachmentState, IscsiTarget, ListVolumeAttachments};
+
+use crate::{
+    OciBlock,
+    cloud::{Cloud, TO_LOOK},
+    device::Device,
+    error::Error,
+    volume::volume_ocid,
+};
+
+/// Whether the volume's author asks for CHAP.
+///
+/// # Errors
+/// The option says neither yes nor no.
+pub(crate) fn is_wanted(options: &Options) -> Result<bool, Error> {
+    match options.get(USE_CHAP) {
+        None | Some("" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(Error::Option {
+            option: USE_CHAP,
+            given: other.to_owned(),
+            choices: "true or false (the default)",
+        }),
+    }
+}
+
+/// What the target wants to hear now: from the API where this host has a `config.yaml`, else from the
+/// options, if the caller has passed the volume's secrets.
+///
+/// # Errors
+/// Neither knows them, the API cannot be asked, or no node record can hold what it says.
+pub(crate) fn credentials(
+    driver: &OciBlock,
+    target: &Target,
+    options: &Options,
+) -> Result<Chap, Error> {
+    if driver.settings.config.exists() {
+        return of_attachment(driver, target, options);
+    }
+    let text = |name| options.secret(name).map(Secret::expose).map(str::from_utf8);
+    match (text(USERNAME), text(SECRET)) {
+        (Some(Ok(username)), Some(Ok(secret))) => {
+            Ok(Chap::new(username, secret).map_err(CredentialsError::Unusable)?)
+        }
+        (Some(Err(_)), _) | (_, Some(Err(_))) => Err(CredentialsError::NotText.into()),
+        _ => Err(CredentialsError::Unknown { target: target.clone() }.into()),
+    }
+}
+
+/// Asks the API for the attachment that the target belongs to.
+fn of_attachment(driver: &OciBlock, target: &Target, options: &Options) -> Result<Chap, Error> {
+    let name = options.volume_name()?;
+    let cloud = Cloud::open(driver, TO_LOOK, name)?;
+    let volume = volume_ocid(name, cloud.region())?;
+    let all = cloud.client.list(&ListVolumeAttachments {
+        compartment: &cloud.own_compartment()?,
+        instance: cloud.own_instance(),
+        volume: Some(&volume),
+    })?;
+    let unseen = || CredentialsError::Unseen { target: target.clone() };
+    let mut ours = all.iter().filter(|it| {
+        it.lifecycle_state == AttachmentState::Attached
+            && Device::of(it).is_ok_and(|device| device == Device::Iscsi(target.clone()))
+    });
+    let (Some(attachment), None) = (ours.next(), ours.next()) else { return Err(unseen().into()) };
+    match &attachment.kind {
+        AttachmentKind::Iscsi(IscsiTarget {
+            chap_username: Some(username),
+            chap_secret: Some(secret),
+            ..
+        }) => Ok(Chap::new(username, secret.expose()).map_err(CredentialsError::Unusable)?),
+        _ => Err(CredentialsError::WithoutChap { attachment: attachment.id.to_string() }.into()),
+    }
+}
+
+/// Why a session cannot be authenticated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// The node has no way to learn them.
+    #[error(
+        "{target} wants CHAP credentials, and this node knows none: put config.yaml beside the driver \
+         on this node too, so that it can read them from the API"
+    )]
+    Unknown {
+        /// The target.
+        target: Target,
+    },
+    /// The API shows no attachment, or several, for the target.
+    #[error(
+        "{target} wants CHAP credentials, and the API shows no single attachment of the volume to this \
+         instance with that target; check that it is attached here"
+    )]
+    Unseen {
+        /// The target.
+        target: Target,
+    },
+    /// The attachment was made without CHAP.
+    #[error(
+        "attachment {attachment} was made without CHAP and the option useChap is true; detach the volume \
+         and let the driver attach it"
+    )]
+    WithoutChap {
+        /// The attachment's OCID.
+        attachment: String,
+    },
+    /// The secrets among the options are not text.
+    #[error("the secrets chapUsername and chapSecret of the volume are not UTF-8 text")]
+    NotText,
+    /// open-iscsi cannot take them.
+    #[error("the CHAP credentials of the volume cannot be used")]
+    Unusable(#[source] iscsi::ChapError),
+}
+
+const USE_CHAP: &str = "useChap";
+const USERNAME: &str = "chapUsername";
+const SECRET: &str = "chapSecret";
