@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Host, sysfs::Sysfs};
+use crate::{Host, multipath, sysfs::Sysfs};
 
 /// What sets one disk apart from another, as the kernel read it when the disk appeared.
 ///
@@ -19,8 +19,21 @@ pub struct Identity {
     pub appearance: Option<String>,
 }
 
-/// What is missing, unreadable or empty is not known.
+/// What is missing, unreadable or empty is not known. A multipath map has the names of its paths,
+/// as far as these agree.
 pub(crate) fn read(sysfs: &Sysfs, host: &Host) -> Identity {
+    let own = read_own(sysfs, host);
+    let Ok(Some(map)) = multipath::read(sysfs) else { return own };
+    let paths: Vec<_> =
+        map.paths.iter().map(|path| read_own(&Sysfs::of(*path, host), host)).collect();
+    let common = |name: fn(&Identity) -> &Option<String>| {
+        let first = name(paths.first()?);
+        first.clone().filter(|_| paths.iter().all(|path| name(path) == first))
+    };
+    Identity { wwid: common(|it| &it.wwid), serial: common(|it| &it.serial), ..own }
+}
+
+fn read_own(sysfs: &Sysfs, host: &Host) -> Identity {
     let boot = fs::read_to_string(host.proc.join("sys/kernel/random/boot_id")).ok();
     let text = |name| sysfs.attribute(name).ok().flatten().filter(|text| !text.is_empty());
     let page = sysfs.bytes("device/vpd_pg80").ok().flatten();
@@ -85,6 +98,36 @@ mod tests {
     #[test]
     fn an_nvme_disk_shows_both_elsewhere() {
         check(&[("wwid", b"eui.1\n"), ("device/serial", b"S1  \n")], Some("eui.1"), Some("S1"));
+    }
+
+    #[test]
+    fn a_multipath_map_has_the_names_that_its_paths_agree_on() {
+        let tree = tempfile::tempdir().unwrap();
+        let host = Host { sysfs: tree.path().to_owned(), ..Host::default() };
+        let write = |file: &str, text: &str| {
+            let path = tree.path().join("dev/block").join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        for (file, text) in [
+            ("253:0/dm/uuid", "mpath-3600"),
+            ("253:0/dm/name", "mpatha"),
+            ("253:0/dev", "253:0"),
+            ("253:0/uevent", "DEVNAME=dm-0"),
+            ("253:0/slaves/sda/dev", "8:0"),
+            ("253:0/slaves/sdb/dev", "8:16"),
+            ("8:0/device/wwid", "naa.600"),
+            ("8:16/device/wwid", "naa.600"),
+            ("8:0/serial", "one"),
+            ("8:16/serial", "two"),
+        ] {
+            write(file, text);
+        }
+        let map = Sysfs::of(DeviceNumber { major: 253, minor: 0 }, &host);
+        let names = |it: Identity| (it.wwid, it.serial);
+        assert_eq!(names(read(&map, &host)), (Some("naa.600".into()), None));
+        write("8:16/device/wwid", "naa.601");
+        assert_eq!(names(read(&map, &host)), (None, None));
     }
 
     #[test]

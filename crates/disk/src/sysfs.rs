@@ -68,6 +68,25 @@ impl Sysfs {
         names(&self.dir.join("holders"))
     }
 
+    /// The kernel's name for the device, below `/dev`.
+    pub(crate) fn kernel_name(&self) -> Result<Option<String>, Error> {
+        let event = self.attribute("uevent")?.unwrap_or_default();
+        Ok(event.lines().find_map(|line| line.strip_prefix("DEVNAME=")).map(str::to_owned))
+    }
+
+    /// The numbers of the devices that are linked in a folder: `holders` or `slaves`. One that goes
+    /// meanwhile is left out.
+    pub(crate) fn numbers(&self, folder: &str) -> Result<Vec<DeviceNumber>, Error> {
+        let mut numbers = Vec::new();
+        for name in names(&self.dir.join(folder))? {
+            let dev = format!("{folder}/{name}/dev");
+            if self.attribute(&dev)?.is_some() {
+                numbers.push(self.parsed(&dev)?);
+            }
+        }
+        Ok(numbers)
+    }
+
     /// The partitions the kernel knows, with their numbers.
     pub(crate) fn partitions(&self, host: &Host) -> Result<Vec<(String, Sysfs)>, Error> {
         let mut partitions = Vec::new();
