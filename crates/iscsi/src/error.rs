@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use disk::DeviceNumber;
 
-use crate::{ExitCode, Target};
+use crate::{ExitCode, MultipathError, Target};
 
 /// What was attempted on which target, and what stood against it.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +102,9 @@ pub enum Error {
         /// Where the session is.
         portal: SocketAddr,
     },
+    /// The disk's paths are not one multipath map.
+    #[error(transparent)]
+    Multipath(#[from] MultipathError),
     /// The disk did not become usable in time.
     #[error("the disk of {target} is not ready: {obstacle}")]
     NotReady {
@@ -186,12 +189,13 @@ impl Error {
             | Self::UnknownTarget { .. }
             | Self::Sysfs { .. } => false,
             Self::Iscsiadm { code, .. } => code.is_transient(),
+            Self::Multipath(error) => error.is_transient(),
             Self::Run { source, .. } => !source.is_not_started(),
             _ => true,
         }
     }
 }
 
-fn said(stderr: &str) -> String {
+pub(crate) fn said(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!(": {stderr}") }
 }

@@ -1,12 +1,12 @@
-//! The command lines of iscsiadm, each for exactly one portal and one target.
+//! The command lines of iscsiadm, each for exactly one portal and one target, and of multipath.
 //!
-//! Sources: iscsiadm(8), iscsid.conf as open-iscsi ships it.
+//! Sources: iscsiadm(8), iscsid.conf as open-iscsi ships it, multipath(8).
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use command::Command;
 
-use crate::Target;
+use crate::{Iqn, Target, target::parse_address};
 
 /// Writes a node record. Over an existing one it puts every setting back to its default.
 pub(crate) fn create_record(target: &Target) -> Command {
@@ -38,6 +38,30 @@ pub(crate) fn log_out(target: &Target) -> Command {
 /// Removes the node record.
 pub(crate) fn delete_record(target: &Target) -> Command {
     node(target, FILES).args(["--op", "delete"])
+}
+
+/// Asks a portal for all its targets and their portals; no record is written. By default iscsiadm would write one
+/// for each, and log in to all at the next boot where the distribution says so.
+pub(crate) fn discover(target: &Target) -> Command {
+    Command::new("iscsiadm", Duration::from_secs(40))
+        .args(["--mode", "discovery", "--type", "sendtargets", "--op", "nonpersistent"])
+        .args(["--portal".to_owned(), target.portal().to_string()])
+}
+
+/// The portals of `iqn` in the answer to [`discover`]: lines like `169.254.2.2:3260,1 iqn.…`.
+pub(crate) fn portals(answer: &str, iqn: &Iqn) -> Vec<SocketAddr> {
+    let portal = |line: &str| {
+        let (portal, name) = line.trim().split_once(' ')?;
+        let (address, port) = portal.split_once(',')?.0.rsplit_once(':')?;
+        let portal = SocketAddr::new(parse_address(address)?, port.parse().ok()?);
+        (name == iqn.as_ref()).then_some(portal)
+    };
+    answer.lines().filter_map(portal).collect()
+}
+
+/// Has the multipath map of this name removed; refused by the kernel while anybody has it open.
+pub(crate) fn remove_map(name: &str) -> Command {
+    Command::new("multipath", Duration::from_secs(30)).args(["-f", name])
 }
 
 /// iscsiadm on one target at one portal; it must never be run with less than both.
@@ -118,10 +142,26 @@ mod tests {
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --logout"#]],
         );
         check(
+            discover,
+            expect![[r#"
+                iscsiadm --mode discovery --type sendtargets --op nonpersistent --portal 169.254.2.2:3260
+                iscsiadm --mode discovery --type sendtargets --op nonpersistent --portal '[fd00:c1::2]:3260'"#]],
+        );
+        check(
             delete_record,
             expect![[r#"
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op delete
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op delete"#]],
         );
+    }
+
+    #[test]
+    fn an_answer_to_discovery_names_portals() {
+        let answer = "169.254.2.2:3260,1 iqn.x:1f2e\n169.254.2.3:3260,1 iqn.x:1f2e\n\
+                      169.254.2.4:3260,1 iqn.x:1f2e-other\n[fd00:c1::2]:3260,2 iqn.x:1f2e\n\
+                      portal.example:3260,1 iqn.x:1f2e\nnoise\n\n";
+        let portals = portals(answer, &"iqn.x:1f2e".parse().unwrap());
+        let shown: Vec<_> = portals.iter().map(SocketAddr::to_string).collect();
+        assert_eq!(shown, ["169.254.2.2:3260", "169.254.2.3:3260", "[fd00:c1::2]:3260"]);
     }
 }

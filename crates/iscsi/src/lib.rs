@@ -10,6 +10,9 @@
 //! log_out  claim the disk, or stop ─ flush ─ offline ─ delete ─ logout ─ look until gone ─ delete the record
 //! ```
 //!
+//! A disk that is reached through several portals is that of a multipath map: `discover`, `log_in_path`,
+//! `multipath_disk` and `log_out_paths`.
+//!
 //! A verb may be repeated; [`Outcome`] says whether there was anything to do. What a killed call has left behind
 //! is finished by the next one.
 
@@ -22,6 +25,8 @@ mod iqn;
 mod iscsiadm;
 mod login;
 mod logout;
+mod multipath;
+mod multipath_error;
 mod node_record;
 mod release;
 mod session;
@@ -33,6 +38,7 @@ pub use error::Error;
 pub use exit_code::ExitCode;
 pub use initiator::{Host, Initiator};
 pub use iqn::Iqn;
+pub use multipath_error::MultipathError;
 pub use session::{Block, Session, Unit};
 pub use target::{ParseError, Target};
 

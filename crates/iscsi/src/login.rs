@@ -1,6 +1,6 @@
 //! Logging in.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use clock::Deadline;
 use command::Output;
@@ -23,12 +23,26 @@ impl Initiator {
     /// The portal, the target or iscsid do not do it, or the target is reached through another portal.
     /// [`Error::is_unauthorized`] if the target wants other credentials.
     pub fn log_in(&self, target: &Target, chap: Option<&Chap>) -> Result<Outcome, Error> {
+        self.bring_up(target, &[], chap)
+    }
+
+    /// Logs in; sessions through the portals of `beside` are other paths to the same disk.
+    pub(crate) fn bring_up(
+        &self,
+        target: &Target,
+        beside: &[Target],
+        chap: Option<&Chap>,
+    ) -> Result<Outcome, Error> {
         self.spare_boot(target)?;
-        self.refuse_second_portal(target)?;
-        if self.session(target)?.is_some() {
+        self.refuse_second_portal(target, beside)?;
+        if let Some(session) = self.session(target)? {
             if self.recovers(target)? {
                 self.forbid_login_at_boot(target);
                 return Ok(Outcome::AlreadyDone);
+            }
+            if !beside.is_empty() && self.is_mapped(target)? {
+                let state = session.state;
+                return Err(Error::SessionFailed { target: target.clone(), state });
             }
             log::warn!("the session to {target} does not recover: logging out");
             self.log_out(target)?;
@@ -40,13 +54,16 @@ impl Initiator {
         created.map(|()| Outcome::Done)
     }
 
-    /// One volume must have one device; multipath is not ours to set up.
-    fn refuse_second_portal(&self, target: &Target) -> Result<(), Error> {
+    /// One volume must have one device, unless a multipath map makes one of them.
+    fn refuse_second_portal(&self, target: &Target, beside: &[Target]) -> Result<(), Error> {
         let sessions = sessions(&self.host.sysfs)?;
         let same_name = sessions.iter().filter(|session| session.iqn == target.iqn.as_ref());
         // Another volume, whatever its name: nobody is to be told to log out there.
         let same_name = same_name.filter(|session| !session.is_boot());
-        match same_name.filter_map(|session| session.portal).find(|at| *at != target.portal()) {
+        let known = |at: &SocketAddr| {
+            *at == target.portal() || beside.iter().any(|path| path.portal() == *at)
+        };
+        match same_name.filter_map(|session| session.portal).find(|at| !known(at)) {
             Some(portal) => Err(Error::OtherPortal { target: target.clone(), portal }),
             None => Ok(()),
         }

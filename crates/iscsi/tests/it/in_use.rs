@@ -15,13 +15,13 @@ use tempfile::TempDir;
 use crate::world::{Event, World, chain, unit_dir, volume};
 
 /// A loop device that plays the volume's disk.
-struct Loop {
-    device: String,
-    dir: TempDir,
+pub(crate) struct Loop {
+    pub(crate) device: String,
+    pub(crate) dir: TempDir,
 }
 
 impl Loop {
-    fn new(_alone: &MutexGuard<'_, ()>) -> Self {
+    pub(crate) fn new(_alone: &MutexGuard<'_, ()>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let image = dir.path().join("image");
         fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
@@ -40,6 +40,10 @@ impl Loop {
         world
     }
 
+    pub(crate) fn number(&self) -> disk::DeviceNumber {
+        self.disk().number()
+    }
+
     fn disk(&self) -> Disk {
         Disk::open(self.device.as_ref(), &disk::Host::default()).unwrap()
     }
@@ -52,14 +56,14 @@ impl Drop for Loop {
 }
 
 /// One test at a time: the children that another test starts hold copies of our claims until they are programs.
-fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs a tool of util-linux or e2fsprogs as root.
 #[track_caller]
-fn run(program: &str, args: &[&str]) -> String {
+pub(crate) fn run(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output().unwrap_or_else(|error| {
         panic!("{program}: {error}; install mount, util-linux and e2fsprogs")
     });

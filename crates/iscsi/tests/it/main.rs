@@ -15,6 +15,7 @@ mod in_use;
 mod killed;
 mod login;
 mod logout;
+mod multipath;
 mod portals;
 mod story;
 mod sysfs;

@@ -58,6 +58,10 @@ struct State {
     count: u32,
     /// Kills the caller at this run of iscsiadm: counted down, before or after it has done its work.
     kill: Option<(usize, bool)>,
+    /// Where disks are looked at, if not on this machine.
+    disks: Option<disk::Host>,
+    /// What `multipath -f` removes.
+    holders: Vec<std::path::PathBuf>,
     /// The lines of a node record without which the target lets nobody in.
     wants: Option<String>,
     /// What no command line may hold.
@@ -125,7 +129,7 @@ impl World {
             sysfs: self.tree().path("sys"),
             dev: self.tree().path("dev"),
             nodes: vec![self.tree().path("etc/iscsi/nodes"), self.tree().path(NODES)],
-            disk: disk::Host::default(),
+            disk: self.state().disks.clone().unwrap_or_default(),
         };
         Initiator::new(Arc::new(self.clone()), Arc::new(self.clone()), host)
     }
@@ -182,6 +186,12 @@ impl World {
     /// The startup mode of the volume's node record.
     pub(crate) fn record(&self) -> Option<String> {
         self.state().records.get(RECORD).cloned()
+    }
+
+    /// Disks are looked at in this sysfs; `multipath -f` removes `holders`.
+    pub(crate) fn has_map(&self, sysfs: &std::path::Path, holders: Vec<std::path::PathBuf>) {
+        self.state().disks = Some(disk::Host { sysfs: sysfs.to_owned(), ..disk::Host::default() });
+        self.state().holders = holders;
     }
 
     /// From now on the target lets nobody in but this user with this secret.

@@ -9,6 +9,8 @@ use std::{
 use clock::Clock;
 use command::{Command, Error, Output, Runner};
 
+use iscsi::Target;
+
 use super::{Event, IQN, World, record_file, volume};
 
 impl Runner for World {
@@ -16,6 +18,9 @@ impl Runner for World {
         let line = command.to_string();
         let secret = self.state().secret.clone();
         assert!(secret.is_none_or(|secret| !line.contains(&secret)), "everybody can read {line}");
+        if command.program() == "multipath" {
+            return Ok(self.remove_map(&line));
+        }
         let words: Vec<_> = line.split(' ').collect();
         let [_, "--mode", "node", "--targetname", iqn, "--portal", portal, rest @ ..] = &*words
         else {
@@ -115,9 +120,26 @@ impl World {
         }
     }
 
+    /// What multipathd does, unless a test says that the map is in use.
+    fn remove_map(&self, line: &str) -> Output {
+        self.state().ran.push(line.to_owned());
+        let mut answers = self.state().answers.remove("multipath -f").unwrap_or_default();
+        if let Some(answer) = answers.pop_front() {
+            let (code, stderr) = answer.result.unwrap();
+            return Output { code, stdout: String::new(), stderr: stderr.into() };
+        }
+        for holder in mem::take(&mut self.state().holders) {
+            std::fs::remove_dir_all(holder).unwrap();
+        }
+        Output { code: 0, stdout: String::new(), stderr: String::new() }
+    }
+
     /// What iscsid does with `verb` when all is well.
     fn obey(&self, verb: &str, record: String) -> i32 {
-        let session = self.initiator().session(&volume()).ok().flatten();
+        let (_, portal) = record.split_once(' ').unwrap();
+        let path =
+            Target { address: portal.rsplit_once(':').unwrap().0.parse().unwrap(), ..volume() };
+        let session = self.initiator().session(&path).ok().flatten();
         match verb {
             "new" => {
                 let file = record_file(&record);
@@ -138,10 +160,10 @@ impl World {
                 self.state().records.remove(&record).map_or(21, |_| 0)
             }
             "login" if session.is_some() => 15,
-            "login" if self.record().is_none() => 21,
+            "login" if !self.state().records.contains_key(&record) => 21,
             "login" if !self.lets_in() => 24,
             "login" => {
-                self.happens(Event::Session("169.254.2.2", IQN, "LOGGED_IN"));
+                self.open_session(&path.address.to_string(), IQN, "LOGGED_IN");
                 0
             }
             "logout" => match session {

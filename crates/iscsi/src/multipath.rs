@@ -1,0 +1,275 @@
+//! One disk through several portals, under one multipath map.
+//!
+//! multipathd makes the map; what is made sure of here is that it is the map of exactly our paths, and that all
+//! of them lead to one disk.
+
+use std::{path::PathBuf, time::Duration};
+
+use clock::Deadline;
+use disk::{Access, Disk, Map};
+
+use crate::{
+    Chap, Error, Initiator, MultipathError, Outcome, Target, iscsiadm,
+    login::{failed, not_run},
+    session::sessions,
+};
+
+/// What was seen of the map.
+enum Sight {
+    Ready(PathBuf),
+    NotYet(String),
+}
+
+impl Initiator {
+    /// As [`Initiator::log_in`], for one of the `paths` to a disk: sessions through the others are no obstacle, and
+    /// one that does not work is left to iscsid as long as a map stands on its disk.
+    ///
+    /// # Errors
+    /// As [`Initiator::log_in`].
+    pub fn log_in_path(
+        &self,
+        target: &Target,
+        paths: &[Target],
+        chap: Option<&Chap>,
+    ) -> Result<Outcome, Error> {
+        self.bring_up(target, paths, chap)
+    }
+
+    /// All portals of the target, in the portal's own words (SendTargets, RFC 7143, appendix C), and those of
+    /// its sessions. Writes no records.
+    ///
+    /// # Errors
+    /// The portal does not answer.
+    pub fn discover(&self, target: &Target) -> Result<Vec<Target>, Error> {
+        self.spare_boot(target)?;
+        let output = self
+            .run(&iscsiadm::discover(target), self.after(DISCOVERY))
+            .map_err(|source| not_run(DISCOVER, target, source))?;
+        if !output.success() {
+            return Err(failed(DISCOVER, target, &output));
+        }
+        let mut portals = iscsiadm::portals(&output.stdout, &target.iqn);
+        let ours = |it: &crate::Session| it.iqn == target.iqn.as_ref() && !it.is_boot();
+        portals.extend(
+            sessions(&self.host.sysfs)?.iter().filter(|it| ours(it)).filter_map(|it| it.portal),
+        );
+        let mut found = vec![target.clone()];
+        for portal in portals {
+            let path = Target { address: portal.ip(), port: portal.port(), ..target.clone() };
+            if !path.is_boot() && !found.contains(&path) {
+                found.push(path);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The node of the map over `paths`, `/dev/dm-X`, as soon as it can be used. Some of the paths may be down.
+    ///
+    /// A single path, known by itself, may also stand for itself: then this is as [`Initiator::disk`].
+    ///
+    /// # Errors
+    /// No path works, they lead to different disks, or multipathd makes no map of exactly these paths.
+    pub fn multipath_disk(&self, paths: &[Target]) -> Result<PathBuf, Error> {
+        let mut disks = Vec::new();
+        let mut obstacle = None;
+        for path in paths {
+            match self.working(path).and_then(|()| self.disk(path)) {
+                Ok(disk) => disks.push(disk),
+                Err(error) => {
+                    log::warn!("a path is down: {error}");
+                    obstacle.get_or_insert(error);
+                }
+            }
+        }
+        let (Some(first), Some(target)) = (disks.first(), paths.first()) else {
+            return Err(obstacle.unwrap_or(MultipathError::NoPaths.into()));
+        };
+        self.same_disk(&disks)?;
+        if let [_] = paths
+            && self.map_over(paths)?.is_none()
+        {
+            return Ok(first.clone());
+        }
+        let mut missing = String::new();
+        let found = self.watch(self.after(MAPPING), || match self.look_for_map(paths)? {
+            Sight::Ready(path) => Ok(Some(path)),
+            Sight::NotYet(what) => {
+                missing = what;
+                Ok(None)
+            }
+        })?;
+        let no_map = || MultipathError::NoMap {
+            target: target.clone(),
+            paths: disks.iter().map(|it| it.display().to_string()).collect(),
+            obstacle: missing,
+        };
+        Ok(found.ok_or_else(no_map)?)
+    }
+
+    /// Ends the sessions of all `paths`, after their map: claim, flush, remove the map, then each as in
+    /// [`Initiator::log_out`].
+    ///
+    /// # Errors
+    /// The map is in use or not to be flushed, `multipath` does not remove it, or a session remains.
+    pub fn log_out_paths(&self, paths: &[Target]) -> Result<Outcome, Error> {
+        for path in paths {
+            self.spare_boot(path)?;
+        }
+        if let Some(map) = self.map_over(paths)? {
+            self.remove_map(&map, paths)?;
+        }
+        let mut outcome = Outcome::AlreadyDone;
+        for path in paths {
+            if self.log_out(path)? == Outcome::Done {
+                outcome = Outcome::Done;
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// The targets whose disks are under the device with this number: several, if it is a multipath map; none, if
+    /// it is no iSCSI disk.
+    ///
+    /// # Errors
+    /// If sysfs does not read, or a session's target cannot be expressed as a [`Target`].
+    pub fn targets_of(&self, device: disk::DeviceNumber) -> Result<Vec<Target>, Error> {
+        let map = self.host.disk.map(device).map_err(MultipathError::Sysfs)?;
+        let paths = map.map_or_else(|| vec![device], |map| map.paths);
+        let mut targets = Vec::new();
+        for path in paths {
+            targets.extend(self.target_of(path)?);
+        }
+        Ok(targets)
+    }
+
+    /// Whether a map stands on the target's disk.
+    pub(crate) fn is_mapped(&self, target: &Target) -> Result<bool, Error> {
+        let Some(block) = self.block(target)? else { return Ok(false) };
+        Ok(!self.host.disk.maps_above(block.number).map_err(MultipathError::Sysfs)?.is_empty())
+    }
+
+    /// A path that is down is not waited for: the others will do.
+    fn working(&self, path: &Target) -> Result<(), Error> {
+        let obstacle = match self.session(path)? {
+            Some(session) if session.is_logged_in() => return Ok(()),
+            Some(session) => format!("the state of its session is {}", session.state),
+            None => "there is no session".to_owned(),
+        };
+        Err(Error::NotReady { target: path.clone(), obstacle })
+    }
+
+    /// All paths must show one world-wide identifier.
+    fn same_disk(&self, disks: &[PathBuf]) -> Result<(), Error> {
+        let mut first: Option<(&PathBuf, String)> = None;
+        for path in disks {
+            let disk = Disk::open(path, &self.host.disk).map_err(MultipathError::Sysfs)?;
+            let Some(wwid) = disk.identity().wwid else {
+                return Err(MultipathError::PathUnknown { path: path.clone() }.into());
+            };
+            match &first {
+                None => first = Some((path, wwid)),
+                Some((_, known)) if *known == wwid => {}
+                Some((known_path, known)) => {
+                    return Err(MultipathError::PathsDiffer {
+                        first: (*known_path).clone(),
+                        first_wwid: known.clone(),
+                        second: path.clone(),
+                        second_wwid: wwid,
+                    }
+                    .into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn look_for_map(&self, paths: &[Target]) -> Result<Sight, Error> {
+        let Some(map) = self.map_over(paths)? else {
+            return Ok(Sight::NotYet("no map stands on them".to_owned()));
+        };
+        for path in paths {
+            let Some(block) = self.block(path)? else { continue };
+            if !map.paths.contains(&block.number) {
+                return Ok(Sight::NotYet(format!("{} is not in the map {}", block.name, map.name)));
+            }
+        }
+        let node = self.host.dev.join(&map.device);
+        if !node.exists() {
+            return Ok(Sight::NotYet(format!("{} does not exist", node.display())));
+        }
+        Ok(Sight::Ready(node))
+    }
+
+    /// The one map over the disks of `paths`, which must have no other disks in it.
+    fn map_over(&self, paths: &[Target]) -> Result<Option<Map>, Error> {
+        let mut ours = Vec::new();
+        let mut maps: Vec<Map> = Vec::new();
+        for path in paths {
+            let Some(block) = self.block(path)? else { continue };
+            ours.push(block.number);
+            for map in self.host.disk.maps_above(block.number).map_err(MultipathError::Sysfs)? {
+                if !maps.contains(&map) {
+                    maps.push(map);
+                }
+            }
+        }
+        if maps.len() > 1 {
+            let maps = maps.into_iter().map(|map| map.name).collect();
+            return Err(MultipathError::SeveralMaps { maps }.into());
+        }
+        let Some(map) = maps.pop() else { return Ok(None) };
+        match map.paths.iter().find(|path| !ours.contains(path)) {
+            Some(stranger) => {
+                Err(MultipathError::Stranger { map: map.name, device: *stranger }.into())
+            }
+            None => Ok(Some(map)),
+        }
+    }
+
+    fn block(&self, target: &Target) -> Result<Option<crate::Block>, Error> {
+        Ok(self.session(target)?.as_ref().and_then(|it| it.unit(target)?.block.clone()))
+    }
+
+    /// Makes sure that nobody uses the map, and has it removed.
+    fn remove_map(&self, map: &Map, paths: &[Target]) -> Result<(), Error> {
+        let deadline = self.after(REMOVAL);
+        let Some(target) = paths.first() else { return Ok(()) };
+        let not_released =
+            |error| Error::NotReleased { target: target.clone(), source: Box::new(error) };
+        let node = self.host.dev.join(&map.device);
+        let disk = Disk::open(&node, &self.host.disk).map_err(not_released)?;
+        if disk.number() != map.number {
+            let (found, expected) = (disk.number(), map.number);
+            return Err(Error::WrongNode { target: target.clone(), path: node, found, expected });
+        }
+        let claim = disk.claim(Access::Read).map_err(not_released)?;
+        disk.flush().map_err(not_released)?;
+        // The kernel removes no map that somebody has open, so nobody can come in between.
+        drop((claim, disk));
+        self.ask_for_removal(map, paths, deadline)
+    }
+
+    fn ask_for_removal(
+        &self,
+        map: &Map,
+        paths: &[Target],
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let command = iscsiadm::remove_map(&map.name);
+        let remains =
+            |said: String| MultipathError::Remains { map: map.name.clone(), said_last: said };
+        let output = self
+            .runner
+            .run(&command)
+            .map_err(|source| MultipathError::NotRun { map: map.name.clone(), source })?;
+        let gone = self.watch(deadline, || Ok(self.map_over(paths)?.is_none().then_some(())))?;
+        Ok(gone.ok_or_else(|| remains(output.stderr))?)
+    }
+}
+
+const DISCOVER: &str = "ask for the other portals of";
+/// iscsiadm gives up by itself before.
+const DISCOVERY: Duration = Duration::from_secs(40);
+/// What multipathd needs when all its paths have come at once, and some.
+const MAPPING: Duration = Duration::from_secs(30);
+const REMOVAL: Duration = Duration::from_secs(10);
