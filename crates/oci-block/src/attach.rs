@@ -1,43 +1,50 @@
 //! attach: the volume is attached to the node when the call has ended well.
 
-use std::{iter, path::PathBuf, time::Duration};
+use std::{iter, path::PathBuf, process, time::Duration, time::UNIX_EPOCH};
 
 use flexvolume::Options;
 use oci_iaas::{
-    AttachVolume, AttachmentKind, AttachmentRequest, AttachmentState, GetInstance, GetVolume,
-    Instance, ListInstanceDevices, ListVolumeAttachments, Ocid, VolumeAttachment, VolumeState,
+    AttachVolume, AttachmentKind, AttachmentRequest, AttachmentState, GetInstance, Instance,
+    InstanceState, ListInstanceDevices, ListVolumeAttachments, Ocid, Volume, VolumeAttachment,
+    VolumeState,
 };
 use oci_rest::Departure;
 use ring::digest;
 
 use crate::{
-    OciBlock, chap,
+    OciBlock,
+    attach_options::AttachOptions,
     chap::CredentialsError,
     cloud::{Cloud, TO_CHANGE},
     device::Device,
     error::Error,
     node::find_node,
     standing::{Standing, elsewhere, standing},
-    volume::volume_ocid,
+    volume::VolumeName,
 };
 
 /// Attaches, or finds attached, and tells the device path.
 ///
 /// What is already so is a success; what is on its way is waited for. A volume that is attached
 /// elsewhere is never taken away. Ends within [`TO_CHANGE`].
+///
+/// Beside the looks at an attachment on its way it costs three requests: the instance, the volume and
+/// AttachVolume; one more for a free device path, if the attachment is paravirtualized.
 pub(crate) fn attach(driver: &OciBlock, options: &Options, node: &str) -> Result<PathBuf, Error> {
-    let kind = requested_kind(options)?;
-    let name = options.volume_name()?;
-    let cloud = Cloud::open(driver, TO_CHANGE, name)?;
-    let volume = volume_ocid(name, cloud.region())?;
+    let asked = AttachOptions::from_options(options)?;
+    let name = VolumeName::from_options(options)?;
+    let cloud = Cloud::open(driver, TO_CHANGE, name.given())?;
+    let volume = name.ocid(cloud.region())?;
     let _lock = driver.lock_if_possible(volume.unique(), "attach")?;
     let instance = find_node(&cloud, node)?.instance;
-    let read_only = options.read_only();
+    refuse_instance(&instance, node)?;
+    refuse_volume(&cloud.volume(&volume)?, &instance)?;
+    let display_name = name.mark();
     let attaching =
-        Attaching { cloud: &cloud, volume: &volume, instance: &instance, kind, read_only };
+        Attaching { cloud: &cloud, volume: &volume, instance: &instance, asked, display_name };
     let attachment = attaching.settle()?;
-    refuse_read_only(&attachment, options)?;
-    refuse_without_chap(&attachment, options)?;
+    refuse_read_only(&attachment, asked)?;
+    refuse_without_chap(&attachment, asked)?;
     Ok(Device::of(&attachment)?.path())
 }
 
@@ -46,43 +53,56 @@ struct Attaching<'a> {
     cloud: &'a Cloud,
     volume: &'a Ocid,
     instance: &'a Instance,
-    kind: AttachmentRequest,
-    read_only: bool,
+    asked: AttachOptions,
+    display_name: Option<String>,
+}
+
+/// What stands in the way of an attachment.
+enum Look {
+    /// It is there.
+    Attached(VolumeAttachment),
+    /// Nothing; it may be asked for.
+    Free,
+    /// Nothing any more: an attachment has ended while it was waited for.
+    Left,
+    /// An attachment that is listed and does not answer.
+    Lags(Error),
 }
 
 impl Attaching<'_> {
-    /// Observes and acts until the volume is attached here.
+    /// Acts and observes until the volume is attached here.
+    ///
+    /// AttachVolume is a test and a change at once: OCI lets a volume be attached once, so that it is
+    /// looked at only when it refuses. An attachment that others may share is looked at before.
     fn settle(&self) -> Result<VolumeAttachment, Error> {
-        let mut waits = RETRY_WAITS.into_iter().chain(iter::repeat(RETRY_LAST));
-        let mut salt = 0;
-        loop {
+        let mut occasion = self.occasion();
+        if self.asked.is_shared() {
             let all = self.list()?;
-            // Two writers spoil a file system, even if the volume is shareable.
-            if let Some(other) = elsewhere(&all, self.volume, &self.instance.id)
-                && !self.read_only
-            {
-                return Err(self.elsewhere(other));
+            if let Look::Attached(it) = self.judge(&all)? {
+                return Ok(it);
             }
-            let refusal = match standing(&all, self.volume, &self.instance.id) {
-                Standing::Here(it) if it.lifecycle_state == AttachmentState::Attached => {
-                    return Ok(it.clone());
-                }
-                Standing::Here(it) => return Ok(self.cloud.client.wait_for_attached(&it.id)?),
-                Standing::Leaving(it) => match self.cloud.client.wait_for_detached(&it.id)? {
-                    Departure::Detached => continue,
-                    Departure::Unseen => Error::ListLags { attachment: it.id.to_string() },
-                },
-                Standing::Elsewhere(it) => return Err(self.elsewhere(it)),
-                Standing::Unclear(it) => return Err(Error::unclear(it)),
-                Standing::Nowhere => match self.request(&all, salt) {
-                    Ok(it) if it.lifecycle_state == AttachmentState::Attached => return Ok(it),
-                    Ok(it) => return Ok(self.cloud.client.wait_for_attached(&it.id)?),
-                    // Somebody was faster, the list lags behind, or the volume is being made.
-                    Err(error) if may_pass(&error) && self.is_usable() => error,
-                    Err(error) => return Err(self.explain(error)),
-                },
+            occasion = past(&all);
+        }
+        let mut waits = RETRY_WAITS.into_iter().chain(iter::repeat(RETRY_LAST));
+        loop {
+            let refusal = match self.request(&occasion) {
+                Ok(it) if it.lifecycle_state == AttachmentState::Attached => return Ok(it),
+                Ok(it) => return Ok(self.cloud.client.wait_for_attached(&it.id)?),
+                Err(error) if !is_worth_a_look(&error) => return Err(self.explain(error)),
+                Err(error) => error,
             };
-            salt += u32::from(is_used_up(&refusal));
+            let refusal = match self.judge(&self.list()?)? {
+                Look::Attached(it) => return Ok(it),
+                Look::Free if !may_pass(&refusal) || !self.is_usable() => {
+                    return Err(self.explain(refusal));
+                }
+                // Somebody was faster, the list lags behind, or the volume is being made.
+                Look::Free | Look::Left => refusal,
+                Look::Lags(lags) => lags,
+            };
+            if is_used_up(&refusal) {
+                occasion = self.occasion();
+            }
             if !self.cloud.wait_if_in_time(waits.next().unwrap_or(RETRY_LAST)) {
                 return Err(self.explain(refusal));
             }
@@ -90,11 +110,38 @@ impl Attaching<'_> {
         }
     }
 
+    /// What a complete list means for this attachment; what is on its way is waited for.
+    fn judge(&self, all: &[VolumeAttachment]) -> Result<Look, Error> {
+        let here = &self.instance.id;
+        // Two writers spoil a file system, even if the volume is shareable.
+        if let Some(other) = elsewhere(all, self.volume, here)
+            && !self.asked.reads
+            && !self.asked.is_shared()
+        {
+            return Err(self.elsewhere(other));
+        }
+        Ok(match standing(all, self.volume, here) {
+            Standing::Here(it) if it.lifecycle_state == AttachmentState::Attached => {
+                Look::Attached(it.clone())
+            }
+            Standing::Here(it) => Look::Attached(self.cloud.client.wait_for_attached(&it.id)?),
+            Standing::Leaving(it) if self.asked.is_shared() && it.instance_id != *here => {
+                Look::Free
+            }
+            Standing::Leaving(it) => match self.cloud.client.wait_for_detached(&it.id)? {
+                Departure::Detached => Look::Left,
+                Departure::Unseen => Look::Lags(Error::ListLags { attachment: it.id.to_string() }),
+            },
+            Standing::Elsewhere(_) if self.asked.is_shared() => Look::Free,
+            Standing::Elsewhere(it) => return Err(self.elsewhere(it)),
+            Standing::Unclear(it) => return Err(Error::unclear(it)),
+            Standing::Nowhere => Look::Free,
+        })
+    }
+
     /// Whether the volume is in a state from which it can become attachable by itself.
     fn is_usable(&self) -> bool {
-        let gone = [VolumeState::Terminating, VolumeState::Terminated, VolumeState::Faulty];
-        let found = self.cloud.client.send(&GetVolume { id: self.volume });
-        found.is_ok_and(|it| !gone.contains(&it.lifecycle_state))
+        self.cloud.volume(self.volume).is_ok_and(|it| !is_gone(&it))
     }
 
     fn list(&self) -> Result<Vec<VolumeAttachment>, Error> {
@@ -104,24 +151,26 @@ impl Attaching<'_> {
         Ok(self.cloud.client.list(&list)?)
     }
 
-    fn request(&self, past: &[VolumeAttachment], salt: u32) -> Result<VolumeAttachment, Error> {
-        let device = match self.kind {
+    fn request(&self, occasion: &str) -> Result<VolumeAttachment, Error> {
+        let device = match self.asked.kind {
             AttachmentRequest::Paravirtualized => Some(self.free_device()?),
             _ => None,
         };
-        let token = retry_token(self.volume, &self.instance.id, past, salt);
+        let (volume, instance) = (self.volume, &self.instance.id);
+        let token = retry_token(volume, instance, device.as_deref(), occasion);
         let attached = self.cloud.client.send(&AttachVolume {
-            instance: &self.instance.id,
-            volume: self.volume,
-            kind: self.kind,
+            instance,
+            volume,
+            kind: self.asked.kind,
             device: device.as_deref(),
-            display_name: None,
-            read_only: false,
+            display_name: self.display_name.as_deref(),
+            read_only: self.asked.read_only,
+            shareable: self.asked.shareable,
             retry_token: &token,
         });
         match (attached, device) {
             (Ok(attachment), _) => Ok(attachment),
-            (Err(source), Some(device)) if source.status() == Some(400) => {
+            (Err(source), Some(device)) if source.code() == Some("InvalidParameter") => {
                 let is_free = self.free_devices()?.contains(&device);
                 Err(if is_free { source.into() } else { Error::DeviceTaken { device, source } })
             }
@@ -151,33 +200,85 @@ impl Attaching<'_> {
         }
     }
 
-    /// The volume may tell more than the refusal.
+    /// The volume, or the instance, may tell more than the refusal.
     fn explain(&self, error: Error) -> Error {
         let Error::Api(source) = error else { return error };
-        let found = self.cloud.client.send(&GetVolume { id: self.volume }).ok();
-        let (volume, instance) = (self.volume.to_string(), self.instance.id.to_string());
-        match found {
-            Some(it) if it.availability_domain != self.instance.availability_domain => {
-                let instance = self.instance.availability_domain.clone();
-                Error::OtherDomain { volume: it.availability_domain, instance, source }
-            }
-            Some(it) => {
-                let state = it.lifecycle_state.to_string();
-                Error::Refused { volume, state, instance, source }
-            }
-            None => Error::Refused { volume, state: "unknown".into(), instance, source },
+        let instance = self.instance.id.to_string();
+        if source.code() == Some("LimitExceeded")
+            && let Ok(attached) = self.attached_here()
+            && attached >= MOST_VOLUMES
+        {
+            return Error::VolumeLimit { instance, attached, source };
         }
+        let found = self.cloud.volume(self.volume).ok();
+        let state = found.map_or_else(|| "unknown".into(), |it| it.lifecycle_state.to_string());
+        Error::Refused { volume: self.volume.to_string(), state, instance, source }
+    }
+
+    fn attached_here(&self) -> Result<usize, Error> {
+        let Instance { id, compartment_id, .. } = self.instance;
+        let list =
+            ListVolumeAttachments { compartment: compartment_id, instance: Some(id), volume: None };
+        let all = self.cloud.client.list(&list)?;
+        Ok(all.iter().filter(|it| it.lifecycle_state != AttachmentState::Detached).count())
+    }
+
+    /// Different in every call.
+    fn occasion(&self) -> String {
+        let now = self.cloud.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{} {}", now.as_nanos(), process::id())
     }
 }
 
-/// The same for every repetition of one attach, by whichever process: made of the volume, the
-/// instance and the attachments that the volume has had, so a lost answer cannot attach twice.
-fn retry_token(volume: &Ocid, instance: &Ocid, past: &[VolumeAttachment], salt: u32) -> String {
-    let mut past: Vec<&str> = past.iter().map(|it| it.id.as_str()).collect();
-    past.sort_unstable();
-    let text = format!("{volume} {instance} {} {salt}", past.join(" "));
+/// Only what runs, or will, can take a volume; a node that stands still is no place for a pod.
+fn refuse_instance(instance: &Instance, node: &str) -> Result<(), Error> {
+    use InstanceState::{Stopped, Stopping, Terminated, Terminating};
+
+    if ![Stopping, Stopped, Terminating, Terminated].contains(&instance.lifecycle_state) {
+        return Ok(());
+    }
+    Err(Error::InstanceState {
+        node: node.to_owned(),
+        instance: instance.id.to_string(),
+        state: instance.lifecycle_state.to_string(),
+    })
+}
+
+fn refuse_volume(volume: &Volume, instance: &Instance) -> Result<(), Error> {
+    if is_gone(volume) {
+        let (volume, state) = (volume.id.to_string(), volume.lifecycle_state.to_string());
+        return Err(Error::VolumeGone { volume, state });
+    }
+    if volume.availability_domain != instance.availability_domain {
+        let [volume, instance] =
+            [&volume.availability_domain, &instance.availability_domain].map(Clone::clone);
+        return Err(Error::OtherDomain { volume, instance });
+    }
+    Ok(())
+}
+
+fn is_gone(volume: &Volume) -> bool {
+    let gone = [VolumeState::Terminating, VolumeState::Terminated, VolumeState::Faulty];
+    gone.contains(&volume.lifecycle_state)
+}
+
+/// The same for every repetition of one request: a lost answer cannot attach twice.
+fn retry_token(volume: &Ocid, instance: &Ocid, device: Option<&str>, occasion: &str) -> String {
+    let text = format!("{volume} {instance} {} {occasion}", device.unwrap_or_default());
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The attachments that a volume has had: the same for every process that looks.
+fn past(all: &[VolumeAttachment]) -> String {
+    let mut past: Vec<&str> = all.iter().map(|it| it.id.as_str()).collect();
+    past.sort_unstable();
+    past.join(" ")
+}
+
+/// Whether a list may show what the error does not tell.
+fn is_worth_a_look(error: &Error) -> bool {
+    may_pass(error) || matches!(error, Error::Api(error) if error.is_outcome_unknown())
 }
 
 /// A conflict may be over at the next look, and another device path be free.
@@ -194,33 +295,18 @@ fn is_used_up(error: &Error) -> bool {
     matches!(error, Error::Api(error) if error.code() == Some("InvalidatedRetryToken"))
 }
 
-fn requested_kind(options: &Options) -> Result<AttachmentRequest, Error> {
-    match options.get("attachmentType") {
-        None | Some("" | "iscsi") => {
-            Ok(AttachmentRequest::Iscsi { use_chap: chap::is_wanted(options)? })
-        }
-        Some("paravirtualized") => Ok(AttachmentRequest::Paravirtualized),
-        Some(other) => Err(Error::Option {
-            option: "attachmentType",
-            given: other.to_owned(),
-            choices: "iscsi (the default) or paravirtualized",
-        }),
-    }
-}
-
-fn refuse_read_only(attachment: &VolumeAttachment, options: &Options) -> Result<(), Error> {
-    if attachment.is_read_only == Some(true) && !options.read_only() {
+fn refuse_read_only(attachment: &VolumeAttachment, asked: AttachOptions) -> Result<(), Error> {
+    if attachment.is_read_only == Some(true) && !asked.reads {
         return Err(Error::AttachedReadOnly { attachment: attachment.id.to_string() });
     }
     Ok(())
 }
 
 /// A session that the author wants authenticated must not come about without.
-fn refuse_without_chap(attachment: &VolumeAttachment, options: &Options) -> Result<(), Error> {
+fn refuse_without_chap(attachment: &VolumeAttachment, asked: AttachOptions) -> Result<(), Error> {
+    let chap = AttachmentRequest::Iscsi { use_chap: true };
     match &attachment.kind {
-        AttachmentKind::Iscsi(target)
-            if target.chap_username.is_none() && chap::is_wanted(options)? =>
-        {
+        AttachmentKind::Iscsi(target) if target.chap_username.is_none() && asked.kind == chap => {
             Err(CredentialsError::WithoutChap { attachment: attachment.id.to_string() }.into())
         }
         _ => Ok(()),
@@ -231,3 +317,5 @@ fn refuse_without_chap(attachment: &VolumeAttachment, options: &Options) -> Resu
 const RETRY_WAITS: [Duration; 3] =
     [Duration::from_millis(250), Duration::from_millis(500), Duration::from_secs(1)];
 const RETRY_LAST: Duration = Duration::from_secs(2);
+// Source: "Block Volume Limits", Oracle's documentation of service limits.
+const MOST_VOLUMES: usize = 32;

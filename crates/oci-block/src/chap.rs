@@ -9,10 +9,11 @@ use oci_iaas::{AttachmentKind, AttachmentState, IscsiTarget, ListVolumeAttachmen
 
 use crate::{
     OciBlock,
+    attach_options::flag,
     cloud::{Cloud, TO_LOOK},
     device::Device,
     error::Error,
-    volume::volume_ocid,
+    volume::VolumeName,
 };
 
 /// Whether the volume's author asks for CHAP.
@@ -20,15 +21,7 @@ use crate::{
 /// # Errors
 /// The option says neither yes nor no.
 pub(crate) fn is_wanted(options: &Options) -> Result<bool, Error> {
-    match options.get(USE_CHAP) {
-        None | Some("" | "false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(other) => Err(Error::Option {
-            option: USE_CHAP,
-            given: other.to_owned(),
-            choices: "true or false (the default)",
-        }),
-    }
+    flag(options, USE_CHAP)
 }
 
 /// What the target wants to hear now: from the API where this host has a `config.yaml`, else from the
@@ -56,9 +49,9 @@ pub(crate) fn credentials(
 
 /// Asks the API for the attachment that the target belongs to.
 fn of_attachment(driver: &OciBlock, target: &Target, options: &Options) -> Result<Chap, Error> {
-    let name = options.volume_name()?;
-    let cloud = Cloud::open(driver, TO_LOOK, name)?;
-    let volume = volume_ocid(name, cloud.region())?;
+    let name = VolumeName::from_options(options)?;
+    let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
+    let volume = name.ocid(cloud.region())?;
     let all = cloud.client.list(&ListVolumeAttachments {
         compartment: &cloud.own_compartment()?,
         instance: cloud.own_instance(),

@@ -4,11 +4,11 @@ use std::{cell::OnceCell, fs, path::Path, sync::Arc, time::Duration};
 
 use clock::{Clock, Deadline};
 use kube_node::{KubeClient, KubeNode};
-use oci_iaas::{Ocid, Region, RegionInfo};
+use oci_iaas::{GetBootVolume, GetVolume, Ocid, Region, RegionInfo, Volume};
 use oci_rest::{ApiKey, Client, InstanceMetadata, Metadata, Network, Transport, UreqTransport};
 use oci_signer::PrivateKey;
 
-use crate::{Config, OciBlock, Settings, error::Error};
+use crate::{Config, OciBlock, Settings, error::Error, volume::BOOT_VOLUME};
 
 /// One call's view of the cloud.
 #[derive(Debug)]
@@ -102,6 +102,15 @@ impl Cloud {
         };
         let client = KubeClient::from_kubeconfig(path, &network)?;
         Ok(client.with_limit(self.deadline.remaining(&*self.clock)).node(name)?)
+    }
+
+    /// Looks at a volume, which may be a boot volume.
+    pub(crate) fn volume(&self, id: &Ocid) -> Result<Volume, Error> {
+        Ok(if id.kind() == BOOT_VOLUME {
+            self.client.send(&GetBootVolume { id })?
+        } else {
+            self.client.send(&GetVolume { id })?
+        })
     }
 
     /// For what is remembered until the next reboot.

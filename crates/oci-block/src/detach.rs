@@ -1,10 +1,10 @@
 //! detach: the volume is off the node when the call has ended well.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use oci_iaas::{
-    AttachmentState, DetachVolume, GetVolume, GetVolumeAttachment, Instance, ListVolumeAttachments,
-    Ocid, VolumeAttachment,
+    AttachmentState, DetachVolume, GetVolumeAttachment, Instance, ListVolumeAttachments, Ocid,
+    Region, VolumeAttachment,
 };
 use oci_rest::Departure;
 
@@ -13,9 +13,10 @@ use crate::{
     cloud::{Cloud, TO_CHANGE},
     error::Error,
     in_use::refuse_in_use,
+    lock::{LockError, VolumeLock},
     node::{Node, find_node},
     standing::{Standing, standing},
-    volume::volume_ocid,
+    volume::{mark, volume_ocid},
 };
 
 /// Detaches the volume from that node and from no other.
@@ -23,46 +24,158 @@ use crate::{
 /// Not attached there is a success; what is on its way is waited for. Ends within [`TO_CHANGE`].
 pub(crate) fn detach(driver: &OciBlock, volume_name: &str, node_name: &str) -> Result<(), Error> {
     let cloud = Cloud::open(driver, TO_CHANGE, volume_name)?;
-    let volume = volume_ocid(volume_name, cloud.region())?;
-    let _lock = driver.lock_if_possible(volume.unique(), "detach")?;
+    let name = Name::new(volume_name, cloud.region());
+    let detaching = Detaching { driver, cloud: &cloud, name: &name };
     match find_node(&cloud, node_name) {
-        Ok(node) => detach_from(driver, &cloud, &node, &volume, volume_name),
-        Err(error @ Error::InstanceUnseen { .. }) => without_instance(&cloud, &volume, error),
-        Err(error @ Error::NodeUnknown { .. }) => without_node(&cloud, &volume, error),
+        Ok(node) => detaching.detach_from(&node),
+        Err(error @ Error::InstanceUnseen { .. }) => detaching.without_instance(error),
+        Err(error @ Error::NodeUnknown { .. }) => detaching.without_node(error),
         Err(error) => Err(error),
     }
 }
 
-/// Looks, acts, and looks again, until a complete list is without the volume.
-fn detach_from(
-    driver: &OciBlock,
-    cloud: &Cloud,
-    node: &Node,
-    volume: &Ocid,
-    name: &str,
-) -> Result<(), Error> {
-    let Instance { id, compartment_id, .. } = &node.instance;
-    let mut waits = LOOK_AGAIN.into_iter();
-    loop {
-        let attachments = list(cloud, compartment_id, Some(id), volume)?;
-        let step = match standing(&attachments, volume, id) {
-            Standing::Nowhere | Standing::Elsewhere(_) => return Ok(()),
-            Standing::Leaving(it) => Step::of(cloud.client.wait_for_detached(&it.id)?, it),
-            Standing::Unclear(it) => return Err(Error::unclear(it)),
-            Standing::Here(it) => {
-                refuse_in_use(driver, cloud, name, node, it)?;
-                remove(cloud, it)?
-            }
-        };
-        let reason = match step {
-            Step::Done => return Ok(()),
-            Step::LookAgain(reason) => reason,
-        };
-        // What was refused has changed by then; what is refused still will be refused for ever.
-        match waits.next() {
-            Some(wait) if cloud.wait_if_in_time(wait) => log::info!("looking again: {reason}"),
-            _ => return Err(reason),
+/// What the caller of detach says of a volume, and what it may mean: all options are unknown here.
+struct Name<'a> {
+    name: &'a str,
+    /// The volume whose OCID it is or ends.
+    ocid: Option<Ocid>,
+    /// What attach has called the attachment if the option `volumeId` named the volume.
+    mark: String,
+}
+
+impl<'a> Name<'a> {
+    fn new(name: &'a str, region: &Region) -> Self {
+        Self { name, ocid: volume_ocid(name, region).ok(), mark: mark(name) }
+    }
+
+    /// The volume of that name, among attachments that have not ended.
+    ///
+    /// # Errors
+    /// Several volumes go by the name.
+    fn resolve(&self, attachments: &[VolumeAttachment]) -> Result<Option<Ocid>, Error> {
+        let live = |it: &&VolumeAttachment| it.lifecycle_state != AttachmentState::Detached;
+        let volumes: BTreeSet<&Ocid> = attachments
+            .iter()
+            .filter(live)
+            .filter(|it| {
+                self.ocid.as_ref() == Some(&it.volume_id)
+                    || it.display_name.as_deref() == Some(&self.mark)
+            })
+            .map(|it| &it.volume_id)
+            .collect();
+        match volumes.len() {
+            0 | 1 => Ok(volumes.into_iter().next().cloned()),
+            _ => Err(Error::VolumeAmbiguous {
+                name: self.name.to_owned(),
+                volumes: volumes.into_iter().map(Ocid::as_str).collect::<Vec<_>>().join(", "),
+            }),
         }
+    }
+}
+
+/// One volume on its way off.
+struct Detaching<'a> {
+    driver: &'a OciBlock,
+    cloud: &'a Cloud,
+    name: &'a Name<'a>,
+}
+
+impl Detaching<'_> {
+    /// Looks, acts, and looks again, until a complete list is without the volume.
+    fn detach_from(&self, node: &Node) -> Result<(), Error> {
+        let Self { driver, cloud, name } = self;
+        let Instance { id, compartment_id, .. } = &node.instance;
+        // A short name is mostly the volume's; what it is in truth, a list tells.
+        let mut locked = name.ocid.clone();
+        let mut _lock = locked.as_ref().map(|it| self.lock(it)).transpose()?;
+        let mut waits = LOOK_AGAIN.into_iter();
+        loop {
+            let attachments = list(cloud, compartment_id, Some(id), None)?;
+            let Some(volume) = name.resolve(&attachments)? else { return Ok(()) };
+            // What was seen before the lock was had may have changed.
+            if locked.as_ref() != Some(&volume) {
+                _lock = Some(self.lock(&volume)?);
+                locked = Some(volume);
+                continue;
+            }
+            let step = match standing(&attachments, &volume, id) {
+                Standing::Nowhere | Standing::Elsewhere(_) => return Ok(()),
+                Standing::Leaving(it) => Step::of(cloud.client.wait_for_detached(&it.id)?, it),
+                Standing::Unclear(it) => return Err(Error::unclear(it)),
+                Standing::Here(it) => {
+                    refuse_in_use(driver, cloud, name.name, node, it)?;
+                    remove(cloud, it)?
+                }
+            };
+            let reason = match step {
+                Step::Done => return Ok(()),
+                Step::LookAgain(reason) => reason,
+            };
+            // What was refused has changed by then; what is refused still will be refused for ever.
+            match waits.next() {
+                Some(wait) if cloud.wait_if_in_time(wait) => log::info!("looking again: {reason}"),
+                _ => return Err(reason),
+            }
+        }
+    }
+
+    fn lock(&self, volume: &Ocid) -> Result<Option<VolumeLock>, LockError> {
+        self.driver.lock_if_possible(volume.unique(), "detach")
+    }
+
+    /// The node's instance cannot be seen. What the lists that can be asked do not show may still be
+    /// attached in a third compartment; OCI itself then refuses to attach it anywhere else.
+    fn without_instance(&self, unseen: Error) -> Result<(), Error> {
+        let Error::InstanceUnseen { instance, .. } = &unseen else { return Err(unseen) };
+        let attachments = self.all_known()?;
+        let Some(volume) = self.name.resolve(&attachments)? else { return Ok(()) };
+        match standing(&attachments, &volume, instance) {
+            Standing::Nowhere | Standing::Elsewhere(_) => Ok(()),
+            Standing::Leaving(it) => {
+                self.cloud.client.wait_for_detached(&it.id)?;
+                Ok(())
+            }
+            Standing::Here(it) | Standing::Unclear(it) => {
+                let attachment = it.id.to_string();
+                Err(Error::StillAttached { attachment, source: Box::new(unseen) })
+            }
+        }
+    }
+
+    /// The node has no instance any more. Whatever the volume is attached to may be a node that is in
+    /// use.
+    fn without_node(&self, unknown: Error) -> Result<(), Error> {
+        let attachments = self.all_known()?;
+        let Some(volume) = self.name.resolve(&attachments)? else { return Ok(()) };
+        let live = |it: &&VolumeAttachment| {
+            it.volume_id == volume && it.lifecycle_state != AttachmentState::Detached
+        };
+        attachments.iter().find(live).map_or(Ok(()), |it| {
+            Err(Error::HolderUnknown {
+                instance: it.instance_id.to_string(),
+                source: Box::new(unknown),
+            })
+        })
+    }
+
+    /// The attachments in the compartments that are known without an instance: that of the nodes and
+    /// the volume's own.
+    fn all_known(&self) -> Result<Vec<VolumeAttachment>, Error> {
+        let nodes = self.cloud.compartment()?;
+        // Not filtered by the volume: the name may be that of a persistent volume.
+        let mut attachments = list(self.cloud, &nodes, None, None)?;
+        let Some(volume) = &self.name.ocid else { return Ok(attachments) };
+        match self.cloud.volume(volume) {
+            Ok(it) if it.compartment_id != nodes => {
+                attachments.extend(list(self.cloud, &it.compartment_id, None, Some(volume))?);
+            }
+            Ok(_) => {}
+            // The name is not the volume's. A whole OCID can be nothing else.
+            Err(Error::Api(error)) if error.is_not_found() && self.name.name != volume.as_str() => {
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(attachments)
     }
 }
 
@@ -112,57 +225,13 @@ fn remove(cloud: &Cloud, attachment: &VolumeAttachment) -> Result<Step, Error> {
     Ok(Step::of(cloud.client.wait_for_detached(id)?, attachment))
 }
 
-/// The node's instance cannot be seen. What the lists that can be asked do not show may still be
-/// attached in a third compartment; OCI itself then refuses to attach it anywhere else.
-fn without_instance(cloud: &Cloud, volume: &Ocid, unseen: Error) -> Result<(), Error> {
-    let Error::InstanceUnseen { instance, .. } = &unseen else { return Err(unseen) };
-    match standing(&all_known(cloud, volume)?, volume, instance) {
-        Standing::Nowhere | Standing::Elsewhere(_) => Ok(()),
-        Standing::Leaving(it) => {
-            cloud.client.wait_for_detached(&it.id)?;
-            Ok(())
-        }
-        Standing::Here(it) | Standing::Unclear(it) => {
-            let attachment = it.id.to_string();
-            Err(Error::StillAttached { attachment, source: Box::new(unseen) })
-        }
-    }
-}
-
-/// The node has no instance any more. Whatever the volume is attached to may be a node that is in use.
-fn without_node(cloud: &Cloud, volume: &Ocid, unknown: Error) -> Result<(), Error> {
-    let attachments = all_known(cloud, volume)?;
-    let live = attachments
-        .iter()
-        .find(|it| it.volume_id == *volume && it.lifecycle_state != AttachmentState::Detached);
-    match live {
-        None => Ok(()),
-        Some(it) => Err(Error::HolderUnknown {
-            instance: it.instance_id.to_string(),
-            source: Box::new(unknown),
-        }),
-    }
-}
-
-/// The attachments of the volume in the compartments that are known without an instance: that of the
-/// nodes and the volume's own.
-fn all_known(cloud: &Cloud, volume: &Ocid) -> Result<Vec<VolumeAttachment>, Error> {
-    let nodes = cloud.compartment()?;
-    let own = cloud.client.send(&GetVolume { id: volume })?.compartment_id;
-    let mut attachments = list(cloud, &nodes, None, volume)?;
-    if own != nodes {
-        attachments.extend(list(cloud, &own, None, volume)?);
-    }
-    Ok(attachments)
-}
-
 fn list(
     cloud: &Cloud,
     compartment: &Ocid,
     instance: Option<&Ocid>,
-    volume: &Ocid,
+    volume: Option<&Ocid>,
 ) -> Result<Vec<VolumeAttachment>, Error> {
-    let list = ListVolumeAttachments { compartment, instance, volume: Some(volume) };
+    let list = ListVolumeAttachments { compartment, instance, volume };
     Ok(cloud.client.list(&list)?)
 }
 

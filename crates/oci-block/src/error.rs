@@ -156,6 +156,63 @@ pub enum Error {
         /// What it may say.
         choices: &'static str,
     },
+    /// A writer asks for an attachment that cannot be written to.
+    #[error(
+        "the option attachReadOnly is true, but the pod wants to write; set readOnly: true on the \
+         flexVolume, or remove the option"
+    )]
+    ReadOnlyForWriter,
+    /// A writer asks for an attachment that others may write to.
+    #[error(
+        "the option shareable is true and the pod wants to write: two nodes that write to one ext4 \
+         or xfs destroy it; set readOnly: true on the flexVolume, or allowSharedReadWrite: \"true\" \
+         if something else sees to it that only one node mounts it"
+    )]
+    SharedForWriter,
+    /// Several volumes go by the name.
+    #[error(
+        "`{name}` may be any of these volumes that are attached to the node: {volumes}; detach the \
+         one that is not needed by hand"
+    )]
+    VolumeAmbiguous {
+        /// The name of the persistent volume.
+        name: String,
+        /// The volumes' OCIDs.
+        volumes: String,
+    },
+    /// The instance cannot take a volume in its state.
+    #[error(
+        "instance {instance} of node {node} is {state}; a volume is attached to it when it is RUNNING"
+    )]
+    InstanceState {
+        /// The node's name.
+        node: String,
+        /// The instance.
+        instance: String,
+        /// Its state.
+        state: String,
+    },
+    /// The volume will not become attachable by itself.
+    #[error("volume {volume} is {state} and cannot be attached")]
+    VolumeGone {
+        /// The volume.
+        volume: String,
+        /// Its state.
+        state: String,
+    },
+    /// The instance has as many volumes as it may have.
+    #[error(
+        "instance {instance} has {attached} volumes attached; OCI lets an instance have 32: move pods \
+         to other nodes, or limit the pods with volumes per node"
+    )]
+    VolumeLimit {
+        /// The instance.
+        instance: String,
+        /// How many it has.
+        attached: usize,
+        /// What the API answered.
+        source: oci_rest::Error,
+    },
     /// The volume is attached to another instance.
     #[error(
         "volume {volume} is attached to instance {holder} ({instance}); it is never taken away from \
@@ -215,8 +272,6 @@ pub enum Error {
         volume: String,
         /// The instance's.
         instance: String,
-        /// What the API answered.
-        source: oci_rest::Error,
     },
     /// The API refuses, and the volume's state may say why.
     #[error("volume {volume} (state {state}) cannot be attached to instance {instance}")]

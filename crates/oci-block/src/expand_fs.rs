@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     expand_error::ExpandError,
     identity::prove_identity,
-    volume::volume_key,
+    volume::VolumeName,
     wait_for_attach::named_device,
     witness::{Recall, Witness, Witnesses},
 };
@@ -31,7 +31,8 @@ pub(crate) fn expand_fs(
     dir: &Path,
     new_bytes: u64,
 ) -> Result<u64, Error> {
-    let volume = volume_key(options.volume_name()?)?;
+    let name = VolumeName::from_options(options)?;
+    let volume = name.key()?;
     let lock = driver.lock(volume, "expandfs")?;
     let witnesses = Witnesses::new(&driver.settings.state_dir);
     let recall = witnesses.read(volume);

@@ -11,7 +11,7 @@ use crate::{
     cloud::{Cloud, TO_CHANGE},
     error::Error,
     expand_error::ExpandError,
-    volume::volume_ocid,
+    volume::VolumeName,
 };
 
 /// Makes the volume larger through the API, and tells the size that it has then, in bytes.
@@ -24,9 +24,9 @@ pub(crate) fn expand_volume(
     options: &Options,
     new_bytes: u64,
 ) -> Result<u64, Error> {
-    let name = options.volume_name()?;
-    let cloud = Cloud::open(driver, TO_CHANGE, name)?;
-    let volume = volume_ocid(name, cloud.region())?;
+    let name = VolumeName::from_options(options)?;
+    let cloud = Cloud::open(driver, TO_CHANGE, name.given())?;
+    let volume = name.block_volume(cloud.region())?;
     let _lock = driver.lock_if_possible(volume.unique(), "expandvolume")?;
     Expanding { cloud: &cloud, volume: &volume, asked: new_bytes.div_ceil(GIB) }.settle()
 }

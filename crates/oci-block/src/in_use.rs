@@ -6,7 +6,7 @@ use disk::{Access, Disk, mountinfo};
 use kube_node::KubeNode;
 use oci_iaas::{InstanceState, IscsiLoginState, VolumeAttachment};
 
-use crate::{OciBlock, cloud::Cloud, device::Device, error::Error, node::Node};
+use crate::{OciBlock, cloud::Cloud, device::Device, error::Error, node::Node, volume::DRIVER};
 
 /// Refuses to take away a disk that is in use.
 ///
@@ -87,5 +87,4 @@ fn is_used(kube: &KubeNode, volume: &str) -> bool {
     kube.volumes_in_use.iter().any(plain)
 }
 
-const DRIVER: &str = "oracle/oci";
 const GLOBAL_MOUNTS: &str = "kubernetes.io/flexvolume/oracle/oci/mounts";

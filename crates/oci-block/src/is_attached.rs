@@ -9,15 +9,15 @@ use crate::{
     error::Error,
     node::find_node,
     standing::{Standing, standing},
-    volume::volume_ocid,
+    volume::VolumeName,
 };
 
 /// Looks. A wrong "no" makes the controller attach the volume elsewhere, so only a complete list
 /// without the volume is a "no".
 pub(crate) fn is_attached(driver: &OciBlock, options: &Options, node: &str) -> Result<bool, Error> {
-    let name = options.volume_name()?;
-    let cloud = Cloud::open(driver, TO_LOOK, name)?;
-    let volume = volume_ocid(name, cloud.region())?;
+    let name = VolumeName::from_options(options)?;
+    let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
+    let volume = name.ocid(cloud.region())?;
     let instance = find_node(&cloud, node)?.instance;
     let attachments = cloud.client.list(&ListVolumeAttachments {
         compartment: &instance.compartment_id,

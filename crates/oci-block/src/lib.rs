@@ -15,6 +15,7 @@ use command::Runner;
 use flexvolume::{Capabilities, Options};
 
 mod attach;
+mod attach_options;
 mod chap;
 mod cloud;
 mod config;

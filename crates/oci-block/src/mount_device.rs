@@ -16,7 +16,7 @@ use crate::{
     plan::{Plan, Wanted, may_write, plan},
     refusal::Refusal,
     room::Room,
-    volume::volume_key,
+    volume::VolumeName,
     wait_for_attach::{named_device, note_device},
     witness::{Recall, Witness, Witnesses},
 };
@@ -31,18 +31,20 @@ pub(crate) fn mount_device(
     device: &Path,
     options: &Options,
 ) -> Result<(), Error> {
-    let volume = volume_key(options.volume_name()?)?;
+    let name = VolumeName::from_options(options)?;
+    let volume = name.key()?;
     let wanted = Wanted::from_options(options)?;
     let lock = driver.lock(volume, "mountdevice")?;
     let witnesses = Witnesses::new(&driver.settings.state_dir);
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
-    note_device(&device, &recall, volume, &witnesses);
+    note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
     let mounter = driver.mounter();
     let mounting = Mounting {
         driver,
+        name,
         volume,
         device: &device,
         dir,
@@ -59,6 +61,7 @@ pub(crate) fn mount_device(
 /// One volume on its way to one directory.
 struct Mounting<'a> {
     driver: &'a OciBlock,
+    name: VolumeName<'a>,
     volume: &'a str,
     device: &'a Device,
     dir: &'a Path,
@@ -218,6 +221,7 @@ impl Mounting<'_> {
             serial,
             appearance,
             size: self.disk.size(),
+            name: self.name.alias().map(str::to_owned),
             ..Witness::default()
         }
     }

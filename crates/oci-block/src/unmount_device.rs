@@ -20,10 +20,10 @@ use crate::{
 pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error> {
     let name = dir.file_name().and_then(|name| name.to_str());
     let volume = name
-        .and_then(|name| volume_key(name).ok())
+        .and_then(|name| volume_named(driver, name))
         .ok_or_else(|| Error::MountPoint { dir: dir.to_owned() })?;
-    let lock = driver.lock(volume, "unmountdevice")?;
-    let held = held_disk(driver, volume, dir)?;
+    let lock = driver.lock(&volume, "unmountdevice")?;
+    let held = held_disk(driver, &volume, dir)?;
 
     lock.share_with_children()?;
     let unmounted = driver.mounter().unmount(dir)?;
@@ -39,6 +39,12 @@ pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error>
         return Err(Error::DataLoss(loss));
     }
     released
+}
+
+/// The volume behind the name of a directory of kubelet's.
+fn volume_named(driver: &OciBlock, name: &str) -> Option<String> {
+    let named = Witnesses::new(&driver.settings.state_dir).named(name);
+    named.or_else(|| volume_key(name).ok().map(str::to_owned))
 }
 
 /// The disk that has to be let go.

@@ -1,6 +1,80 @@
 //! Which volume is meant: from the name that kubelet passes to an OCID.
 
+use flexvolume::{Options, OptionsError};
 use oci_iaas::{Ocid, Region};
+
+/// A volume, as the caller and the options of a call name it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VolumeName<'a> {
+    /// The name of the persistent volume, or of the volume in its pod.
+    pub(crate) name: &'a str,
+    /// The option `volumeId`: the OCID, where the name is not part of it.
+    id: Option<&'a str>,
+}
+
+impl<'a> VolumeName<'a> {
+    /// Reads the options of a call.
+    ///
+    /// # Errors
+    /// They name no volume.
+    pub(crate) fn from_options(options: &'a Options) -> Result<Self, OptionsError> {
+        let id = options.get("volumeId").filter(|it| !it.is_empty());
+        Ok(Self { name: options.volume_name()?, id })
+    }
+
+    /// What is, or is part of, the OCID.
+    pub(crate) fn given(&self) -> &'a str {
+        self.id.unwrap_or(self.name)
+    }
+
+    /// The volume's OCID.
+    ///
+    /// # Errors
+    /// The name can be no part of an OCID, or the OCID is that of something else.
+    pub(crate) fn ocid(&self, region: &Region) -> Result<Ocid, VolumeNameError> {
+        match self.id {
+            Some(id) if !id.contains('.') => Err(VolumeNameError {
+                name: id.to_owned(),
+                why: "the option volumeId is the whole OCID of a volume, ocid1.volume.…",
+            }),
+            _ => volume_ocid(self.given(), region),
+        }
+    }
+
+    /// The OCID of a volume that can be changed as block volumes are.
+    ///
+    /// # Errors
+    /// As [`Self::ocid`], and for a boot volume.
+    pub(crate) fn block_volume(&self, region: &Region) -> Result<Ocid, VolumeNameError> {
+        let why = "it is a boot volume, which this driver attaches but does not change";
+        match self.ocid(region)? {
+            it if it.kind() == BOOT_VOLUME => Err(VolumeNameError { name: it.to_string(), why }),
+            it => Ok(it),
+        }
+    }
+
+    /// As [`volume_key`].
+    pub(crate) fn key(&self) -> Result<&'a str, VolumeNameError> {
+        volume_key(self.given())
+    }
+
+    /// What Kubernetes calls the volume, where that does not lead to the volume by itself.
+    pub(crate) fn alias(&self) -> Option<&'a str> {
+        self.id.map(|_| self.name)
+    }
+
+    /// What an attachment is called so that detach, which is given only the name, finds it; nothing
+    /// where the name leads to the volume by itself.
+    pub(crate) fn mark(&self) -> Option<String> {
+        self.alias().map(mark)
+    }
+}
+
+/// The attachment's display name for the volume that Kubernetes calls `name`: what kubelet calls it
+/// in `volumesInUse`.
+pub(crate) fn mark(name: &str) -> String {
+    format!("{DRIVER}/{name}")
+}
 
 /// The OCID behind a PV or volume name: the last part of the OCID, or the whole of it.
 ///
@@ -15,8 +89,7 @@ pub(crate) fn volume_ocid(name: &str, region: &Region) -> Result<Ocid, VolumeNam
         wrong("it is neither a volume's OCID nor the last part of one (letters and digits only)")
     })?;
     match ocid.kind() {
-        "volume" => Ok(ocid),
-        "bootvolume" => Err(wrong("it is a boot volume; attach a block volume")),
+        VOLUME | BOOT_VOLUME => Ok(ocid),
         _ => Err(wrong("it is the OCID of something else; a volume's begins ocid1.volume.")),
     }
 }
@@ -31,6 +104,12 @@ pub(crate) fn volume_key(name: &str) -> Result<&str, VolumeNameError> {
     }
     Ok(key)
 }
+
+/// The driver's name in Kubernetes.
+pub(crate) const DRIVER: &str = "oracle/oci";
+/// A boot volume can be attached as a data disk of another instance.
+pub(crate) const BOOT_VOLUME: &str = "bootvolume";
+const VOLUME: &str = "volume";
 
 /// A name that stands for no volume.
 #[derive(Debug, thiserror::Error)]
@@ -67,15 +146,12 @@ mod tests {
     fn a_whole_ocid_is_taken_as_it_is() {
         let other_region = "ocid1.volume.oc1.eu-frankfurt-1.aaaaaa";
         check("phx", other_region, other_region);
+        let boot = "ocid1.bootvolume.oc1.phx.aaaaaa";
+        check("phx", boot, boot);
     }
 
     #[test]
     fn what_is_no_volume_is_refused() {
-        check(
-            "phx",
-            "ocid1.bootvolume.oc1.phx.aaaa",
-            "`ocid1.bootvolume.oc1.phx.aaaa` names no volume: it is a boot volume; attach a block volume",
-        );
         check(
             "phx",
             "ocid1.instance.oc1.phx.aaaa",

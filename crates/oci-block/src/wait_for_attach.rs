@@ -9,7 +9,7 @@ use crate::{
     device::{Device, DeviceError},
     error::Error,
     identity::prove_identity,
-    volume::volume_key,
+    volume::VolumeName,
     witness::{Recall, Witness, Witnesses},
 };
 
@@ -22,12 +22,13 @@ pub(crate) fn wait_for_attach(
     device: &Path,
     options: &Options,
 ) -> Result<PathBuf, Error> {
-    let volume = volume_key(options.volume_name()?)?;
+    let name = VolumeName::from_options(options)?;
+    let volume = name.key()?;
     let _lock = driver.lock(volume, "waitforattach")?;
     let witnesses = Witnesses::new(&driver.settings.state_dir);
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
-    note_device(&device, &recall, volume, &witnesses);
+    note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
     Ok(device.path())
@@ -46,7 +47,13 @@ pub(crate) fn named_device(device: &Path, recall: &Recall, volume: &str) -> Resu
 
 /// Notes down whose session is about to begin, so that unmountdevice can end it even if nothing is
 /// ever mounted. That it cannot is no reason to fail.
-pub(crate) fn note_device(device: &Device, recall: &Recall, volume: &str, witnesses: &Witnesses) {
+pub(crate) fn note_device(
+    device: &Device,
+    recall: &Recall,
+    name: VolumeName<'_>,
+    volume: &str,
+    witnesses: &Witnesses,
+) {
     let before = match recall {
         Recall::Seen(before) => before.clone(),
         Recall::Nothing => Witness::default(),
@@ -54,8 +61,9 @@ pub(crate) fn note_device(device: &Device, recall: &Recall, volume: &str, witnes
         Recall::Damaged => return,
     };
     let path = Some(device.path().display().to_string());
-    if matches!(device, Device::Iscsi(_)) && before.device != path {
-        let noted = witnesses.write(volume, &Witness { device: path, ..before });
+    let name = name.alias().map(str::to_owned);
+    if matches!(device, Device::Iscsi(_)) && (before.device != path || before.name != name) {
+        let noted = witnesses.write(volume, &Witness { device: path, name, ..before });
         noted.unwrap_or_else(|error| log::warn!("the session of {volume} is not noted: {error}"));
     }
 }

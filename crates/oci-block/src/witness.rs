@@ -28,6 +28,10 @@ pub(crate) struct Witness {
     pub(crate) fs_uuid: Option<String>,
     /// An unfinished format: the UUID that was chosen for it.
     pub(crate) formatting: Option<String>,
+    /// What Kubernetes calls the volume, where the option `volumeId` names it: kubelet's directories
+    /// have that name, and unmountdevice is given nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
 }
 
 /// The records of a host.
@@ -103,6 +107,12 @@ impl Witnesses {
             }
         }
         others
+    }
+
+    /// The volume that Kubernetes calls `name`, if that is not the volume's own name.
+    pub(crate) fn named(&self, name: &str) -> Option<String> {
+        let all = self.others("").into_iter();
+        all.filter(|(_, it)| it.name.as_deref() == Some(name)).map(|(volume, _)| volume).next()
     }
 
     /// Where the record of `volume` is, for messages.

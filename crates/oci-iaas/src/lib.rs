@@ -18,6 +18,7 @@
 //!
 //! Source of all names: Core Services API, version 20160918.
 
+mod boot_volume;
 mod call;
 mod device;
 mod encode;
@@ -30,6 +31,7 @@ mod vnic;
 mod volume;
 mod volume_attachment;
 
+pub use boot_volume::GetBootVolume;
 pub use call::{Call, ListOperation, Operation};
 pub use device::{Device, ListInstanceDevices};
 pub use encode::encode;

@@ -205,8 +205,10 @@ pub struct AttachVolume<'a> {
     pub device: Option<&'a str>,
     /// A name for the attachment.
     pub display_name: Option<&'a str>,
-    /// Whether the instance may only read.
+    /// Whether the instance may only read; others may then read, too.
     pub read_only: bool,
+    /// Whether other instances may attach the volume for writing, too.
+    pub shareable: bool,
     /// Makes the call repeatable: the service attaches once per token, for 24 hours. 1 to 64
     /// characters.
     pub retry_token: &'a str,
@@ -240,6 +242,9 @@ impl Operation for AttachVolume<'_> {
                 body["useChap"] = Value::from(use_chap);
             }
             AttachmentRequest::Paravirtualized => body["type"] = Value::from("paravirtualized"),
+        }
+        if self.shareable {
+            body["isShareable"] = Value::from(true);
         }
         for (name, value) in [("device", self.device), ("displayName", self.display_name)] {
             if let Some(value) = value {

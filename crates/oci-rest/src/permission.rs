@@ -14,7 +14,7 @@ pub(crate) fn needed(call: &Call) -> &'static str {
             "`manage volume-attachments`, `use volumes` and `use instances`"
         }
         ("volumeAttachments", _) => "`manage volume-attachments`",
-        ("volumes", _) => "`use volumes`",
+        ("volumes" | "bootVolumes", _) => "`use volumes`",
         ("instances", _) => "`read instances`",
         ("vnicAttachments", _) => "`read vnic-attachments`",
         ("vnics", _) => "`read vnics`",

@@ -163,7 +163,7 @@ const fn route(
 }
 
 /// Source: reference of the Core Services and Identity APIs, version 20160918.
-static ROUTES: [Route; 20] = [
+static ROUTES: [Route; 21] = [
     route("GetInstance", Method::GET, "/instances/{}", &[], instances::show),
     route(
         "ListInstances",
@@ -248,6 +248,7 @@ static ROUTES: [Route; 20] = [
         volumes::list,
     ),
     route("GetVolume", Method::GET, "/volumes/{}", &[], volumes::show),
+    route("GetBootVolume", Method::GET, "/bootVolumes/{}", &[], volumes::show_boot_volume),
     route("UpdateVolume", Method::PUT, "/volumes/{}", &[], volumes::update),
     route("DeleteVolume", Method::DELETE, "/volumes/{}", &[], volumes::delete),
     route("GetWorkRequest", Method::GET, "/workRequests/{}", &[], work_requests::show),

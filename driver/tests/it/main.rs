@@ -21,4 +21,5 @@ mod log;
 mod node;
 mod secrets;
 mod support;
+mod volumes;
 mod wrong_disk;

@@ -1,9 +1,9 @@
 //! What each operation puts into its request.
 
 use oci_iaas::{
-    AttachVolume, AttachmentRequest, Call, DetachVolume, GetInstance, GetVcn, GetVnic, GetVolume,
-    GetVolumeAttachment, ListInstanceDevices, ListInstances, ListOperation, ListSubnets,
-    ListVnicAttachments, ListVolumeAttachments, Ocid, Operation, UpdateVolume,
+    AttachVolume, AttachmentRequest, Call, DetachVolume, GetBootVolume, GetInstance, GetVcn,
+    GetVnic, GetVolume, GetVolumeAttachment, ListInstanceDevices, ListInstances, ListOperation,
+    ListSubnets, ListVnicAttachments, ListVolumeAttachments, Ocid, Operation, UpdateVolume,
 };
 
 fn ocid(kind: &str) -> Ocid {
@@ -33,6 +33,10 @@ fn one_thing_is_looked_at_by_its_id() {
     check(
         GetVolume { id: &ocid("volume") }.call(),
         &["GET /20160918/volumes/ocid1.volume.oc1.phx.a"],
+    );
+    check(
+        GetBootVolume { id: &ocid("bootvolume") }.call(),
+        &["GET /20160918/bootVolumes/ocid1.bootvolume.oc1.phx.a"],
     );
     check(
         GetInstance { id: &ocid("instance") }.call(),
@@ -113,6 +117,7 @@ fn attaching_omits_what_is_absent() {
         device: None,
         display_name: None,
         read_only: false,
+        shareable: false,
         retry_token: "0123456789abcdef",
     };
     check(
@@ -128,13 +133,14 @@ fn attaching_omits_what_is_absent() {
             kind: AttachmentRequest::Iscsi { use_chap: true },
             display_name: Some("\"größe\"\n"),
             read_only: true,
+            shareable: true,
             ..attach
         }
         .call(),
         &[
             "POST /20160918/volumeAttachments",
             "opc-retry-token: 0123456789abcdef",
-            r#"{"displayName":"\"größe\"\n","instanceId":"ocid1.instance.oc1.phx.a","isReadOnly":true,"type":"iscsi","useChap":true,"volumeId":"ocid1.volume.oc1.phx.a"}"#,
+            r#"{"displayName":"\"größe\"\n","instanceId":"ocid1.instance.oc1.phx.a","isReadOnly":true,"isShareable":true,"type":"iscsi","useChap":true,"volumeId":"ocid1.volume.oc1.phx.a"}"#,
         ],
     );
     check(

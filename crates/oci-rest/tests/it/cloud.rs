@@ -60,6 +60,7 @@ impl World {
             device: None,
             display_name: Some("by a test"),
             read_only: false,
+            shareable: false,
             retry_token: "TOKEN",
         })
     }
@@ -255,6 +256,7 @@ fn a_second_attach_is_a_conflict() {
         device: None,
         display_name: None,
         read_only: false,
+        shareable: false,
         retry_token: "OTHER",
     });
     let error = error.unwrap_err();

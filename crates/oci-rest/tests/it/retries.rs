@@ -74,6 +74,7 @@ pub(crate) fn run_on(script: &Arc<Script>, what: What) -> (Arc<ManualClock>, Res
                 device: None,
                 display_name: None,
                 read_only: false,
+                shareable: false,
                 retry_token: "TOKEN",
             };
             client.send(&attach).map(drop)

@@ -54,6 +54,18 @@ pub(crate) fn create(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
 }
 
 pub(crate) fn show(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
+    if is_boot_volume(&ask.id) {
+        return Err(Refusal::not_found("volume", &ask.id));
+    }
+    state.look_at_volume(ask.now, &ask.id);
+    shown(state, &ask.id)
+}
+
+/// GetBootVolume: what has the OCID of a boot volume is one.
+pub(crate) fn show_boot_volume(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
+    if !is_boot_volume(&ask.id) {
+        return Err(Refusal::not_found("boot volume", &ask.id));
+    }
     state.look_at_volume(ask.now, &ask.id);
     shown(state, &ask.id)
 }
@@ -65,6 +77,7 @@ pub(crate) fn list(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
     }
     let wanted = state.volumes.iter().filter(|volume| {
         volume.compartment == compartment
+            && !is_boot_volume(&volume.id)
             && ask.wants("displayName", &volume.display_name)
             && ask.wants("availabilityDomain", &volume.availability_domain)
             && ask.wants("lifecycleState", volume.life.state())
@@ -133,6 +146,10 @@ fn provision(state: &mut State, ask: &Ask, id: &str) {
 fn find<'a>(state: &'a State, id: &str) -> Result<&'a Volume, Refusal> {
     let found = state.volumes.iter().find(|volume| volume.id == id);
     found.ok_or_else(|| Refusal::not_found("volume", id))
+}
+
+fn is_boot_volume(id: &str) -> bool {
+    id.starts_with("ocid1.bootvolume.")
 }
 
 fn check_available(volume: &Volume) -> Result<(), Refusal> {
