@@ -112,6 +112,7 @@ mod tests {
         for (file, text) in [
             ("253:0/dm/uuid", "mpath-3600"),
             ("253:0/dm/name", "mpatha"),
+            ("253:0/size", "32768"),
             ("253:0/dev", "253:0"),
             ("253:0/uevent", "DEVNAME=dm-0"),
             ("253:0/slaves/sda/dev", "8:0"),

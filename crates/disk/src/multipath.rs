@@ -12,6 +12,8 @@ pub struct Map {
     pub name: String,
     /// Its number.
     pub number: DeviceNumber,
+    /// Its size in bytes; it does not follow its paths by itself.
+    pub size: u64,
     /// The paths it stands on.
     pub paths: Vec<DeviceNumber>,
 }
@@ -46,8 +48,8 @@ pub(crate) fn read(sysfs: &Sysfs) -> Result<Option<Map>, Error> {
     else {
         return Ok(None);
     };
-    let (number, paths) = (sysfs.number()?, sysfs.numbers("slaves")?);
-    Ok(Some(Map { device, name, number, paths }))
+    let (number, size, paths) = (sysfs.number()?, sysfs.size()?, sysfs.numbers("slaves")?);
+    Ok(Some(Map { device, name, number, size, paths }))
 }
 
 /// How multipath-tools begins the UUIDs of its maps; the disk's identifier follows.
@@ -63,6 +65,7 @@ mod tests {
         for (file, text) in [
             ("253:0/dm/uuid", uuid),
             ("253:0/dm/name", "mpatha"),
+            ("253:0/size", "32768"),
             ("253:0/dev", "253:0"),
             ("253:0/uevent", "MAJOR=253\nMINOR=0\nDEVNAME=dm-0\nDEVTYPE=disk"),
             ("253:0/slaves/sda/dev", "8:0"),
@@ -90,6 +93,7 @@ mod tests {
             device: "dm-0".into(),
             name: "mpatha".into(),
             number: number(253, 0),
+            size: 16 << 20,
             paths: vec![number(8, 0), number(8, 16)],
         };
         assert_eq!(host.map(number(253, 0)).unwrap(), Some(map.clone()));

@@ -64,6 +64,11 @@ pub(crate) fn remove_map(name: &str) -> Command {
     Command::new("multipath", Duration::from_secs(30)).args(["-f", name])
 }
 
+/// Has the multipath map of this name take over the size of its paths.
+pub(crate) fn resize_map(name: &str) -> Command {
+    Command::new("multipathd", Duration::from_secs(30)).args(["resize", "map", name])
+}
+
 /// iscsiadm on one target at one portal; it must never be run with less than both.
 fn node(target: &Target, limit: Duration) -> Command {
     Command::new("iscsiadm", limit)

@@ -127,6 +127,24 @@ impl Initiator {
         Ok(outcome)
     }
 
+    /// The node of the disk behind `paths`, or of the map over it, if it is here: nothing is waited for.
+    ///
+    /// # Errors
+    /// If sysfs does not read, or a map has strangers in it.
+    pub fn present(&self, paths: &[Target]) -> Result<Option<PathBuf>, Error> {
+        if let [_, _, ..] = paths
+            && let Some(map) = self.map_over(paths)?
+        {
+            return Ok(Some(self.host.dev.join(map.device)));
+        }
+        for path in paths {
+            if let Some(block) = self.block(path)? {
+                return Ok(Some(self.host.dev.join(block.name)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The targets whose disks are under the device with this number: several, if it is a multipath map; none, if
     /// it is no iSCSI disk.
     ///
@@ -189,6 +207,11 @@ impl Initiator {
         };
         for path in paths {
             let Some(block) = self.block(path)? else { continue };
+            if self.working(path).is_ok() && map.size < block.size {
+                self.resize_map(&map)?;
+                let (name, size) = (&map.name, map.size);
+                return Ok(Sight::NotYet(format!("the map {name} keeps its {size} bytes")));
+            }
             if !map.paths.contains(&block.number) {
                 return Ok(Sight::NotYet(format!("{} is not in the map {}", block.name, map.name)));
             }
@@ -198,6 +221,14 @@ impl Initiator {
             return Ok(Sight::NotYet(format!("{} does not exist", node.display())));
         }
         Ok(Sight::Ready(node))
+    }
+
+    /// Has multipathd take over the size of the map's paths. What it says matters less than what is seen.
+    fn resize_map(&self, map: &Map) -> Result<(), Error> {
+        let not_run = |source| MultipathError::NotRun { map: map.name.clone(), source };
+        let output = self.runner.run(&iscsiadm::resize_map(&map.name)).map_err(not_run)?;
+        log::info!("multipathd resizes {}: exit code {}: {}", map.name, output.code, output.stderr);
+        Ok(())
     }
 
     /// The one map over the disks of `paths`, which must have no other disks in it.

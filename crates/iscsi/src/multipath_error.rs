@@ -68,7 +68,7 @@ pub enum MultipathError {
     #[error("cannot tell what stands on the disk")]
     Sysfs(#[source] disk::Error),
     /// `multipath` could not be run to its end.
-    #[error("cannot remove the multipath map {map}")]
+    #[error("cannot change the multipath map {map}")]
     NotRun {
         /// The map's name.
         map: String,

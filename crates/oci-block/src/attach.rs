@@ -16,9 +16,10 @@ use crate::{
     attach_options::AttachOptions,
     chap::CredentialsError,
     cloud::{Cloud, TO_CHANGE},
-    device::Device,
+    device::{Device, DeviceError},
     error::Error,
     node::find_node,
+    paths::is_multipath,
     standing::{Standing, elsewhere, standing},
     volume::VolumeName,
 };
@@ -45,6 +46,7 @@ pub(crate) fn attach(driver: &OciBlock, options: &Options, node: &str) -> Result
     let attachment = attaching.settle()?;
     refuse_read_only(&attachment, asked)?;
     refuse_without_chap(&attachment, asked)?;
+    refuse_hidden_paths(&attachment, options)?;
     Ok(Device::of(&attachment)?.path())
 }
 
@@ -311,6 +313,14 @@ fn refuse_without_chap(attachment: &VolumeAttachment, asked: AttachOptions) -> R
         }
         _ => Ok(()),
     }
+}
+
+/// The nodes would take the first of the paths for the whole disk.
+fn refuse_hidden_paths(attachment: &VolumeAttachment, options: &Options) -> Result<(), Error> {
+    if attachment.is_multipath == Some(true) && !is_multipath(options)? {
+        return Err(DeviceError::SeveralPaths { attachment: attachment.id.to_string() }.into());
+    }
+    Ok(())
 }
 
 // A conflict is over when another call has ended: soon, or not within this call.

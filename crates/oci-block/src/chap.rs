@@ -5,16 +5,9 @@
 
 use flexvolume::{Options, Secret};
 use iscsi::{Chap, Target};
-use oci_iaas::{AttachmentKind, AttachmentState, IscsiTarget, ListVolumeAttachments};
+use oci_iaas::{AttachmentKind, IscsiTarget};
 
-use crate::{
-    OciBlock,
-    attach_options::flag,
-    cloud::{Cloud, TO_LOOK},
-    device::Device,
-    error::Error,
-    volume::VolumeName,
-};
+use crate::{OciBlock, attach_options::flag, attachment::own_attachment, error::Error};
 
 /// Whether the volume's author asks for CHAP.
 ///
@@ -49,20 +42,7 @@ pub(crate) fn credentials(
 
 /// Asks the API for the attachment that the target belongs to.
 fn of_attachment(driver: &OciBlock, target: &Target, options: &Options) -> Result<Chap, Error> {
-    let name = VolumeName::from_options(options)?;
-    let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
-    let volume = name.ocid(cloud.region())?;
-    let all = cloud.client.list(&ListVolumeAttachments {
-        compartment: &cloud.own_compartment()?,
-        instance: cloud.own_instance(),
-        volume: Some(&volume),
-    })?;
-    let unseen = || CredentialsError::Unseen { target: target.clone() };
-    let mut ours = all.iter().filter(|it| {
-        it.lifecycle_state == AttachmentState::Attached
-            && Device::of(it).is_ok_and(|device| device == Device::Iscsi(target.clone()))
-    });
-    let (Some(attachment), None) = (ours.next(), ours.next()) else { return Err(unseen().into()) };
+    let attachment = own_attachment(driver, target, options)?;
     match &attachment.kind {
         AttachmentKind::Iscsi(IscsiTarget {
             chap_username: Some(username),
@@ -83,15 +63,6 @@ pub enum CredentialsError {
          on this node too, so that it can read them from the API"
     )]
     Unknown {
-        /// The target.
-        target: Target,
-    },
-    /// The API shows no attachment, or several, for the target.
-    #[error(
-        "{target} wants CHAP credentials, and the API shows no single attachment of the volume to this \
-         instance with that target; check that it is attached here"
-    )]
-    Unseen {
         /// The target.
         target: Target,
     },

@@ -6,13 +6,15 @@ use std::{
 };
 
 use iscsi::Target;
-use oci_iaas::{AttachmentKind, VolumeAttachment};
+use oci_iaas::{AttachmentKind, Portal, VolumeAttachment};
 
 /// Where a volume's disk will be found on the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Device {
     /// Behind an iSCSI portal.
     Iscsi(Target),
+    /// Behind several iSCSI portals, the main one first.
+    Multipath(Vec<Target>),
     /// The attachment's consistent device path: a link that the image's udev rules make.
     Paravirtualized(PathBuf),
 }
@@ -45,10 +47,6 @@ impl Device {
     pub(crate) fn of(attachment: &VolumeAttachment) -> Result<Self, DeviceError> {
         let incomplete =
             |what| DeviceError::Incomplete { attachment: attachment.id.to_string(), what };
-        if attachment.is_multipath == Some(true) {
-            let attachment = attachment.id.to_string();
-            return Err(DeviceError::Kind { attachment, kind: "multipath" });
-        }
         match &attachment.kind {
             AttachmentKind::Iscsi(iscsi) => {
                 let address = iscsi.ipv4.map(IpAddr::from).or(iscsi.ipv6.map(IpAddr::from));
@@ -56,7 +54,14 @@ impl Device {
                 let port = iscsi.port.ok_or_else(|| incomplete("the portal's port"))?;
                 let iqn = iscsi.iqn.as_deref().and_then(|iqn| iqn.parse().ok());
                 let iqn = iqn.ok_or_else(|| incomplete("a usable IQN"))?;
-                Ok(Self::Iscsi(Target { address, port, iqn, lun: LUN }))
+                let main = Target { address, port, iqn, lun: LUN };
+                if attachment.is_multipath != Some(true) {
+                    return Ok(Self::Iscsi(main));
+                }
+                let others = iscsi.multipath_devices.iter().map(|portal| other(&main, portal));
+                let others: Option<Vec<_>> = others.collect();
+                let others = others.ok_or_else(|| incomplete("usable multipath devices"))?;
+                Ok(Self::Multipath([main].into_iter().chain(others).collect()))
             }
             AttachmentKind::Paravirtualized => {
                 let path = attachment.device.as_deref();
@@ -70,13 +75,33 @@ impl Device {
         }
     }
 
-    /// The path for kubelet.
+    /// The path for kubelet: that of the main portal.
     pub(crate) fn path(&self) -> PathBuf {
-        match self {
-            Self::Iscsi(target) => target.device_path(),
-            Self::Paravirtualized(path) => path.clone(),
+        match (self, self.targets()) {
+            (Self::Paravirtualized(path), _) => path.clone(),
+            (_, [main, ..]) => main.device_path(),
+            (_, []) => PathBuf::new(),
         }
     }
+
+    /// The iSCSI targets, the main one first; none for other kinds of disk.
+    pub(crate) fn targets(&self) -> &[Target] {
+        match self {
+            Self::Iscsi(target) => std::slice::from_ref(target),
+            Self::Multipath(targets) => targets,
+            Self::Paravirtualized(_) => &[],
+        }
+    }
+}
+
+/// One more portal of the disk behind `main`.
+fn other(main: &Target, portal: &Portal) -> Option<Target> {
+    let iqn = match &portal.iqn {
+        Some(iqn) => iqn.parse().ok()?,
+        None => main.iqn.clone(),
+    };
+    let port = portal.port.unwrap_or(main.port);
+    Some(Target { address: portal.ipv4?.into(), port, iqn, lun: main.lun })
 }
 
 /// A device that cannot be used.
@@ -114,14 +139,32 @@ pub enum DeviceError {
     },
     /// An attachment of a kind that is not supported.
     #[error(
-        "attachment {attachment} is {kind}; this driver uses iscsi and paravirtualized ones, with a \
-         single path: detach the volume and let the driver attach it"
+        "attachment {attachment} is {kind}; this driver uses iscsi and paravirtualized \
+         ones: detach the volume and let the driver attach it"
     )]
     Kind {
         /// The attachment's OCID.
         attachment: String,
         /// Its kind.
         kind: &'static str,
+    },
+    /// An attachment with several paths, of which the volume's author says nothing.
+    #[error(
+        "attachment {attachment} has several paths (isMultipath), which its nodes are not told: set the \
+         volume's option multipath to \"true\", and have multipathd running on the nodes"
+    )]
+    SeveralPaths {
+        /// The attachment's OCID.
+        attachment: String,
+    },
+    /// The API shows no attachment, or several, for a target.
+    #[error(
+        "the API shows no single attachment of the volume to this instance with {target}; check that it \
+         is attached here"
+    )]
+    Unseen {
+        /// The target.
+        target: Target,
     },
     /// The disk did not appear.
     #[error(

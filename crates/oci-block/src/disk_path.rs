@@ -21,7 +21,7 @@ impl OciBlock {
         let disk = Disk::open(&self.disk_path(device, options)?, &self.host)?;
         Ok(match device {
             // `Initiator::disk` has had it looked at.
-            Device::Iscsi(_) => disk,
+            Device::Iscsi(_) | Device::Multipath(_) => disk,
             Device::Paravirtualized(_) => disk.rescan()?,
         })
     }
@@ -33,6 +33,11 @@ impl OciBlock {
                 let initiator = self.initiator();
                 self.log_in(&initiator, target, options)?;
                 Ok(initiator.disk(target)?)
+            }
+            Device::Multipath(paths) => {
+                let initiator = self.initiator();
+                self.log_in_paths(&initiator, paths, options)?;
+                Ok(initiator.multipath_disk(paths)?)
             }
             Device::Paravirtualized(path) => self.wait_for_disk(path),
         }

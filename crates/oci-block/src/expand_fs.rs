@@ -13,6 +13,7 @@ use crate::{
     error::Error,
     expand_error::ExpandError,
     identity::prove_identity,
+    paths::with_all_portals,
     volume::VolumeName,
     wait_for_attach::named_device,
     witness::{Recall, Witness, Witnesses},
@@ -39,6 +40,7 @@ pub(crate) fn expand_fs(
     // Some callers give the directory twice.
     let device = if device == dir { Path::new("") } else { device };
     let device = named_device(device, &recall, volume)?;
+    let device = with_all_portals(driver, device, options, &recall)?;
     let disk = present_disk(driver, &device, volume, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
 
@@ -75,8 +77,8 @@ fn present_disk(
     options: &Options,
 ) -> Result<Disk, Error> {
     let is_here = match device {
-        Device::Iscsi(target) => driver.initiator().session(target)?.is_some(),
         Device::Paravirtualized(path) => path.exists(),
+        _ => driver.initiator().present(device.targets())?.is_some(),
     };
     if !is_here {
         return Err(not_mounted(volume, &device.path()).into());

@@ -54,10 +54,10 @@ fn local_use(
             let exists = path.exists();
             (path, exists && cloud.own_instance() == Some(&attachment.instance_id))
         }
-        Ok(Device::Iscsi(target)) => {
-            let session = driver.initiator().session(&target)?;
-            let block = session.and_then(|it| Some(it.unit(&target)?.block.clone()?.name));
-            (Path::new("/dev").join(block.as_deref().unwrap_or_default()), block.is_some())
+        Ok(device) => {
+            let present = driver.initiator().present(device.targets())?;
+            let is_ours = present.is_some();
+            (present.unwrap_or_default(), is_ours)
         }
         Err(_) => return Ok(None),
     };

@@ -3,7 +3,7 @@
 //! One call, one file. On a host with `config.yaml` (a master) the calls of the controller manager
 //! attach and detach through the API; on every node kubelet's calls bring the disk in hand, format
 //! it when it is proven blank, mount it and let it go. Calls of the node read `config.yaml`
-//! only for the credentials of a session with CHAP.
+//! only for the credentials of a session with CHAP and for further portals.
 //!
 //! Every call observes, compares with its goal, acts, and observes again; so it may be repeated,
 //! and killed at any moment.
@@ -16,6 +16,7 @@ use flexvolume::{Capabilities, Options};
 
 mod attach;
 mod attach_options;
+mod attachment;
 mod chap;
 mod cloud;
 mod config;
@@ -33,6 +34,7 @@ mod lock;
 mod login;
 mod mount_device;
 mod node;
+mod paths;
 mod plan;
 mod refusal;
 mod remembered;

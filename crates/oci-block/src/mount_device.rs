@@ -13,11 +13,12 @@ use crate::{
     error::Error,
     identity::{is_same, prove_file_system, prove_identity},
     lock::VolumeLock,
+    paths::with_all_portals,
     plan::{Plan, Wanted, may_write, plan},
     refusal::Refusal,
     room::Room,
     volume::VolumeName,
-    wait_for_attach::{named_device, note_device},
+    wait_for_attach::{named_device, note_device, other_paths},
     witness::{Recall, Witness, Witnesses},
 };
 
@@ -38,6 +39,7 @@ pub(crate) fn mount_device(
     let witnesses = Witnesses::new(&driver.settings.state_dir);
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
+    let device = with_all_portals(driver, device, options, &recall)?;
     note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
@@ -217,6 +219,7 @@ impl Mounting<'_> {
         let disk::Identity { wwid, serial, appearance, .. } = self.disk.identity();
         Witness {
             device: Some(self.device.path().display().to_string()),
+            paths: other_paths(self.device),
             wwid,
             serial,
             appearance,

@@ -10,6 +10,7 @@ use crate::{
     device::Device,
     error::Error,
     identity::is_same,
+    paths::{log_out, recorded},
     volume::volume_key,
     witness::{Recall, Witnesses},
 };
@@ -49,39 +50,62 @@ fn volume_named(driver: &OciBlock, name: &str) -> Option<String> {
 
 /// The disk that has to be let go.
 enum Held {
-    /// A session to this target is ours to end.
-    Session(Target),
+    /// Sessions through these portals are ours to end.
+    Sessions(Vec<Target>),
     /// A disk that goes away by itself when it is detached.
     Disk { path: PathBuf, number: DeviceNumber },
 }
 
 /// Looked at before the unmount: afterwards only the record leads from the directory to the disk.
 fn held_disk(driver: &OciBlock, volume: &str, dir: &Path) -> Result<Option<Held>, Error> {
+    let recall = Witnesses::new(&driver.settings.state_dir).read(volume);
     if let Some(entry) = driver.mounter().at(dir)? {
-        return Ok(Some(match driver.initiator().target_of(entry.number)? {
-            Some(target) => Held::Session(target),
-            None => Held::Disk { path: entry.source.into(), number: entry.number },
+        let mut targets = driver.initiator().targets_of(entry.number)?;
+        // A path that is down may not be in the map any more.
+        let known = targets.iter().flat_map(|target| recorded(target, &recall)).collect::<Vec<_>>();
+        targets.extend(known);
+        return Ok(Some(if targets.is_empty() {
+            Held::Disk { path: entry.source.into(), number: entry.number }
+        } else {
+            Held::Sessions(distinct(targets))
         }));
     }
-    let recall = Witnesses::new(&driver.settings.state_dir).read(volume);
-    let Recall::Seen(witness) = recall else { return Ok(None) };
+    let Recall::Seen(witness) = &recall else { return Ok(None) };
     let Some(device) = &witness.device else { return Ok(None) };
     Ok(match Device::parse(Path::new(device))? {
         Device::Iscsi(target) => {
-            driver.initiator().session(&target)?.map(|_| Held::Session(target))
+            let (initiator, paths) = (driver.initiator(), recorded(&target, &recall));
+            let mut is_held = false;
+            for path in &paths {
+                is_held |= initiator.session(path)?.is_some();
+            }
+            is_held.then_some(Held::Sessions(paths))
         }
+        // A path leads to one portal.
+        Device::Multipath(_) => None,
         // The path may lead to another volume's disk by now.
         Device::Paravirtualized(path) => Disk::open(&path, &driver.host)
             .ok()
-            .filter(|disk| is_same(&witness, &disk.identity()))
+            .filter(|disk| is_same(witness, &disk.identity()))
             .map(|disk| Held::Disk { number: disk.number(), path }),
     })
 }
 
+/// Without repetitions, in the order of the first of each.
+fn distinct(targets: Vec<Target>) -> Vec<Target> {
+    let mut seen = Vec::new();
+    for target in targets {
+        if !seen.contains(&target) {
+            seen.push(target);
+        }
+    }
+    seen
+}
+
 fn release(driver: &OciBlock, held: &Held) -> Result<(), Error> {
     match held {
-        Held::Session(target) => {
-            driver.initiator().log_out(target)?;
+        Held::Sessions(targets) => {
+            log_out(&driver.initiator(), targets)?;
         }
         Held::Disk { path, number } if path.exists() => {
             let disk = Disk::open(path, &driver.host)?;

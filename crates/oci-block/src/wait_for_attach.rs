@@ -9,6 +9,7 @@ use crate::{
     device::{Device, DeviceError},
     error::Error,
     identity::prove_identity,
+    paths::with_all_portals,
     volume::VolumeName,
     witness::{Recall, Witness, Witnesses},
 };
@@ -28,6 +29,7 @@ pub(crate) fn wait_for_attach(
     let witnesses = Witnesses::new(&driver.settings.state_dir);
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
+    let device = with_all_portals(driver, device, options, &recall)?;
     note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
@@ -62,8 +64,16 @@ pub(crate) fn note_device(
     };
     let path = Some(device.path().display().to_string());
     let name = name.alias().map(str::to_owned);
-    if matches!(device, Device::Iscsi(_)) && (before.device != path || before.name != name) {
-        let noted = witnesses.write(volume, &Witness { device: path, name, ..before });
+    let paths = other_paths(device);
+    let is_new = before.device != path || before.paths != paths || before.name != name;
+    if !device.targets().is_empty() && is_new {
+        let noted = witnesses.write(volume, &Witness { device: path, paths, name, ..before });
         noted.unwrap_or_else(|error| log::warn!("the session of {volume} is not noted: {error}"));
     }
+}
+
+/// The device paths of all portals but the main one.
+pub(crate) fn other_paths(device: &Device) -> Vec<String> {
+    let others = device.targets().iter().skip(1);
+    others.map(|target| target.device_path().display().to_string()).collect()
 }

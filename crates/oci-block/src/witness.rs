@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Witness {
     /// The device path that attach composed.
     pub(crate) device: Option<String>,
+    /// The paths of its other portals, if it is multipath.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) paths: Vec<String>,
     /// The disk's world-wide identifier, where it shows one.
     pub(crate) wwid: Option<String>,
     /// The disk's serial number, where it shows one.

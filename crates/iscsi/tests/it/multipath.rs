@@ -127,6 +127,19 @@ fn the_disk_is_the_map_of_both_paths() {
 }
 
 #[test]
+fn the_map_follows_paths_that_have_grown() {
+    let scene = Scene::new(&alone()).mapped(&[0, 1]);
+    scene.world.has_map_size(scene.dir(2).join("size"));
+    for session in [1, 2] {
+        let name = ["sda", "sdb"][session as usize - 1];
+        let size = format!("{}/block/{name}/size", unit_dir(session, 1));
+        scene.world.happens(Event::Write(size, "131072"));
+    }
+    assert_eq!(scene.disk(), "/dev/dm-0");
+    assert_eq!(scene.world.take(), "multipathd resize map mpatha");
+}
+
+#[test]
 fn a_path_that_is_down_is_not_waited_for() {
     let scene = Scene::new(&alone()).mapped(&[0, 1]);
     scene.world.happens(Event::State(2, "FAILED"));

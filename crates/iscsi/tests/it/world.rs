@@ -62,6 +62,8 @@ struct State {
     disks: Option<disk::Host>,
     /// What `multipath -f` removes.
     holders: Vec<std::path::PathBuf>,
+    /// The file with the map's size.
+    map_size: std::path::PathBuf,
     /// The lines of a node record without which the target lets nobody in.
     wants: Option<String>,
     /// What no command line may hold.
@@ -192,6 +194,11 @@ impl World {
     pub(crate) fn has_map(&self, sysfs: &std::path::Path, holders: Vec<std::path::PathBuf>) {
         self.state().disks = Some(disk::Host { sysfs: sysfs.to_owned(), ..disk::Host::default() });
         self.state().holders = holders;
+    }
+
+    /// `multipathd resize` writes to this file.
+    pub(crate) fn has_map_size(&self, file: std::path::PathBuf) {
+        self.state().map_size = file;
     }
 
     /// From now on the target lets nobody in but this user with this secret.

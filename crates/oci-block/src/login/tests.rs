@@ -15,9 +15,15 @@ use oci_sim::{ApiKeyUser, Config, NewInstance, NewVolume, Running, Sim};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Settings, device::Device};
+use crate::{
+    Settings,
+    device::Device,
+    paths::with_all_portals,
+    witness::{Recall, Witness},
+};
 
 const USE_CHAP: &str = r#""useChap":"true","#;
+const MULTIPATH: &str = r#""multipath":"true","#;
 
 /// A node with credentials, the cloud, and a target behind iscsiadm that lets in who knows its secret.
 struct Scene {
@@ -36,6 +42,8 @@ struct Portal {
     dir: std::path::PathBuf,
     wanted: Arc<Mutex<String>>,
     ran: Mutex<Vec<String>>,
+    /// A portal that does not answer.
+    down: Mutex<Option<String>>,
 }
 
 impl Runner for Portal {
@@ -54,7 +62,9 @@ impl Runner for Portal {
             "delete" => fs::remove_file(record).map_or(21, |()| 0),
             "login" => {
                 let wanted = format!("password = {}\n", self.wanted.lock().unwrap());
-                if fs::read_to_string(record).unwrap().contains(&wanted) {
+                if self.down.lock().unwrap().as_deref() == Some(*portal) {
+                    8
+                } else if fs::read_to_string(record).unwrap().contains(&wanted) {
                     self.open_session(iqn, portal);
                     0
                 } else {
@@ -70,8 +80,10 @@ impl Runner for Portal {
 
 impl Portal {
     fn open_session(&self, iqn: &str, portal: &str) {
-        let session = self.dir.join("sys/devices/host3/session1");
-        let class = self.dir.join("sys/class/iscsi_session/session1");
+        let sessions = self.dir.join("sys/class/iscsi_session");
+        let number = 1 + fs::read_dir(&sessions).map_or(0, Iterator::count);
+        let session = self.dir.join(format!("sys/devices/host3/session{number}"));
+        let class = sessions.join(format!("session{number}"));
         let connection = session.join("connection1:0/iscsi_connection/connection1:0");
         for dir in [&class, &connection] {
             fs::create_dir_all(dir).unwrap();
@@ -96,15 +108,30 @@ fn user() -> ApiKeyUser {
 
 /// An attachment with or without CHAP, whose target wants its secret.
 fn scene(use_chap: &str) -> Scene {
+    scene_with(NewVolume::default(), use_chap)
+}
+
+/// An attachment with three portals.
+fn multipath_scene(more: &str) -> Scene {
+    let fast = NewVolume { vpus_per_gb: Some(30), ..NewVolume::default() };
+    scene_with(fast, &format!("{MULTIPATH}{more}"))
+}
+
+fn scene_with(volume: NewVolume, use_chap: &str) -> Scene {
     let sim = Sim::start(Config { user: Some(user()), ..Config::default() }).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let node = NewInstance { display_name: "node-1".into(), ..NewInstance::default() };
     sim.add_instance(node);
-    let volume = sim.add_volume(NewVolume::default());
+    let volume = sim.add_volume(volume);
     write_config(&sim, dir.path());
     let wanted = Arc::new(Mutex::new(String::from("the secret")));
     let ran = Mutex::default();
-    let portal = Arc::new(Portal { dir: dir.path().to_owned(), wanted: Arc::clone(&wanted), ran });
+    let portal = Arc::new(Portal {
+        dir: dir.path().to_owned(),
+        wanted: Arc::clone(&wanted),
+        ran,
+        down: Mutex::default(),
+    });
     let mut driver =
         OciBlock::new(settings(&sim, dir.path()), portal.clone(), Arc::new(SystemClock));
     fs::create_dir_all(dir.path().join("sys/class")).unwrap();
@@ -300,7 +327,7 @@ fn the_attachment_of_another_instance_is_not_ours() {
     scene.check(
         USE_CHAP,
         &expect![[r#"
-            TARGET wants CHAP credentials, and the API shows no single attachment of the volume to this instance with that target; check that it is attached here
+            the API shows no single attachment of the volume to this instance with TARGET; check that it is attached here
             ran: 
         "#]],
     );
@@ -312,4 +339,84 @@ fn the_option_is_yes_or_no() {
         scene("").log_in(r#""useChap":"CHAP","#),
         "the option useChap is `CHAP`; it may be true or false (the default)\nran: \n"
     );
+}
+
+impl Scene {
+    /// The device with all its portals.
+    fn portals(&self, more: &str, recall: &Recall) -> Result<Vec<String>, String> {
+        let volume = self.sim.attachments()[0].volume_id.clone();
+        let device = Device::Iscsi(self.target.clone());
+        let all = with_all_portals(&self.driver, device, &options(&volume, more), recall);
+        let all = all.map_err(|error| chain(&error))?;
+        Ok(all.targets().iter().map(|target| target.portal().to_string()).collect())
+    }
+}
+
+#[test]
+fn the_portals_of_a_multipath_volume_come_from_the_api_and_then_from_the_record() {
+    let scene = multipath_scene("");
+    let three = ["169.254.2.2:3260", "169.254.3.2:3260", "169.254.4.2:3260"];
+    assert_eq!(scene.portals(MULTIPATH, &Recall::Nothing).unwrap(), three);
+    assert_eq!(scene.portals("", &Recall::Nothing).unwrap(), three[..1]);
+
+    let other = Target { address: "169.254.3.2".parse().unwrap(), ..scene.target.clone() };
+    let record = |device: &Target| {
+        let path = |target: &Target| target.device_path().display().to_string();
+        let device = Some(path(device));
+        Recall::Seen(Witness { device, paths: vec![path(&other)], ..Witness::default() })
+    };
+    let before = scene.sim.requests().len();
+    assert_eq!(scene.portals(MULTIPATH, &record(&scene.target)).unwrap(), three[..2]);
+    assert_eq!(scene.sim.requests().len(), before);
+    // The record is of an earlier attachment.
+    assert_eq!(scene.portals(MULTIPATH, &record(&other)).unwrap(), three);
+}
+
+#[test]
+fn without_credentials_the_portal_is_asked_for_the_others() {
+    let scene = multipath_scene("");
+    fs::remove_file(&scene.driver.settings.config).unwrap();
+    let answer = format!("169.254.2.2:3260,1 {0}\n169.254.9.9:3260,1 {0}\n", scene.target.iqn);
+    let line =
+        "iscsiadm --mode discovery --type sendtargets --op nonpersistent --portal 169.254.2.2:3260";
+    let script = command::testing::Script::default().expect(line, 0, &answer);
+    let driver = OciBlock { runner: Arc::new(script), ..scene.driver };
+    let scene = Scene { driver, ..scene };
+    let portals = scene.portals(MULTIPATH, &Recall::Nothing).unwrap();
+    assert_eq!(portals, ["169.254.2.2:3260", "169.254.9.9:3260"]);
+}
+
+#[test]
+fn an_attachment_with_several_paths_needs_the_option() {
+    let scene = multipath_scene("");
+    let options = options(&scene.sim.attachments()[0].volume_id, "");
+    let error = crate::attach::attach(&scene.driver, &options, "node-1").unwrap_err();
+    assert_eq!(
+        chain(&error).replace(&scene.attachment, "ATTACHMENT"),
+        "attachment ATTACHMENT has several paths (isMultipath), which its nodes are not told: set the \
+         volume's option multipath to \"true\", and have multipathd running on the nodes"
+    );
+}
+
+#[test]
+fn all_paths_are_logged_in_to_and_one_may_be_down() {
+    for (down, works) in [(None, 3), (Some("169.254.3.2:3260"), 2), (Some("169.254.2.2:3260"), 2)] {
+        let scene = multipath_scene(USE_CHAP);
+        *scene.portal.down.lock().unwrap() = down.map(str::to_owned);
+        let volume = scene.sim.attachments()[0].volume_id.clone();
+        let options = options(&volume, &format!("{MULTIPATH}{USE_CHAP}"));
+        let device = Device::Iscsi(scene.target.clone());
+        let driver = &scene.driver;
+        let device = with_all_portals(driver, device, &options, &Recall::Nothing).unwrap();
+        let requests = scene.sim.requests().len();
+        let initiator = driver.initiator();
+        driver.log_in_paths(&initiator, device.targets(), &options).unwrap();
+        let sessions =
+            device.targets().iter().filter(|it| initiator.session(it).unwrap().is_some());
+        assert_eq!(sessions.count(), works);
+        // One question for all of them.
+        let asked = &scene.sim.requests()[requests..];
+        let lists = asked.iter().filter(|it| it.operation == "ListVolumeAttachments");
+        assert_eq!(lists.count(), 1);
+    }
 }

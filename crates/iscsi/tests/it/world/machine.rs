@@ -18,8 +18,10 @@ impl Runner for World {
         let line = command.to_string();
         let secret = self.state().secret.clone();
         assert!(secret.is_none_or(|secret| !line.contains(&secret)), "everybody can read {line}");
-        if command.program() == "multipath" {
-            return Ok(self.remove_map(&line));
+        match command.program() {
+            "multipath" => return Ok(self.remove_map(&line)),
+            "multipathd" => return Ok(self.resize_map(&line)),
+            _ => {}
         }
         let words: Vec<_> = line.split(' ').collect();
         let [_, "--mode", "node", "--targetname", iqn, "--portal", portal, rest @ ..] = &*words
@@ -132,6 +134,14 @@ impl World {
             std::fs::remove_dir_all(holder).unwrap();
         }
         Output { code: 0, stdout: String::new(), stderr: String::new() }
+    }
+
+    /// What multipathd does when the paths of a map have grown to 64 MiB.
+    fn resize_map(&self, line: &str) -> Output {
+        self.state().ran.push(line.to_owned());
+        let size = self.state().map_size.clone();
+        std::fs::write(size, "131072").unwrap();
+        Output { code: 0, stdout: "ok".into(), stderr: String::new() }
     }
 
     /// What iscsid does with `verb` when all is well.

@@ -1,0 +1,40 @@
+//! This instance's attachment of a volume, as the API shows it to a node with credentials.
+
+use flexvolume::Options;
+use iscsi::Target;
+use oci_iaas::{AttachmentState, ListVolumeAttachments, VolumeAttachment};
+
+use crate::{
+    OciBlock,
+    cloud::{Cloud, TO_LOOK},
+    device::{Device, DeviceError},
+    error::Error,
+    volume::VolumeName,
+};
+
+/// The one attachment whose main portal and name are those of `target`.
+///
+/// # Errors
+/// The API cannot be asked, or shows none or several.
+pub(crate) fn own_attachment(
+    driver: &OciBlock,
+    target: &Target,
+    options: &Options,
+) -> Result<VolumeAttachment, Error> {
+    let name = VolumeName::from_options(options)?;
+    let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
+    let volume = name.ocid(cloud.region())?;
+    let mut all = cloud.client.list(&ListVolumeAttachments {
+        compartment: &cloud.own_compartment()?,
+        instance: cloud.own_instance(),
+        volume: Some(&volume),
+    })?;
+    all.retain(|it| {
+        it.lifecycle_state == AttachmentState::Attached
+            && Device::of(it).is_ok_and(|device| device.targets().first() == Some(target))
+    });
+    match <[_; 1]>::try_from(all) {
+        Ok([attachment]) => Ok(attachment),
+        Err(_) => Err(DeviceError::Unseen { target: target.clone() }.into()),
+    }
+}

@@ -1,0 +1,70 @@
+//! The portals of a volume: one, or several where its author says that it is multipath.
+//!
+//! Decision 0010 says why: what attach answers has room for one portal.
+
+use std::path::Path;
+
+use flexvolume::Options;
+use iscsi::{Initiator, Outcome, Target};
+
+use crate::{
+    OciBlock,
+    attach_options::flag,
+    attachment::own_attachment,
+    device::Device,
+    error::Error,
+    witness::{Recall, Witness},
+};
+
+/// Whether the volume's author says that it is reached through several portals.
+///
+/// # Errors
+/// The option says neither yes nor no.
+pub(crate) fn is_multipath(options: &Options) -> Result<bool, Error> {
+    flag(options, "multipath")
+}
+
+/// `device` with all its portals: those that are recorded, else those that the API tells where this host
+/// has a `config.yaml`, else those that the portal itself tells.
+///
+/// # Errors
+/// Nobody can be asked.
+pub(crate) fn with_all_portals(
+    driver: &OciBlock,
+    device: Device,
+    options: &Options,
+    recall: &Recall,
+) -> Result<Device, Error> {
+    let (Device::Iscsi(target), true) = (&device, is_multipath(options)?) else {
+        return Ok(device);
+    };
+    let mut paths = recorded(target, recall);
+    if paths.len() < 2 {
+        paths = if driver.settings.config.exists() {
+            Device::of(&own_attachment(driver, target, options)?)?.targets().to_vec()
+        } else {
+            driver.initiator().discover(target)?
+        };
+    }
+    Ok(Device::Multipath(paths))
+}
+
+/// The paths that this host knows of a disk whose main portal is `target`, that one first.
+pub(crate) fn recorded(target: &Target, recall: &Recall) -> Vec<Target> {
+    let mut paths = vec![target.clone()];
+    if let Recall::Seen(Witness { device: Some(device), paths: others, .. }) = recall
+        && Path::new(device) == target.device_path()
+    {
+        let parsed = others.iter().map(|path| Target::from_device_path(Path::new(path)));
+        paths.extend(parsed.flatten());
+    }
+    paths
+}
+
+/// Ends the sessions to a disk, through however many portals.
+pub(crate) fn log_out(initiator: &Initiator, paths: &[Target]) -> Result<Outcome, iscsi::Error> {
+    match paths {
+        [target] => initiator.log_out(target),
+        paths => initiator.log_out_paths(paths),
+    }
+}
