@@ -1,8 +1,9 @@
-//! What runs the guest: qemu, with or without KVM.
+//! What runs the guest: qemu, with or without KVM, or Linux as a program.
 
 use std::{
-    fmt, fs,
-    io::BufReader,
+    fmt,
+    fs::{self, File},
+    io::{self, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -16,6 +17,7 @@ use crate::{checkout::Checkout, prerequisites, progress::quietly};
 use super::{
     console::{Console, Verdict},
     image::{self, Image},
+    kernel::Kernel,
     packages::{Closure, inside},
 };
 
@@ -26,6 +28,8 @@ pub(super) enum Machine {
     Qemu,
     /// A PC with the host's processor
     Kvm,
+    /// Linux as a program, on one processor
+    Uml,
 }
 
 impl fmt::Display for Machine {
@@ -33,48 +37,50 @@ impl fmt::Display for Machine {
         f.write_str(match self {
             Self::Qemu => "qemu",
             Self::Kvm => "kvm",
+            Self::Uml => "user-mode Linux",
         })
     }
 }
 
 impl Machine {
     /// Makes everything ready for a boot.
-    pub(super) fn prepare(self, checkout: &Checkout) -> Result<Guest> {
-        let image = Image::ready(checkout)?;
-        let guest = Guest { machine: self, image, qemu: qemu(checkout)? };
+    pub(super) fn prepare(self, checkout: &Checkout) -> Result<Guest<'_>> {
+        let mut image = Image::ready(checkout)?;
+        let mut emulator = Emulator::default();
+        match self {
+            Self::Qemu | Self::Kvm => emulator = qemu(checkout)?,
+            Self::Uml => image.kernel = Kernel::user_mode(checkout, &image)?,
+        }
+        let guest = Guest { checkout, machine: self, image, emulator };
         if self == Self::Kvm {
-            quietly("boot under KVM, for a try", || guest.probe(checkout))?;
+            quietly("boot under KVM, for a try", || guest.probe())?;
         }
         Ok(guest)
     }
 }
 
 /// A guest that can be booted.
-pub(super) struct Guest {
+pub(super) struct Guest<'a> {
+    checkout: &'a Checkout,
     machine: Machine,
     image: Image,
-    /// The emulator's command, and its variables.
-    qemu: Qemu,
+    emulator: Emulator,
 }
 
+/// qemu's command, and the folder of its modules if it is not the installed one.
 #[derive(Default)]
-struct Qemu {
+struct Emulator {
     command: Vec<String>,
     modules: Option<PathBuf>,
 }
 
-impl Guest {
+impl Guest<'_> {
     /// Boots with `overlay` on top of the image, shows what is said and waits for the end.
-    pub(super) fn run(&self, checkout: &Checkout, overlay: &Path, case: &str) -> Result<Verdict> {
-        let dir = checkout.target().join("vm");
-        let (files, initrd) = (dir.join("overlay.cpio"), dir.join("run.cpio"));
-        image::archive(&checkout.sh, &self.image.root, overlay, &files)?;
-        // The kernel unpacks one archive after the other.
-        fs::copy(&self.image.initrd, &initrd)?;
-        let mut all = fs::OpenOptions::new().append(true).open(&initrd)?;
-        std::io::copy(&mut fs::File::open(files)?, &mut all)?;
+    pub(super) fn run(&self, overlay: &Path, case: &str) -> Result<Verdict> {
+        let dir = self.checkout.target().join("vm");
+        let initrd = self.initrd(overlay)?;
         let mut command = self.command(&initrd, &format!("case={case}"), SUITE_SECONDS);
-        let mut guest = command.stdout(Stdio::piped()).spawn().context("cannot start qemu")?;
+        let mut guest = command.stdout(Stdio::piped()).spawn().context("cannot start the guest")?;
         let said = BufReader::new(guest.stdout.take().context("the guest has no console")?);
         let console = Console::new(&dir.join("console.log"))?;
         let verdict = console.follow(said)?;
@@ -83,15 +89,14 @@ impl Guest {
     }
 
     /// A device that can be opened may still not run a guest, and hang.
-    fn probe(&self, checkout: &Checkout) -> Result<()> {
-        let sh = &checkout.sh;
-        let files = checkout.target().join("vm/probe");
+    fn probe(&self) -> Result<()> {
+        let sh = &self.checkout.sh;
+        let files = self.checkout.target().join("vm/probe");
         sh.create_dir(&files)?;
-        sh.write_file(files.join("init"), PROBE)?;
-        cmd!(sh, "chmod 755 {files}/init").quiet().run()?;
-        let (alone, initrd) = (files.with_extension("cpio"), files.with_extension("run.cpio"));
-        image::archive(sh, &self.image.root, &files, &alone)?;
-        fs::write(&initrd, [fs::read(&self.image.initrd)?, fs::read(&alone)?].concat())?;
+        let init = files.join("init");
+        sh.write_file(&init, PROBE)?;
+        cmd!(sh, "chmod 755 {init}").quiet().run()?;
+        let initrd = self.initrd(&files)?;
         let output = self.command(&initrd, "", PROBE_SECONDS).output()?;
         ensure!(
             String::from_utf8_lossy(&output.stdout).contains(PROBE_MARK),
@@ -100,19 +105,42 @@ impl Guest {
         Ok(())
     }
 
+    /// The image with `overlay` on top: the kernel unpacks one archive after the other.
+    fn initrd(&self, overlay: &Path) -> Result<PathBuf> {
+        let (ours, all) = (overlay.with_extension("cpio"), overlay.with_extension("initrd"));
+        image::pack(&self.checkout.sh, &self.image.root, overlay, &ours)?;
+        let mut file = File::create(&all)?;
+        for part in [&self.image.archive, &self.image.kernel.modules, &ours] {
+            io::copy(&mut File::open(part)?, &mut file)?;
+        }
+        Ok(all)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "xshell cannot read a program while it runs")]
     fn command(&self, initrd: &Path, word: &str, seconds: u32) -> Command {
+        let kernel = &self.image.kernel.file;
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=5".to_owned(), seconds.to_string()]);
         let accelerator = match self.machine {
             Machine::Qemu => ["tcg,thread=multi", "max"],
             Machine::Kvm => ["kvm", "host"],
+            Machine::Uml => {
+                let dir = self.checkout.target().join("vm");
+                // Its memory is a file there.
+                command.env("TMPDIR", &dir).arg(kernel);
+                command.arg(format!("initrd={}", initrd.display()));
+                command.arg(format!("uml_dir={}", dir.join("uml-run").display()));
+                command.args(UML.split_whitespace()).arg(word);
+                command.stdin(Stdio::null()).stderr(Stdio::inherit());
+                return command;
+            }
         };
-        let mut command = Command::new("timeout");
-        command.args(["--kill-after=5".to_owned(), seconds.to_string()]).args(&self.qemu.command);
+        command.args(&self.emulator.command);
         command.args(["-accel", accelerator[0], "-cpu", accelerator[1]]);
         command.args(HARDWARE.split_whitespace());
-        command.arg("-kernel").arg(&self.image.kernel).arg("-initrd").arg(initrd);
+        command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
         command.arg("-append").arg(format!("{KERNEL} {word}"));
-        command.envs(self.qemu.modules.iter().map(|it| ("QEMU_MODULE_DIR", it)));
+        command.envs(self.emulator.modules.iter().map(|it| ("QEMU_MODULE_DIR", it)));
         command.stdin(Stdio::null()).stderr(Stdio::inherit());
         command
     }
@@ -120,10 +148,10 @@ impl Guest {
 
 /// The emulator that is installed, or one unpacked in the target folder: installing Debian's would
 /// take newer tools of qemu's away.
-fn qemu(checkout: &Checkout) -> Result<Qemu> {
+fn qemu(checkout: &Checkout) -> Result<Emulator> {
     let sh = &checkout.sh;
     if prerequisites::has(sh, QEMU) {
-        return Ok(Qemu { command: vec![QEMU.into()], modules: None });
+        return Ok(Emulator { command: vec![QEMU.into()], modules: None });
     }
     let dir = checkout.target().join("vm/qemu");
     if !dir.is_dir() {
@@ -143,7 +171,7 @@ fn qemu(checkout: &Checkout) -> Result<Qemu> {
     for data in ["usr/share/qemu", "usr/share/seabios"] {
         command.extend(["-L".to_owned(), dir.join(data).display().to_string()]);
     }
-    Ok(Qemu { command, modules: Some(dir.join("usr/lib/x86_64-linux-gnu/qemu")) })
+    Ok(Emulator { command, modules: Some(dir.join("usr/lib/x86_64-linux-gnu/qemu")) })
 }
 
 const QEMU: &str = "qemu-system-x86_64";
@@ -151,6 +179,7 @@ const QEMU: &str = "qemu-system-x86_64";
 const HARDWARE: &str = "\
     -machine q35 -smp 2 -m 1536 -nodefaults -no-user-config -display none -serial stdio -no-reboot";
 const KERNEL: &str = "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr audit=0";
+const UML: &str = "mem=1536M quiet loglevel=3 con=null con0=null,fd:1";
 /// How long the whole suite may take.
 const SUITE_SECONDS: u32 = 1200;
 const PROBE_SECONDS: u32 = 20;

@@ -20,6 +20,7 @@ use machine::Machine;
 
 mod console;
 mod image;
+mod kernel;
 mod machine;
 mod overlay;
 mod packages;
@@ -57,10 +58,10 @@ pub(crate) fn all(checkout: &Checkout) -> Result<()> {
 fn run(checkout: &Checkout, suite: &Path, machine: Machine, case: Option<&str>) -> Result<()> {
     prerequisites::provide(&checkout.sh, HOST)?;
     let driver = quietly("build the driver", || demo::build(checkout))?;
-    let booted = machine.prepare(checkout)?;
+    let guest = machine.prepare(checkout)?;
     let overlay = overlay::write(checkout, suite, &driver)?;
     loudly(&format!("the suite, under {machine}"), || {
-        let verdict = booted.run(checkout, &overlay, case.unwrap_or_default())?;
+        let verdict = guest.run(&overlay, case.unwrap_or_default())?;
         if case.is_none() {
             // A part of the cases sees a part of the matrix.
             verdict.write_rows(&fault_matrix::afresh(checkout, Run::Vm)?)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use sha2::{Digest as _, Sha256};
 use xshell::{Shell, cmd};
 
 /// A set of packages, closed under "depends on", as if nothing were installed.
@@ -12,7 +13,7 @@ pub(super) struct Closure<'a> {
     apt: PathBuf,
     packages: &'a [&'a str],
     /// What apt would fetch: one line a package, with its version and digest.
-    pub(super) listing: String,
+    listing: String,
 }
 
 impl<'a> Closure<'a> {
@@ -32,6 +33,13 @@ impl<'a> Closure<'a> {
             closure.list()?;
         }
         Ok(closure)
+    }
+
+    /// A name for what `recipe` makes of these packages: another one for each of their versions.
+    pub(super) fn named(&self, name: &str, recipe: &str) -> String {
+        let digest = Sha256::new().chain_update(&self.listing).chain_update(recipe).finalize();
+        let digest: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        format!("{name}-{digest}")
     }
 
     /// Downloads and unpacks all of it into `root`.
