@@ -1,6 +1,6 @@
 //! Waiting for the disk of a session.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fs::File, path::PathBuf, time::Duration};
 
 use crate::{Error, Initiator, Session, Target, Unit, sysfs};
 
@@ -11,7 +11,8 @@ enum Sight {
 }
 
 impl Initiator {
-    /// The disk's node, `/dev/sdX`, as soon as the disk can be used: it runs, has a size and a node.
+    /// The disk's node, `/dev/sdX`, as soon as the disk can be used: it runs, has a size and a
+    /// node that opens.
     ///
     /// Scans for this unit only. Links in `/dev/disk` play no role. A disk that was there is asked for its size and
     /// its identity again, so that sysfs tells of the volume that is there now. Takes at most a minute, as long
@@ -65,10 +66,13 @@ impl Initiator {
             return Ok(Sight::NotYet(format!("the size of {} is 0", block.name)));
         }
         let path = self.host.dev.join(&block.name);
-        if path.exists() {
-            Ok(Sight::Ready(path))
-        } else {
-            Ok(Sight::NotYet(format!("{} does not exist", path.display())))
+        if !path.exists() {
+            return Ok(Sight::NotYet(format!("{} does not exist", path.display())));
+        }
+        // The kernel makes the node a moment before it lets anybody open it (device_add_disk).
+        match File::open(&path) {
+            Ok(_) => Ok(Sight::Ready(path)),
+            Err(error) => Ok(Sight::NotYet(format!("cannot open {}: {error}", path.display()))),
         }
     }
 

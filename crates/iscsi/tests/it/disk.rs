@@ -1,6 +1,6 @@
 //! Waiting for the disk: nothing is returned before it can be used, nothing is waited for in vain.
 
-use std::time::Duration;
+use std::{os::unix::net::UnixListener, time::Duration};
 
 use expect_test::{Expect, expect};
 
@@ -127,6 +127,20 @@ fn each_obstacle_is_waited_for_and_named() {
         the disk of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is not ready: it has no block device
         the disk of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is not ready: /dev/sda does not exist
     "#]].assert_eq(&never);
+}
+
+#[test]
+fn a_node_that_does_not_open_yet_is_waited_for() {
+    let world = World::logged_in();
+    world.happens(Event::Remove("dev/sda".into()));
+    // Opening a socket fails as opening the node of a disk in the making does.
+    let _socket = UnixListener::bind(world.tree().path("dev/sda")).unwrap();
+    check(
+        &world,
+        expect![
+            "the disk of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is not ready: cannot open /dev/sda: No such device or address (os error 6), waited 60s"
+        ],
+    );
 }
 
 #[test]
