@@ -42,7 +42,7 @@ impl Console {
             let line = String::from_utf8_lossy(&line);
             let line = line.trim_end_matches('\r');
             writeln!(self.log, "{line}")?;
-            if verdict.take(line) {
+            if let Some(line) = verdict.take(line) {
                 println!("{:7.1} s  {line}", self.clock.elapsed().as_secs_f64());
             }
         }
@@ -51,35 +51,32 @@ impl Console {
 }
 
 impl Verdict {
-    /// Reads one line; whether it is for people.
-    fn take(&mut self, line: &str) -> bool {
-        if let Some(row) = line.strip_prefix("ROW ") {
-            self.rows.push(row.to_owned());
-            return false;
+    /// Reads one line; what of it is for people.
+    fn take<'a>(&mut self, line: &'a str) -> Option<&'a str> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "ROW" => self.rows.push(rest.to_owned()),
+            "CASE" => {
+                let (name, result) = rest.rsplit_once(' ').unwrap_or((rest, ""));
+                if result == "ok" {
+                    self.passed += 1;
+                } else {
+                    self.failed += 1;
+                    self.failures.push((name.to_owned(), String::new()));
+                }
+                return Some(rest);
+            }
+            "LOG" => {
+                if let Some((_, text)) = self.failures.last_mut() {
+                    text.push_str(rest);
+                    text.push('\n');
+                }
+                return Some(rest);
+            }
+            "VERDICT" => self.exit = rest.parse().ok(),
+            _ => return Some(line),
         }
-        if let Some(code) = line.strip_prefix("EXIT=") {
-            self.exit = code.parse().ok();
-            return false;
-        }
-        if let Some(counts) = line.strip_prefix("test result: ") {
-            // `ok. 3 passed; 0 failed; …`, said again on the host
-            let count = |what: &str| {
-                let part = counts.split([';', '.']).find_map(|it| it.trim().strip_suffix(what));
-                part.and_then(|number| number.trim().parse().ok()).unwrap_or_default()
-            };
-            (self.passed, self.failed) = (count("passed"), count("failed"));
-            return false;
-        }
-        let name = line.strip_prefix("---- ").and_then(|it| it.strip_suffix(" stdout ----"));
-        if let Some(name) = name {
-            self.failures.push((name.to_owned(), String::new()));
-        } else if line == "failures:" {
-            // The list of names at the end.
-        } else if let Some((_, text)) = self.failures.last_mut() {
-            text.push_str(line);
-            text.push('\n');
-        }
-        true
+        None
     }
 
     pub(super) fn write_rows(&self, folder: &Path) -> Result<()> {
@@ -114,28 +111,28 @@ mod tests {
 
     #[test]
     fn a_guest_that_got_to_its_end_has_a_verdict() {
-        let seen = verdict(
-            "running 2 tests\ntest a ... ok\ntest b ... ok\ntest result: ok. 2 passed; 0 failed; 0 ignored\nROW {}\nEXIT=0\n",
-        );
-        assert_eq!((seen.exit, seen.passed, seen.failed), (Some(0), 2, 0));
-        assert_eq!(seen.rows, ["{}"]);
+        let seen = verdict("CASE a ok\nCASE b::c FAILED\nLOG no disk\nLOG \nROW {}\nVERDICT 1\n");
+        let expected = Verdict {
+            exit: Some(1),
+            passed: 1,
+            failed: 1,
+            rows: vec!["{}".into()],
+            failures: vec![("b::c".into(), "no disk\n\n".into())],
+        };
+        assert_eq!(seen, expected);
     }
 
     #[test]
     fn a_guest_that_fell_silent_has_none() {
-        assert_eq!(verdict("running 2 tests\ntest a ... ok\n").exit, None);
-        assert_eq!(verdict("EXIT=\n").exit, None);
+        assert_eq!(verdict("CASE a ok\n").exit, None);
+        assert_eq!(verdict("VERDICT \n").exit, None);
     }
 
     #[test]
-    fn what_a_failing_case_said_is_kept_under_its_name() {
-        let seen = verdict(
-            "failures:\n\n---- a::b stdout ----\nno disk\n\n---- c stdout ----\nno session\nfailures:\n",
-        );
-        let text = |text: &str| text.to_owned();
-        assert_eq!(
-            seen.failures,
-            [(text("a::b"), text("no disk\n\n")), (text("c"), text("no session\n"))]
-        );
+    fn what_else_is_said_is_shown_and_counts_nothing() {
+        let mut verdict = Verdict::default();
+        let line = "[    1.0] reboot: Power down";
+        assert_eq!(verdict.take(line), Some(line));
+        assert_eq!(verdict, Verdict::default());
     }
 }

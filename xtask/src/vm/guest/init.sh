@@ -9,5 +9,5 @@ mount -n -t tmpfs tmpfs /run
 mkdir -p /dev/pts
 mount -n -t devpts devpts /dev/pts
 /suite/node
-echo "EXIT=$?"
+echo "VERDICT $?"
 exec busybox poweroff -f

@@ -34,11 +34,19 @@ udevadm trigger --action=add --subsystem-match=block --subsystem-match=scsi --su
 udevadm settle --timeout=20
 
 for word in $(cat /proc/cmdline); do
-    case $word in case=?*) case=${word#case=} ;; esac
+    case $word in case=?*) only=${word#case=} ;; esac
 done
 export FAULT_MATRIX=/tmp/fault-matrix
-# shellcheck disable=SC2086 # no case is no argument
-/suite/vm --test-threads=1 $case
-status=$?
+status=0
+# A process for each case: one that hangs or dies takes no other with it.
+for case in $(/suite/vm --list --format terse | sed -n 's/: test$//p' | grep -F -e "$only"); do
+    if timeout --kill-after=5 240 /suite/vm --exact "$case" --nocapture >/tmp/case.log 2>&1 </dev/null; then
+        echo "CASE $case ok"
+    else
+        status=1
+        echo "CASE $case FAILED"
+        sed 's/^/LOG /' /tmp/case.log
+    fi
+done
 cat "$FAULT_MATRIX"/*.jsonl 2>/dev/null | sed 's/^/ROW /'
 exit $status
