@@ -27,6 +27,7 @@ impl Args {
             let doc = cmd!(sh, "cargo doc --no-deps {all...}").env("RUSTDOCFLAGS", "-D warnings");
             Ok(checkout.afresh(doc).run()?)
         })?;
+        loudly("packages of the published crates", || package(checkout))?;
         loudly("tests", || test::all(checkout, &[]))?;
         if self.without_sdk {
             println!("▸ Oracle's clients are left out");
@@ -36,3 +37,15 @@ impl Args {
         loudly("tests on real iSCSI", || vm::all(checkout))
     }
 }
+
+/// Packs what is published as the registry wants it. `docs/releasing.md` has the rehearsal that also
+/// builds the packages.
+fn package(checkout: &Checkout) -> Result<()> {
+    let names = PUBLISHED.iter().flat_map(|name| ["-p", name]);
+    let options = ["--locked", "--offline", "--allow-dirty", "--no-verify", "--quiet"];
+    let package = cmd!(checkout.sh, "cargo package {options...} {names...}");
+    Ok(checkout.afresh(package).run()?)
+}
+
+/// In the order in which they must be published.
+const PUBLISHED: [&str; 4] = ["oci-clock", "oci-signer", "oci-iaas", "oci-rest"];

@@ -1,4 +1,6 @@
 //! What time it is, and waiting: the only crate that reads a clock or sleeps.
+//!
+#![doc = include_str!("../README.md")]
 
 use std::{
     fmt::Debug,

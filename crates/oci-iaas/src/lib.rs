@@ -1,16 +1,53 @@
 //! Compute, network and block-volume API of Oracle Cloud Infrastructure: types and calls.
 //!
-//! Nothing here does I/O. An operation is a value, `call` turns it into a [`Call`] (what goes into
-//! the HTTP request), and its `Output` is what the JSON of the answer decodes to:
+#![doc = include_str!("../README.md")]
+//!
+//! # Operations
+//!
+//! | you want to | operation |
+//! |---|---|
+//! | attach a volume, and detach it | [`AttachVolume`], [`DetachVolume`] |
+//! | see what is attached where | [`GetVolumeAttachment`], [`ListVolumeAttachments`] |
+//! | find a volume, look at it, give it a size | [`ListVolumes`], [`GetVolume`], [`GetBootVolume`], [`UpdateVolume`] |
+//! | find an instance and its addresses | [`GetInstance`], [`ListInstances`], [`ListVnicAttachments`], [`GetVnic`] |
+//! | see which device paths are free | [`ListInstanceDevices`] |
+//! | look at the network | [`GetVcn`], [`ListSubnets`] |
+//!
+//! [`Operation`] and [`ListOperation`] turn each into a [`Call`]: method, path and query, body, and the two
+//! headers that make changes safe, `if-match` and `opc-retry-token`. They are ready to be signed and
+//! sent byte by byte.
+//!
+//! # An operation of your own
+//!
+//! [`Call`] has public fields; [`encode`] writes what goes into its path and query:
 //!
 //! ```
-//! use oci_iaas::{GetVolumeAttachment, Ocid, Operation};
+//! use http::Method;
+//! use oci_iaas::{Call, Operation, encode};
 //!
-//! let id: Ocid = "ocid1.volumeattachment.oc1.phx.abyhqljr".parse()?;
-//! let call = GetVolumeAttachment { id: &id }.call();
-//! assert_eq!(call.path_and_query, "/20160918/volumeAttachments/ocid1.volumeattachment.oc1.phx.abyhqljr");
-//! # Ok::<(), oci_iaas::ParseOcidError>(())
+//! /// Looks at a VCN's DHCP options, of which only the name is wanted.
+//! struct GetDhcpOptions<'a> { id: &'a str }
+//!
+//! #[derive(serde::Deserialize)]
+//! #[serde(rename_all = "camelCase")]
+//! struct DhcpOptions { display_name: String }
+//!
+//! impl Operation for GetDhcpOptions<'_> {
+//!     type Output = DhcpOptions;
+//!
+//!     fn call(&self) -> Call {
+//!         Call {
+//!             method: Method::GET,
+//!             path_and_query: format!("/20160918/dhcps/{}", encode(self.id)),
+//!             body: None,
+//!             if_match: None,
+//!             retry_token: None,
+//!         }
+//!     }
+//! }
 //! ```
+//!
+//! # What answers hold
 //!
 //! Only fields that somebody uses are modelled. Answers are read with tolerance: unknown fields are
 //! skipped, unknown states and kinds are values, optional fields may be `null` or absent. An answer
@@ -40,7 +77,7 @@ pub use ocid::{Ocid, ParseOcidError};
 pub use region::{ParseRegionError, Region, RegionInfo};
 pub use vcn::{GetVcn, ListSubnets, NetworkState, Subnet, Vcn};
 pub use vnic::{GetVnic, ListVnicAttachments, Vnic, VnicAttachment};
-pub use volume::{GetVolume, UpdateVolume, Volume, VolumeState};
+pub use volume::{GetVolume, ListVolumes, UpdateVolume, Volume, VolumeState};
 pub use volume_attachment::{
     AttachVolume, AttachmentKind, AttachmentRequest, AttachmentState, ChapSecret, DetachVolume,
     GetVolumeAttachment, IscsiLoginState, IscsiTarget, ListVolumeAttachments, Portal,

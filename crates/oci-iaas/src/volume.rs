@@ -4,7 +4,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{Call, Ocid, Operation, open_enum::open_enum};
+use crate::{Call, ListOperation, Ocid, Operation, open_enum::open_enum};
 
 /// A block volume. Whether it is attached is not known here.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -67,6 +67,26 @@ impl Operation for GetVolume<'_> {
 
     fn call(&self) -> Call {
         Call::get(["volumes", self.id.as_str()])
+    }
+}
+
+/// Lists the volumes of a compartment, TERMINATED ones included.
+#[derive(Clone, Copy, Debug)]
+pub struct ListVolumes<'a> {
+    /// The compartment.
+    pub compartment: &'a Ocid,
+    /// Only those with exactly this display name.
+    pub display_name: Option<&'a str>,
+}
+
+impl ListOperation for ListVolumes<'_> {
+    type Item = Volume;
+
+    fn call(&self, page: Option<&str>) -> Call {
+        Call::get(["volumes"])
+            .query("compartmentId", Some(self.compartment))
+            .query("displayName", self.display_name)
+            .query("page", page)
     }
 }
 

@@ -1,8 +1,49 @@
 //! Sends operations to Oracle Cloud Infrastructure: signing, retries, waiting.
 //!
-//! [`Client`] takes an operation of `oci-iaas`, signs it, sends it, repeats it where that is safe,
-//! and decodes the answer. The network is behind [`Transport`], the keys behind [`Credentials`],
-//! time behind `clock::Clock`; nothing here reads the environment.
+#![doc = include_str!("../README.md")]
+//!
+//! # From a key to the first call
+//!
+//! 1. **A key.** In the console, under your user's API keys, add one and download it; it shows tenancy, user
+//!    and region, too. [`PrivateKey::from_pem`](oci_signer::PrivateKey::from_pem) reads it.
+//! 2. **Credentials.** [`ApiKey::new`] takes tenancy, user and key. Whatever else can sign is an
+//!    implementation of [`Credentials`].
+//! 3. **An endpoint.** [`Region::iaas_endpoint`](oci_iaas::Region::iaas_endpoint) is where the operations of
+//!    `oci-iaas` are answered; [`Metadata::instance`] tells an instance its own region and compartment.
+//! 4. **A transport.** [`UreqTransport::new`] takes the [`Network`]: a proxy, hosts that need none, root
+//!    certificates; the default is the open Internet. It keeps connections, so share it.
+//! 5. **A client.** [`Client::new`] puts these together, with a deadline for all that it is going to do: make
+//!    one for each job.
+//! 6. **Calls.** [`Client::send`] for one answer, [`Client::list`] for a whole list, [`Client::send_tagged`]
+//!    where the etag is needed to change only what was seen.
+//!
+//! # Changes that happen once
+//!
+//! A change can succeed although its answer is lost. Three means keep it from happening twice:
+//!
+//! * operations that create take a retry token: the same token is the same change, for 24 hours, from
+//!   whatever process;
+//! * operations that change or delete take the etag of [`Tagged`]: they fail with 412 if somebody was
+//!   faster;
+//! * [`Error::is_outcome_unknown`] says that neither success nor failure is certain: read the state
+//!   before you go on.
+//!
+//! # Waiting
+//!
+//! Attaching and detaching take seconds. [`Client::wait_for_attached`] and
+//! [`Client::wait_for_detached`] look at growing intervals until the deadline; when it is near, the error
+//! says so, nothing is lost, and any process may wait on.
+//!
+//! # What can go wrong
+//!
+//! | you see | it means | ask |
+//! |---|---|---|
+//! | 401 | key, fingerprint, user or clock; the text says the clock's error | [`Error::status`] |
+//! | 404 | there is no such thing, or no right to see it; the text names the policy | [`Error::is_not_found`] |
+//! | 409 `IncorrectState` | it is on its way from one state to another | [`Error::code`], [`Error::is_transient`] |
+//! | 412 | it has changed since its etag was read | [`Error::status`] |
+//! | 429, 5xx | repeated until the deadline before you see it | [`Error::is_transient`] |
+//! | no answer | the name of the host, the phase, the reason | [`Error::Transport`] |
 //!
 //! Source of the protocol: Oracle's API reference, "Request Signatures" and "API Errors".
 

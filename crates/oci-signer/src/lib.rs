@@ -1,24 +1,32 @@
 //! Request signatures of Oracle Cloud Infrastructure.
 //!
-//! Nothing here does I/O or reads a clock: a [`Signer`] gets the request, its body and the time, and
-//! gives the headers to add. The bytes that are signed must be the bytes that are sent: encode path
-//! and query once, serialise the body once, and send both unchanged.
+#![doc = include_str!("../README.md")]
 //!
-//! ```no_run
-//! # fn example(pem: &str, at: std::time::SystemTime) -> Result<(), Box<dyn std::error::Error>> {
-//! use oci_signer::{KeyId, PrivateKey, Signer};
+//! # From a key to a signed request
 //!
-//! let key = PrivateKey::from_pem(pem, None)?;
-//! let id = KeyId::api_key("ocid1.tenancy.oc1..aaaa", "ocid1.user.oc1..aaaa", &key.fingerprint());
-//! let signer = Signer::new(id, key);
+//! 1. **Read the key.** [`PrivateKey::from_pem`] takes the text of the file, and the passphrase if there is
+//!    one. Its [`Error`] says what is wrong with the file and what to do.
+//! 2. **Say who signs.** [`KeyId::api_key`] for a user: tenancy and user are in the console and in
+//!    `~/.oci/config`, the fingerprint follows from the key. [`KeyId::session_token`] for any token
+//!    whose session key you hold.
+//! 3. **Make a [`Signer`]** of both. It may be shared between threads and lives as long as the key or
+//!    the token is good.
+//! 4. **Sign each request**, in the form in which it will be sent: [`Signer::sign`] gives the headers to set.
 //!
-//! let request = http::Request::get("https://iaas.us-phoenix-1.oraclecloud.com/20160918/vcns/ocid1.vcn.oc1.phx.aaaa");
-//! let (mut parts, ()) = request.body(())?.into_parts();
-//! let headers = signer.sign(&parts, b"", at)?;
-//! parts.headers.extend(headers);
-//! # Ok(())
-//! # }
-//! ```
+//! # What is signed
+//!
+//! [`Coverage`] says it. The default, [`Coverage::Regional`], is what all services want; the token
+//! endpoint `/v1/x509` wants [`Coverage::Federation`], and an upload to Object Storage may leave its
+//! body unsigned with [`Coverage::WithoutBody`]. A body that would go unsigned by mistake is an error.
+//! [`signing_string`] shows the text under the signature: compare it with the service's when a
+//! request is refused with 401.
+//!
+//! # When a request is refused with 401
+//!
+//! The service does not say why. In this order: the clock is more than 5 minutes off (look at the
+//! answer's `date`); the fingerprint is not one of the user's API keys in the console; tenancy and
+//! user are interchanged; the HTTP client changed the path, the query or the `host` header after
+//! signing; the body was serialised twice.
 //!
 //! Source: Oracle's "Request Signatures", after draft-cavage-http-signatures-08.
 

@@ -3,7 +3,8 @@
 use oci_iaas::{
     AttachVolume, AttachmentRequest, Call, DetachVolume, GetBootVolume, GetInstance, GetVcn,
     GetVnic, GetVolume, GetVolumeAttachment, ListInstanceDevices, ListInstances, ListOperation,
-    ListSubnets, ListVnicAttachments, ListVolumeAttachments, Ocid, Operation, UpdateVolume,
+    ListSubnets, ListVnicAttachments, ListVolumeAttachments, ListVolumes, Ocid, Operation,
+    UpdateVolume,
 };
 
 fn ocid(kind: &str) -> Ocid {
@@ -44,6 +45,19 @@ fn one_thing_is_looked_at_by_its_id() {
     );
     check(GetVnic { id: &ocid("vnic") }.call(), &["GET /20160918/vnics/ocid1.vnic.oc1.phx.a"]);
     check(GetVcn { id: &ocid("vcn") }.call(), &["GET /20160918/vcns/ocid1.vcn.oc1.phx.a"]);
+}
+
+#[test]
+fn volumes_are_listed_by_name() {
+    let compartment = compartment();
+    let all = ListVolumes { compartment: &compartment, display_name: None };
+    check(all.call(None), &["GET /20160918/volumes?compartmentId=ocid1.compartment.oc1..a"]);
+    check(
+        ListVolumes { display_name: Some("my data"), ..all }.call(Some("NEXT+")),
+        &[
+            "GET /20160918/volumes?compartmentId=ocid1.compartment.oc1..a&displayName=my%20data&page=NEXT%2B",
+        ],
+    );
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod backoff;
 mod cloud;
 mod credentials;
 mod errors;
+mod examples;
 mod lists;
 mod metadata;
 mod retries;
