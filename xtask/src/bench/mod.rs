@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: what the driver costs, against the bounds that this project has set itself.
 //!
 //! `binary` builds what is measured and `machine` says where; `node` makes a place for the calls and
-//! `stopwatch` takes the cost of one. `calls`, `volume`, `signing` and `size` measure, each one group of
-//! `Figure`s; `report` puts them into a table.
+//! `stopwatch` takes the cost of one. `calls`, `mounting`, `volume`, `signing` and `size` measure, each one
+//! group of `Figure`s; `report` puts them into a table.
 
 use std::fs;
 
@@ -16,6 +16,7 @@ use crate::{
 use binary::Binary;
 use figure::Figure;
 use machine::Machine;
+use mounting::{Child, Mounting};
 use node::Node;
 use report::Report;
 use signing::Signing;
@@ -24,6 +25,7 @@ mod binary;
 mod calls;
 mod figure;
 mod machine;
+mod mounting;
 mod node;
 mod report;
 mod sample;
@@ -44,9 +46,10 @@ impl Args {
         prerequisites::provide(sh, PROGRAMS)?;
         let machine = Machine::look(sh)?;
         let binary = quietly("build the driver", || Binary::build(checkout))?;
-        let figures = measure(checkout, &binary)?;
-        let report = Report { machine: &machine, binary: &binary, figures: &figures };
-        println!("\n{}\n{}", report.table(), report.conclusion());
+        let Measured { figures, children } = measure(checkout, &binary)?;
+        let report =
+            Report { machine: &machine, binary: &binary, figures: &figures, children: &children };
+        println!("\n{}\n{}\n\n{}", report.table(), report.conclusion(), report.processes());
         let path = checkout.dir.join(FILE);
         fs::write(&path, report.document()).with_context(|| format!("cannot write {FILE}"))?;
         println!("Written to {FILE}.");
@@ -54,19 +57,32 @@ impl Args {
     }
 }
 
-fn measure(checkout: &Checkout, binary: &Binary) -> Result<Vec<Figure>> {
-    let mut figures = quietly("calls without network", || {
-        calls::figures(&Node::start(&checkout.sh, &binary.path)?)
-    })?;
+/// What one run has found out.
+struct Measured {
+    figures: Vec<Figure>,
+    children: Vec<Child>,
+}
+
+fn measure(checkout: &Checkout, binary: &Binary) -> Result<Measured> {
+    let node = Node::start(&checkout.sh, &binary.path)?;
+    let mut figures = quietly("calls without network", || calls::figures(&node))?;
+    let mounting = quietly("mounting and unmounting", || Mounting::measure(&node))?;
+    drop(node);
+    figures.extend(mounting.figures);
     let signing = quietly("signatures", Signing::measure)?;
     let cpu = || volume::cpu(&binary.path, signing.millis);
     figures.push(quietly("attach and detach, CPU time", cpu)?);
     figures.extend(quietly("attach and detach, waiting", || volume::waiting(&binary.path))?);
     figures.push(signing.figure());
     figures.push(size::figure(&binary.path)?);
-    Ok(figures)
+    Ok(Measured { figures, children: mounting.children })
 }
 
 const FILE: &str = "docs/performance.md";
-const PROGRAMS: &[Program] =
-    &[("gcc", "gcc"), ("losetup", "mount"), ("mount", "mount"), ("time", "time")];
+const PROGRAMS: &[Program] = &[
+    ("gcc", "gcc"),
+    ("losetup", "mount"),
+    ("mount", "mount"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("time", "time"),
+];
