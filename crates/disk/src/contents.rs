@@ -29,12 +29,20 @@ pub enum Contents {
 }
 
 impl Disk {
-    /// Finds out what the disk holds by reading all places where signatures are; may be repeated.
+    /// Finds out what the disk holds; may be repeated.
+    ///
+    /// A file system is taken for one if blkid and our own search find it, and nothing beside it at
+    /// any place where something else would show. Of everything else all places are read where
+    /// signatures and their backups are, and wipefs is heard too.
     ///
     /// # Errors
     /// If the disk or a witness cannot be read: that is never [`Contents::Nothing`].
     pub fn contents(&self, runner: &dyn Runner) -> Result<Contents, Error> {
+        let evidence = Evidence::without_wipefs(self, runner, &extents::primaries(self.size()))?;
+        if let Some(file_system) = evidence.file_system() {
+            return Ok(file_system);
+        }
         let evidence = Evidence::gather(self, runner, &extents::signatures(self.size()))?;
-        Ok(evidence.contents())
+        Ok(evidence.other())
     }
 }

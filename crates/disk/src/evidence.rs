@@ -1,7 +1,8 @@
 //! What five witnesses say of a disk, and what follows from it.
 //!
 //! The witnesses: every byte that was read, our own search for signatures in these bytes, blkid,
-//! wipefs, and udev's memory. Each alone is blind to something; one dissenting is enough.
+//! wipefs, and udev's memory. Each alone is blind to something; one dissenting is enough. Only for a file
+//! system that is in plain sight two are enough, blkid and our own search: nothing is lost by mounting it.
 
 use command::Runner;
 
@@ -30,6 +31,21 @@ impl Evidence {
         runner: &dyn Runner,
         extents: &[Extent],
     ) -> Result<Self, Error> {
+        let mut evidence = Self::without_wipefs(disk, runner, extents)?;
+        evidence.listed = wipefs::list(disk, runner)?;
+        disk.confirm()?;
+        Ok(evidence)
+    }
+
+    /// Hears all but wipefs, which lists nothing as yet.
+    ///
+    /// # Errors
+    /// As [`Self::gather`].
+    pub(crate) fn without_wipefs(
+        disk: &Disk,
+        runner: &dyn Runner,
+        extents: &[Extent],
+    ) -> Result<Self, Error> {
         disk.confirm()?;
         let mut scan = signature::Scan::new(disk.size());
         let mut data = None;
@@ -44,10 +60,9 @@ impl Evidence {
             }
         })?;
         let blkid = blkid::probe(disk, runner)?;
-        let listed = wipefs::list(disk, runner)?;
         let udev = udev::remembered(disk)?;
         disk.confirm()?;
-        Ok(Self { data, own: scan.found(), blkid, listed, udev, head })
+        Ok(Self { data, own: scan.found(), blkid, listed: Vec::new(), udev, head })
     }
 
     /// What speaks against the disk being blank.
@@ -74,14 +89,17 @@ impl Evidence {
         (!signs.is_empty()).then(|| signs.join("; "))
     }
 
-    /// What the disk holds, if it holds one thing only and nobody doubts it.
-    pub(crate) fn contents(&self) -> Contents {
-        if let blkid::Verdict::Found(probe) = &self.blkid
-            && let Some(fs_type) = probe.file_system()
-            && self.all_say(family(fs_type))
-        {
-            return Contents::Filesystem { fs_type: fs_type.to_owned(), uuid: probe.uuid.clone() };
-        }
+    /// The file system that is in plain sight: blkid names it, and our own search finds it and nothing
+    /// beside it.
+    pub(crate) fn file_system(&self) -> Option<Contents> {
+        let blkid::Verdict::Found(probe) = &self.blkid else { return None };
+        let fs_type = probe.file_system()?;
+        self.is_alone(family(fs_type))
+            .then(|| Contents::Filesystem { fs_type: fs_type.to_owned(), uuid: probe.uuid.clone() })
+    }
+
+    /// What the disk holds when no file system is in plain sight.
+    pub(crate) fn other(&self) -> Contents {
         match self.objection() {
             None => Contents::Nothing,
             Some(what) => Contents::Other { what, offset: self.first_offset() },
@@ -117,17 +135,14 @@ impl Evidence {
         finished(&self.head).map(str::to_owned)
     }
 
-    /// Whether every witness that found something conclusive found `family`, and each one did.
-    fn all_say(&self, family_name: &str) -> bool {
+    /// Whether our own search found `family_name`, and nothing else that is conclusive.
+    fn is_alone(&self, family_name: &str) -> bool {
         let mut own = self
             .own
             .iter()
             .filter(|found| found.strength == signature::Strength::Primary)
             .peekable();
-        own.peek().is_some()
-            && own.all(|found| family(found.name) == family_name)
-            && !self.listed.is_empty()
-            && self.listed.iter().all(|found| family(&found.fs_type) == family_name)
+        own.peek().is_some() && own.all(|found| family(found.name) == family_name)
     }
 
     fn first_offset(&self) -> Option<u64> {

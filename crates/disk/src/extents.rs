@@ -30,6 +30,12 @@ pub(crate) fn signatures(size: u64) -> Vec<Extent> {
     merged(signature_places(size), size)
 }
 
+/// Only where signatures are that say by themselves what is there.
+pub(crate) fn primaries(size: u64) -> Vec<Extent> {
+    let conclusive = signature::candidates(size).filter(signature::Candidate::is_primary);
+    merged(conclusive.map(|candidate| candidate.window()).collect(), size)
+}
+
 fn signature_places(size: u64) -> Vec<Extent> {
     signature::candidates(size).map(|candidate| candidate.window()).collect()
 }
@@ -53,7 +59,7 @@ fn scrambled(index: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Aligned, cut at the disk's end, in order, without overlap.
+/// Aligned, cut at the disk's end, in order, without overlap, and without small gaps.
 fn merged(mut extents: Vec<Extent>, size: u64) -> Vec<Extent> {
     for extent in &mut extents {
         extent.start -= extent.start % ALIGNMENT;
@@ -64,7 +70,9 @@ fn merged(mut extents: Vec<Extent>, size: u64) -> Vec<Extent> {
     let mut merged: Vec<Extent> = Vec::with_capacity(extents.len());
     for extent in extents {
         match merged.last_mut() {
-            Some(last) if extent.start <= last.end => last.end = cmp::max(last.end, extent.end),
+            Some(last) if extent.start <= last.end.saturating_add(GAP) => {
+                last.end = cmp::max(last.end, extent.end)
+            }
             _ => merged.push(extent),
         }
     }
@@ -73,6 +81,8 @@ fn merged(mut extents: Vec<Extent>, size: u64) -> Vec<Extent> {
 
 /// Direct reads start and end at such offsets; no disk has larger logical blocks.
 pub(crate) const ALIGNMENT: u64 = 4096;
+/// To read as much costs less than another round trip.
+const GAP: u64 = 64 << 10;
 const EDGE: u64 = 16 << 20;
 const SAMPLES: u64 = 256;
 const SAMPLE: u64 = 64 << 10;
@@ -100,7 +110,7 @@ mod tests {
     #[test]
     fn every_plan_is_ordered_aligned_and_within_the_disk() {
         for size in sizes() {
-            for plan in [full(size), sampled(size), signatures(size)] {
+            for plan in [full(size), sampled(size), signatures(size), primaries(size)] {
                 for extent in &plan {
                     assert!(extent.start < extent.end && extent.end <= size, "{size}: {extent:?}");
                     assert_eq!(extent.start % ALIGNMENT, 0);

@@ -46,6 +46,11 @@ impl fmt::Display for Signature {
 }
 
 impl Candidate {
+    /// Whether it says by itself what is there.
+    pub(crate) fn is_primary(&self) -> bool {
+        self.strength == Strength::Primary
+    }
+
     /// The bytes that decide.
     pub(crate) fn window(&self) -> Extent {
         let magic_end = self.offset.saturating_add(self.magic.len() as u64);

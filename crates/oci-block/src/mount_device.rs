@@ -149,9 +149,10 @@ impl Mounting<'_> {
         if !self.wanted.read_only {
             self.mounter.check(disk, fs_type)?;
         }
-        // Without a record the volume is as usable; only less would be refused.
-        if let Err(error) = self.remember(Witness { fs_uuid: uuid, ..self.witness() }) {
-            log::warn!("{error}");
+        let witness = Witness { fs_uuid: uuid, ..self.witness() };
+        if !matches!(recall, Recall::Seen(before) if *before == witness) {
+            // Without a record the volume is as usable; only less would be refused.
+            self.remember(witness).unwrap_or_else(|error| log::warn!("{error}"));
         }
         Ok(room)
     }

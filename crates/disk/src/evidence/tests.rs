@@ -58,13 +58,13 @@ fn remembered(what: &str, uuid: Option<&str>) -> Option<udev::Remembered> {
 #[track_caller]
 fn check_objection(evidence: &Evidence, expected: &str) {
     assert_eq!(evidence.objection().as_deref(), Some(expected));
-    assert!(matches!(evidence.contents(), Contents::Other { what, .. } if what == expected));
+    assert!(matches!(evidence.other(), Contents::Other { what, .. } if what == expected));
 }
 
 #[test]
 fn silence_of_all_witnesses_is_nothing() {
     assert_eq!(silence().objection(), None);
-    assert_eq!(silence().contents(), Contents::Nothing);
+    assert_eq!(silence().other(), Contents::Nothing);
     assert_eq!(silence().foreign(OURS), None);
 }
 
@@ -117,22 +117,20 @@ fn every_statement_is_in_the_message_and_long_lists_are_cut() {
 #[test]
 fn a_file_system_is_one_when_all_agree() {
     let expected = Contents::Filesystem { fs_type: "ext4".to_owned(), uuid: Some(OURS.to_owned()) };
-    assert_eq!(ext4(OURS).contents(), expected);
+    assert_eq!(ext4(OURS).file_system().as_ref(), Some(&expected));
     // leftovers and user data may look like backups of something else
     let mut evidence = ext4(OURS);
     evidence.own.push(own("xfs", 1 << 40, None, Strength::Weak));
     evidence.udev = remembered("xfs", None);
-    assert_eq!(evidence.contents(), expected);
+    assert_eq!(evidence.file_system(), Some(expected));
 }
 
 #[test]
 fn a_doubted_file_system_is_something_else() {
-    let changes: [fn(&mut Evidence); 9] = [
+    let changes: [fn(&mut Evidence); 7] = [
         |e| e.own.push(own("crypto_LUKS", 0, None, Strength::Primary)),
         |e| e.own.clear(),
         |e| e.own.retain(|found| found.strength == Strength::Weak),
-        |e| e.listed.push(listed("crypto_LUKS", 0, "")),
-        |e| e.listed.clear(),
         |e| e.blkid = blkid::Verdict::Ambivalent,
         |e| e.blkid = blkid::Verdict::Nothing,
         |e| e.blkid = probe("linux_raid_member", "raid", OURS),
@@ -145,7 +143,8 @@ fn a_doubted_file_system_is_something_else() {
     for change in changes {
         let mut evidence = ext4(OURS);
         change(&mut evidence);
-        let contents = evidence.contents();
+        assert_eq!(evidence.file_system(), None);
+        let contents = evidence.other();
         assert!(matches!(contents, Contents::Other { .. }), "{contents:?}");
     }
 }
@@ -154,9 +153,9 @@ fn a_doubted_file_system_is_something_else() {
 fn something_else_has_an_offset() {
     let mut evidence = ext4(OURS);
     evidence.own.push(own("crypto_LUKS", 0, None, Strength::Primary));
-    assert!(matches!(evidence.contents(), Contents::Other { offset: Some(0), .. }));
+    assert!(matches!(evidence.other(), Contents::Other { offset: Some(0), .. }));
     let evidence = Evidence { data: Some(77), ..silence() };
-    assert!(matches!(evidence.contents(), Contents::Other { offset: Some(77), .. }));
+    assert!(matches!(evidence.other(), Contents::Other { offset: Some(77), .. }));
 }
 
 #[track_caller]

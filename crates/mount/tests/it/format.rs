@@ -48,7 +48,6 @@ fn ext(program: &str) -> Vec<String> {
         &format!("{program} -V"),
         &format!("{program} -q -U {} DISK", *UUID),
         "blkid -p -o export DISK",
-        "wipefs --no-act --parsable DISK",
         "e2fsck -fn DISK",
     ]
     .map(str::to_owned)
@@ -80,7 +79,6 @@ fn xfs() {
             &[
                 &format!("mkfs.xfs -q -m uuid={} DISK", *UUID),
                 "blkid -p -o export DISK",
-                "wipefs --no-act --parsable DISK",
                 "xfs_repair -n DISK",
             ],
         );
