@@ -7,7 +7,7 @@ use command::{SystemRunner, testing::Script};
 use crate::{
     loop_disk::{LoopDisk, MIB, mounter, with_runner},
     namespace::private,
-    tool::run,
+    tool::{run, try_run},
 };
 
 /// e2fsck ends with these codes, one after the other.
@@ -126,5 +126,20 @@ fn a_file_system_without_its_superblock_is_not_checked() {
         let error = mounter().check(&disk.open(), "ext4").unwrap_err();
         let message = disk.anonymous(&error);
         assert!(message.starts_with("e2fsck could not check DISK: exit code 8: "), "{message}");
+    });
+}
+
+#[test]
+fn what_a_killed_e2fsck_has_left_of_the_superblock_is_mended_from_its_backup() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        let written = disk.path().display();
+        // s_kbytes_written, which e2fsck counts up; the checksum is written next
+        disk.write(1024 + 0x178, &[0xff, 0xff]);
+        let (code, said) = try_run(&format!("e2fsck -p {written}"));
+        assert_eq!(code, Some(8), "{said}");
+        mounter().check(&disk.open(), "ext4").unwrap();
+        run(&format!("e2fsck -fn {written}"));
+        disk.mount("ext4").unwrap();
     });
 }
