@@ -14,6 +14,7 @@ pub(crate) const DISKS: &[Program] = &[
     ("mkfs.btrfs", "btrfs-progs"),
     ("sfdisk", "fdisk"),
     ("pkill", "procps"),
+    ("strace", "strace"),
     ("blkid", "util-linux"),
     ("unshare", "util-linux"),
     ("losetup", "mount"),

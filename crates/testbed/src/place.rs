@@ -40,8 +40,20 @@ impl Place<'_> {
     /// The call as a command: stdin from `/dev/null`, nothing in the environment but what is set
     /// here, `/` as working directory.
     pub fn command<A: AsRef<OsStr>>(&self, args: &[A]) -> Command {
-        let mut command = self.tool(&self.binary);
-        command.args(args).env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
+        self.command_under::<&str, A>(&[], args)
+    }
+
+    /// As [`Place::command`], but `program` is started, and given the call as its last arguments: a
+    /// tracer, for example.
+    pub fn command_under<P: AsRef<OsStr>, A: AsRef<OsStr>>(
+        &self,
+        program: &[P],
+        args: &[A],
+    ) -> Command {
+        let mut words = program.iter().map(AsRef::as_ref).chain([self.binary.as_os_str()]);
+        let mut command = self.tool(words.next().unwrap_or_default());
+        command.args(words).args(args);
+        command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -1,0 +1,217 @@
+//! What is played again and again: a call, from one beginning to one end.
+
+use std::path::PathBuf;
+
+use oci_sim::NewVolume;
+use testbed::{Answer, Cluster, Place, Setup};
+
+use super::tools::Tools;
+use crate::support::{Kubelet, cluster_with, success};
+
+/// A call and what it starts from.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) verb: &'static str,
+    pub(super) start: Start,
+    pub(super) fs_type: &'static str,
+}
+
+/// The volume's disk before the call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Start {
+    Blank,
+    /// With a file system and a file, unmounted in order.
+    Formatted,
+    /// As after the power failed: with a dirty journal.
+    Torn,
+    /// Mounted, with a file that is still in memory only.
+    Mounted,
+}
+
+/// A node on which a case is played.
+pub(super) struct Stage<'a> {
+    case: &'a Case,
+    cluster: Cluster,
+    device: String,
+    /// Another volume's disk, and what it holds; nobody has a reason to touch it.
+    bystander: (String, String),
+    pub(super) tools: Tools,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(case: &'a Case) -> Self {
+        // Every write of mkfs is a point: the least that has a group with a backup, or that xfs takes.
+        let disk_bytes = Some(if case.fs_type == "xfs" { 320 << 20 } else { 16 << 20 });
+        let cluster = cluster_with(&Setup { nodes: 1, disk_bytes, ..Setup::default() });
+        let kubelet = Kubelet { cluster: &cluster, number: 1 };
+        let device = kubelet.attach(&cluster.options(&[]));
+        let other = cluster.sim.add_volume(NewVolume { disk_bytes, ..NewVolume::default() });
+        let other = other.rsplit('.').next().unwrap();
+        let other = kubelet.attach(&cluster.options(&[("kubernetes.io/pvOrVolumeName", other)]));
+        kubelet.sh(&format!("head -c 1M /dev/urandom > {other}; sync {other}"));
+        let hash = kubelet.sh(&format!("sha256sum < {other}"));
+        let tools = Tools::new(&cluster.dir().join("tools"), &device);
+        let stage = Self { case, device, bystander: (other, hash), tools, cluster };
+        stage.prepare();
+        stage
+    }
+
+    /// Keeps what every play starts from.
+    fn prepare(&self) {
+        if self.case.start == Start::Blank {
+            return;
+        }
+        let (device, dir) = (&self.device, self.cluster.dir().display());
+        let state = self.folder("OCI_FLEXD_STATE_DIRECTORY");
+        let keep = format!(
+            "cp --sparse=always {device} {dir}/start; cp -a {} {dir}/state",
+            state.display()
+        );
+        success(&self.call(&self.mount()));
+        self.sh(r#"echo kept > "$0/file"; sync "$0/file""#);
+        if self.case.start == Start::Torn {
+            self.sh(&keep);
+        }
+        success(&self.call(&self.unmount()));
+        if self.case.start != Start::Torn {
+            self.sh(&keep);
+        }
+    }
+
+    /// Makes the beginning.
+    pub(super) fn reset(&self) {
+        self.tools.plan("at=0");
+        let (device, dir) = (&self.device, self.cluster.dir().display());
+        let state = self.folder("OCI_FLEXD_STATE_DIRECTORY");
+        let run = self.folder("OCI_FLEXD_RUN_DIRECTORY");
+        let log = self.folder("OCI_FLEXD_DRIVER_LOG_DIR");
+        let (state, run, log) = (state.display(), run.display(), log.display());
+        self.sh(&format!(
+            r#"
+            while umount "$0" 2>/dev/null; do :; done
+            if [ -e "$0" ]; then rmdir "$0"; fi
+            rm -rf {state} {run} {log}; mkdir -p "$(dirname "$0")" "$(dirname {state})"
+            blkdiscard -f {device}
+            if [ -e {dir}/start ]; then
+                dd if={dir}/start of={device} bs=64k conv=sparse,notrunc,fsync status=none
+                cp -a {dir}/state {state}
+            fi"#
+        ));
+        if self.case.start == Start::Mounted {
+            success(&self.call(&self.mount()));
+            self.sh(r#"echo later > "$0/later""#);
+        }
+    }
+
+    /// The call under test.
+    pub(super) fn args(&self) -> Vec<String> {
+        match self.case.verb {
+            "mountdevice" => self.mount(),
+            "unmountdevice" => self.unmount(),
+            verb => vec![verb.into(), self.device.clone(), self.options()],
+        }
+    }
+
+    /// Makes the call with `tracer` as its parent.
+    pub(super) fn call_under(&self, tracer: &[String]) -> Answer {
+        let mut command = self.place().command_under(tracer, &self.args());
+        command.env("OCI_FLEXD_TOOL_PATH", self.tools.search_path());
+        testbed::run(command).unwrap()
+    }
+
+    /// Calls again as kubelet does, until nobody else is at work.
+    pub(super) fn again(&self) -> Answer {
+        for _ in 0..30 {
+            let answer = self.call(&self.args());
+            if !answer.message().contains("is still running") {
+                return answer;
+            }
+        }
+        panic!("the volume stays locked");
+    }
+
+    /// All that the call has left on the node, but for names that are made up anew each time.
+    pub(super) fn end(&self) -> String {
+        let state = self.folder("OCI_FLEXD_STATE_DIRECTORY");
+        let run = self.folder("OCI_FLEXD_RUN_DIRECTORY");
+        let (state, run) = (state.display(), run.display());
+        let (device, volume) = (&self.device, self.cluster.volume_name());
+        self.sh(&format!(
+            r#"
+            uuid=$(blkid -p -o value -s UUID {device} || true)
+            {{
+                grep -F " $0 " /proc/self/mountinfo | cut -d' ' -f3-
+                ls -A "$0" 2>&1
+                blkid -p {device}
+                find {state} {run} -type f | sort | while read -r file; do
+                    echo "$file"
+                    case $file in *.json) sed 1d "$file";; esac
+                done
+                flock --nonblock {run}/lock/{volume} echo unlocked
+            }} 2>&1 | sed "s/${{uuid:-none}}/UUID/g""#
+        ))
+    }
+
+    /// The data is whole, and mkfs ran where and when it may.
+    pub(super) fn check_data(&self) {
+        assert_eq!(self.tools.violations(), "");
+        if self.case.verb == "waitforattach" {
+            return;
+        }
+        if self.case.verb == "mountdevice" {
+            if self.case.start == Start::Blank {
+                self.sh(r#"echo kept > "$0/file""#);
+            }
+            success(&self.call(&self.unmount()));
+        }
+        let checker = if self.case.fs_type == "xfs" { "xfs_repair -n" } else { "e2fsck -fn" };
+        self.sh(&format!("{checker} {} >&2", self.device));
+        success(&self.call(&self.mount()));
+        let (files, kept) = match self.case.start {
+            Start::Mounted => ("file later", "kept\nlater"),
+            _ => ("file", "kept"),
+        };
+        assert_eq!(self.sh(&format!(r#"cd "$0" && cat {files}"#)), kept);
+    }
+
+    /// Nothing was written to the other volume's disk.
+    pub(super) fn check_bystander(&self) {
+        let (device, hash) = &self.bystander;
+        assert_eq!(&self.sh(&format!("sha256sum < {device}")), hash);
+    }
+
+    fn call(&self, args: &[String]) -> Answer {
+        let mut command = self.place().command(args);
+        command.env("OCI_FLEXD_TOOL_PATH", self.tools.search_path());
+        testbed::run(command).unwrap()
+    }
+
+    fn mount(&self) -> Vec<String> {
+        vec!["mountdevice".into(), self.kubelet().dir(), self.device.clone(), self.options()]
+    }
+
+    fn unmount(&self) -> Vec<String> {
+        vec!["unmountdevice".into(), self.kubelet().dir()]
+    }
+
+    fn options(&self) -> String {
+        self.cluster.options(&[("kubernetes.io/fsType", self.case.fs_type)])
+    }
+
+    fn place(&self) -> Place<'_> {
+        self.cluster.node(1)
+    }
+
+    fn folder(&self, variable: &str) -> PathBuf {
+        self.place().folder(variable).unwrap().clone()
+    }
+
+    fn kubelet(&self) -> Kubelet<'_> {
+        Kubelet { cluster: &self.cluster, number: 1 }
+    }
+
+    #[track_caller]
+    fn sh(&self, script: &str) -> String {
+        self.kubelet().sh(&format!("set -e; {script}"))
+    }
+}
