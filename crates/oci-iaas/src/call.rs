@@ -41,6 +41,14 @@ pub struct Call {
 }
 
 impl Call {
+    /// A request with neither body nor headers of its own. `path_and_query` starts with the version of
+    /// the service's API, and its parts are encoded by [`encode`].
+    #[must_use]
+    pub fn request(method: Method, path_and_query: impl Into<String>) -> Self {
+        let path_and_query = path_and_query.into();
+        Self { method, path_and_query, body: None, if_match: None, retry_token: None }
+    }
+
     pub(crate) fn get<const N: usize>(path: [&str; N]) -> Self {
         Self::new(Method::GET, path)
     }
@@ -51,7 +59,7 @@ impl Call {
             path_and_query.push('/');
             path_and_query.push_str(&encode(segment));
         }
-        Self { method, path_and_query, body: None, if_match: None, retry_token: None }
+        Self::request(method, path_and_query)
     }
 
     /// Adds `name=value` to the query, or nothing if there is no value.

@@ -19,7 +19,8 @@
 //!
 //! # An operation of your own
 //!
-//! [`Call`] has public fields; [`encode`] writes what goes into its path and query:
+//! [`Call::request`] begins it; the fields for body, etag and retry token are public. [`encode`] writes
+//! what goes into path and query:
 //!
 //! ```
 //! use http::Method;
@@ -36,13 +37,7 @@
 //!     type Output = DhcpOptions;
 //!
 //!     fn call(&self) -> Call {
-//!         Call {
-//!             method: Method::GET,
-//!             path_and_query: format!("/20160918/dhcps/{}", encode(self.id)),
-//!             body: None,
-//!             if_match: None,
-//!             retry_token: None,
-//!         }
+//!         Call::request(Method::GET, format!("/20160918/dhcps/{}", encode(self.id)))
 //!     }
 //! }
 //! ```

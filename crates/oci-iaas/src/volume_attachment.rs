@@ -214,6 +214,42 @@ pub struct AttachVolume<'a> {
     pub retry_token: &'a str,
 }
 
+impl<'a> AttachVolume<'a> {
+    /// A plain attachment: to be written and by one instance only, with a device path and a name that
+    /// the service chooses.
+    ///
+    /// ```
+    /// use oci_iaas::{AttachVolume, AttachmentRequest, Ocid};
+    ///
+    /// let instance: Ocid = "ocid1.instance.oc1.phx.a".parse()?;
+    /// let volume: Ocid = "ocid1.volume.oc1.phx.b".parse()?;
+    /// let iscsi = AttachmentRequest::Iscsi { use_chap: false };
+    /// let attach = AttachVolume {
+    ///     display_name: Some("mine"),
+    ///     ..AttachVolume::new(&instance, &volume, iscsi, "backup-2026-11-26")
+    /// };
+    /// # Ok::<(), oci_iaas::ParseOcidError>(())
+    /// ```
+    #[must_use]
+    pub fn new(
+        instance: &'a Ocid,
+        volume: &'a Ocid,
+        kind: AttachmentRequest,
+        retry_token: &'a str,
+    ) -> Self {
+        Self {
+            instance,
+            volume,
+            kind,
+            device: None,
+            display_name: None,
+            read_only: false,
+            shareable: false,
+            retry_token,
+        }
+    }
+}
+
 /// The kind of attachment to make: `type` in requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -27,13 +27,8 @@ impl ListOperation for ListAvailabilityDomains<'_> {
     /// This list has one page only.
     fn call(&self, _: Option<&str>) -> Call {
         let compartment = encode(self.compartment.as_str());
-        Call {
-            method: http::Method::GET,
-            path_and_query: format!("/20160918/availabilityDomains?compartmentId={compartment}"),
-            body: None,
-            if_match: None,
-            retry_token: None,
-        }
+        let path = format!("/20160918/availabilityDomains?compartmentId={compartment}");
+        Call::request(http::Method::GET, path)
     }
 }
 

@@ -22,16 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The same token makes a repetition harmless, even one by another process: make it of what you
     // are about, for instance of the name of your job.
     let retry_token = format!("attach-{}", volume.unique().get(..40).unwrap_or(volume.unique()));
-    let begun = client.send(&AttachVolume {
-        instance: &instance,
-        volume: &volume,
-        kind: AttachmentRequest::Iscsi { use_chap: false },
-        device: None,
-        display_name: None,
-        read_only: false,
-        shareable: false,
-        retry_token: &retry_token,
-    })?;
+    let iscsi = AttachmentRequest::Iscsi { use_chap: false };
+    let begun = client.send(&AttachVolume::new(&instance, &volume, iscsi, &retry_token))?;
     println!("{}", begun.lifecycle_state);
 
     let attached = client.wait_for_attached(&begun.id)?;
