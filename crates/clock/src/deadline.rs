@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Clock;
 
-/// The end of a budget, on the monotonic clock.
+/// The end of a budget, on the monotonic clock: one for a whole job, handed down to its steps.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     at: Duration,

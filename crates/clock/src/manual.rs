@@ -8,6 +8,16 @@ use std::{
 use crate::Clock;
 
 /// Sleeping returns at once, moves the time, and is remembered.
+///
+/// ```
+/// use clock::{Clock, ManualClock};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::default();
+/// clock.sleep(Duration::from_secs(3600));
+/// assert_eq!(clock.monotonic(), Duration::from_secs(3600));
+/// assert_eq!(clock.slept(), [Duration::from_secs(3600)]);
+/// ```
 #[derive(Debug)]
 pub struct ManualClock {
     start: SystemTime,

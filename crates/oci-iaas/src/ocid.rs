@@ -12,6 +12,18 @@ use crate::Region;
 ///
 /// More than [`kind`](Self::kind), [`realm`](Self::realm) and [`region`](Self::region) must not be
 /// read out of it, and it is compared as it was given.
+///
+/// ```
+/// use oci_iaas::Ocid;
+///
+/// let volume: Ocid = "ocid1.volume.oc1.phx.abyhqljr".parse()?;
+/// assert_eq!((volume.kind(), volume.realm(), volume.region()), ("volume", "oc1", Some("phx")));
+/// let tenancy: Ocid = "ocid1.tenancy.oc1..aaaaaaaa".parse()?;
+/// assert_eq!(tenancy.region(), None);
+/// # Ok::<(), oci_iaas::ParseOcidError>(())
+/// ```
+///
+/// Source: Oracle, "Resource Identifiers".
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Ocid(String);

@@ -7,6 +7,20 @@ use serde::Deserialize;
 use crate::Ocid;
 
 /// A region, known to this crate or not.
+///
+/// ```
+/// use oci_iaas::Region;
+///
+/// let frankfurt = Region::parse("FRA")?;
+/// assert_eq!((frankfurt.id(), frankfurt.realm()), ("eu-frankfurt-1", "oc1"));
+/// let government = Region::parse("us-gov-ashburn-1")?;
+/// assert_eq!(government.iaas_endpoint(), "https://iaas.us-gov-ashburn-1.oraclegovcloud.com");
+/// let newer = Region::parse("xx-nowhere-1")?; // than the table of this crate
+/// assert_eq!(newer.iaas_endpoint(), "https://iaas.xx-nowhere-1.oraclecloud.com");
+/// # Ok::<(), oci_iaas::ParseRegionError>(())
+/// ```
+///
+/// Source: Oracle, "Regions and Availability Domains", and the tables of Oracle's SDKs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Region {
     id: String,

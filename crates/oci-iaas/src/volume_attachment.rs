@@ -11,7 +11,8 @@ use crate::{Call, ListOperation, Ocid, Operation, open_enum::open_enum};
 
 /// The tie between a volume and an instance.
 ///
-/// DETACHED ones stay listed for some time, so a volume may appear several times in a list.
+/// DETACHED ones stay listed for some time, so a volume may appear several times in a list: look for
+/// one that is not.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -34,6 +34,16 @@
 //! [`Client::wait_for_detached`] look at growing intervals until the deadline; when it is near, the error
 //! says so, nothing is lost, and any process may wait on.
 //!
+//! # From an async program
+//!
+//! The client blocks its thread: run it where that is allowed, such as tokio's `spawn_blocking`. Or take
+//! the calls of `oci-iaas` and the signatures of `oci-signer`, which do no I/O, to the async HTTP client
+//! that you have.
+//!
+//! # Features
+//!
+//! There are none: what is here belongs together.
+//!
 //! # What can go wrong
 //!
 //! | you see | it means | ask |

@@ -3,6 +3,22 @@
 use http::Method;
 
 /// Which parts of a request are signed.
+///
+/// ```
+/// use oci_signer::{Coverage, signing_string};
+///
+/// let upload = http::Request::put("https://objectstorage.us-phoenix-1.oraclecloud.com/n/a/b/c/o/d");
+/// let (parts, ()) = upload.header("date", "Thu, 26 Nov 2026 12:00:00 GMT").body(())?.into_parts();
+/// assert_eq!(
+///     signing_string(&parts, &http::HeaderMap::new(), Coverage::WithoutBody)?,
+///     "date: Thu, 26 Nov 2026 12:00:00 GMT\n\
+///      (request-target): put /n/a/b/c/o/d\n\
+///      host: objectstorage.us-phoenix-1.oraclecloud.com"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Source: Oracle's "Request Signatures"; for the token endpoint, what Oracle's SDKs send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Coverage {

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 pub struct KeyId(Zeroizing<String>);
 
 impl KeyId {
-    /// A user's API key; `fingerprint` as [`PrivateKey::fingerprint`](crate::PrivateKey::fingerprint)
-    /// gives it.
+    /// A user's API key; `tenancy` and `user` are OCIDs, `fingerprint` as
+    /// [`PrivateKey::fingerprint`](crate::PrivateKey::fingerprint) gives it.
     #[must_use]
     pub fn api_key(tenancy: &str, user: &str, fingerprint: &str) -> Self {
         Self::verbatim(format!("{tenancy}/{user}/{fingerprint}"))
@@ -19,7 +19,13 @@ impl KeyId {
 
     /// A token to which a session key is bound: instance principals, workload identity,
     /// `oci session authenticate`. White space around the token, and the `ST$` that some sources
-    /// put before it, do not matter.
+    /// put before it, do not matter. The signer's key is the session key, not the user's.
+    ///
+    /// ```
+    /// use oci_signer::KeyId;
+    ///
+    /// assert_eq!(KeyId::session_token("ST$eyJraWQi.e30.c2ln\n"), KeyId::session_token("eyJraWQi.e30.c2ln"));
+    /// ```
     #[must_use]
     pub fn session_token(token: &str) -> Self {
         let token = token.trim();
@@ -34,7 +40,8 @@ impl KeyId {
         Self::verbatim(format!("{tenancy}/fed-x509-sha256/{fingerprint}"))
     }
 
-    /// Any other form, such as `resource/v2.1/…`.
+    /// Any other form, such as `resource/v2.1/…`. Signing fails if it is empty or has characters that
+    /// cannot stand between quotes in a header.
     #[must_use]
     pub fn verbatim(text: String) -> Self {
         Self(Zeroizing::new(text))

@@ -22,6 +22,17 @@ impl PrivateKey {
     /// # Errors
     /// If the text holds no private key, the key cannot be decrypted, or it is none that can sign
     /// here. The error says which, and what to do.
+    ///
+    /// ```
+    /// use oci_signer::PrivateKey;
+    ///
+    /// let public = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----";
+    /// let error = PrivateKey::from_pem(public, None).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "this is a public key; the private key that belongs to it is needed"
+    /// );
+    /// ```
     pub fn from_pem(pem: &str, passphrase: Option<&str>) -> Result<Self, Error> {
         let passphrase = passphrase.filter(|it| !it.is_empty()).ok_or(Kind::PassphraseMissing);
         let key = match PemBlock::find(pem)? {
@@ -40,7 +51,15 @@ impl PrivateKey {
     }
 
     /// The fingerprint by which the API knows the key: MD5 of the public half, as
-    /// `openssl rsa -pubout -outform DER | openssl md5 -c` prints it.
+    /// `openssl rsa -pubout -outform DER | openssl md5 -c` prints it. The console shows it beside the
+    /// key.
+    ///
+    /// ```
+    /// # let pem = std::fs::read_to_string("testdata/accepted/bits-3072.pem")?;
+    /// let key = oci_signer::PrivateKey::from_pem(&pem, None)?;
+    /// assert_eq!(key.fingerprint(), "ca:85:14:71:60:a7:9a:0c:75:02:65:c9:2b:fc:19:5a");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn fingerprint(&self) -> String {
         colon_hex(&Md5::digest(der::public_key_info(self.0.public_key().as_ref())))
