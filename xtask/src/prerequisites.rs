@@ -21,6 +21,20 @@ pub(crate) const DISKS: &[Program] = &[
     ("mount", "mount"),
 ];
 
+/// What makes the disks that must not be touched.
+pub(crate) const DESTROYERS: &[Program] = &[
+    ("mkfs.vfat", "dosfstools"),
+    ("mkfs.exfat", "exfatprogs"),
+    ("mkfs.ntfs", "ntfs-3g"),
+    ("mkfs.f2fs", "f2fs-tools"),
+    ("mkfs.jfs", "jfsutils"),
+    ("mkfs.nilfs2", "nilfs-tools"),
+    ("mkudffs", "udftools"),
+    ("genisoimage", "genisoimage"),
+    ("mksquashfs", "squashfs-tools"),
+    ("cryptsetup", "cryptsetup-bin"),
+];
+
 /// Makes sure that all the programs can be run. Root gets what is missing through apt-get, anybody
 /// else is told what to install.
 pub(crate) fn provide(sh: &Shell, programs: &[Program]) -> Result<()> {

@@ -6,7 +6,7 @@ use xshell::cmd;
 use crate::{
     checkout::Checkout,
     fault_matrix::{self, Run},
-    prerequisites::{self, DISKS},
+    prerequisites::{self, DESTROYERS, DISKS},
 };
 
 /// Run every test: unit, crate and contract tests, and those in the documentation
@@ -27,7 +27,7 @@ impl Args {
 pub(crate) fn all(checkout: &Checkout, cargo: &[String]) -> Result<()> {
     let sh = &checkout.sh;
     prerequisites::require_root(sh, "the tests mount real filesystems on loop devices")?;
-    prerequisites::provide(sh, DISKS)?;
+    prerequisites::provide(sh, &[DISKS, DESTROYERS].concat())?;
     let whole = cargo.is_empty();
     let scope = if whole { &["--workspace", "--no-fail-fast"][..] } else { &[] };
     let alone = ["--mount", "--propagation", "private"];

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use testbed::{Cluster, Setup};
 
-use crate::support::{cluster_with, failure_with, success};
+use crate::support::{cluster_with, failure_with, seen_to_fail, success};
 
 fn controller_only() -> Cluster {
     cluster_with(&Setup { nodes: 1, ..Setup::default() })
@@ -14,7 +14,7 @@ fn controller_only() -> Cluster {
 fn check(cluster: &Cluster, config: &str, parts: &[&str]) {
     cluster.write_config(config).unwrap();
     let answer = cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap();
-    failure_with(&answer, parts);
+    seen_to_fail("X2", "attach with a config.yaml that has something wrong", &answer, parts);
     assert!(cluster.sim.attachments().is_empty());
 }
 
@@ -56,7 +56,12 @@ fn a_file_that_everybody_may_read_is_refused() {
     let path = cluster.config_dir().join("config.yaml");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let answer = cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap();
-    failure_with(&answer, &["everybody may read it (mode 0644); run: chmod 600"]);
+    seen_to_fail(
+        "X2",
+        "attach with mode 0644",
+        &answer,
+        &["everybody may read it (mode 0644); run: chmod 600"],
+    );
 }
 
 #[test]

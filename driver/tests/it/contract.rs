@@ -11,7 +11,7 @@ use std::{
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use testbed::{Answer, Setup};
+use testbed::{Answer, FaultRow, Setup};
 
 use crate::support::{binary, cluster_with, example, success};
 
@@ -35,6 +35,8 @@ fn check(args: &[&str], code: i32, expected: Expect) {
 
 #[test]
 fn every_argv_has_its_reply() {
+    let mut row = FaultRow::new("X1", "every call, those of other drivers, and none");
+    row.saw("Not supported", "");
     check(
         &["init"],
         0,
@@ -62,6 +64,7 @@ fn every_argv_has_its_reply() {
 
 #[test]
 fn wrong_arguments_are_a_failure_that_says_what_is_expected() {
+    let mut row = FaultRow::new("X1", "too few arguments, too many, broken JSON");
     for args in [
         &[][..],
         &["attach"],
@@ -76,6 +79,7 @@ fn wrong_arguments_are_a_failure_that_says_what_is_expected() {
     ] {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         let answer = call(&args, |_| ());
+        row.shows(&answer);
         assert_eq!(answer.json().unwrap()["status"], "Failure", "{args:?}");
         assert!(answer.message().len() > 20, "{args:?}: {answer:?}");
         assert_eq!(answer.code, Some(1));
@@ -132,16 +136,19 @@ fn a_panic_does_not_make_kubelet_log_secrets() {
 
 #[test]
 fn a_closed_stdout_changes_nothing_but_the_reply() {
+    let mut row = FaultRow::new("X12", "init, with nobody who reads");
     let mut command = Command::new(binary());
     let (output, input) = io::pipe().unwrap();
     drop(output);
     command.arg("init").stdout(input.try_clone().unwrap()).stderr(input);
     let status = command.status().unwrap();
+    row.saw(&status.to_string(), "");
     assert_eq!((status.code(), status.signal()), (Some(0), None));
 }
 
 #[test]
 fn sigterm_is_answered_at_once() {
+    let mut row = FaultRow::new("X6", "SIGTERM while attach waits for ATTACHED");
     let slow = Duration::from_secs(60);
     let cluster = cluster_with(&Setup { attach_delay: slow, nodes: 1, ..Setup::default() });
     let options = cluster.options(&[]);
@@ -155,6 +162,7 @@ fn sigterm_is_answered_at_once() {
         Command::new("pkill").args(["-TERM", "-f", cluster.volume_name()]).status().unwrap();
         call.join().unwrap()
     });
+    row.shows(&answer);
     expect![[r#"
         {"status":"Failure","message":"interrupted by SIGTERM before the call was finished; repeating it continues the work"}
     "#]]
@@ -164,11 +172,13 @@ fn sigterm_is_answered_at_once() {
 
 #[test]
 fn the_environment_may_be_bare_and_the_folder_gone() {
+    let mut row = FaultRow::new("X13", "init with umask 000 in a folder that is gone");
     let dir = tempfile::tempdir().unwrap();
     let gone = dir.path().join("gone");
     std::fs::create_dir(&gone).unwrap();
     let script = r#"cd "$0" && rmdir "$0" && umask 000 && exec "$1" init"#;
     let output = Command::new("sh").args(["-c", script]).arg(&gone).arg(binary()).output().unwrap();
+    row.saw("Success", "");
     assert!(output.stdout.starts_with(br#"{"status":"Success""#), "{output:?}");
     assert_eq!(output.stderr, b"");
 }
@@ -184,6 +194,8 @@ fn people_get_version_and_help() {
 
 #[test]
 fn nothing_is_written_where_kubelet_watches() {
+    let mut row = FaultRow::new("I2", "init, attach, isattached; the driver's folder is looked at");
+    row.saw("Success", "nothing was written");
     let cluster = cluster_with(&Setup { nodes: 1, ..Setup::default() });
     let options = cluster.options(&[]);
     let place = cluster.controller();

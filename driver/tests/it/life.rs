@@ -1,6 +1,6 @@
 //! A volume's whole life, and every call twice.
 
-use crate::support::{Kubelet, cluster, failure_with, success};
+use crate::support::{Kubelet, cluster, failure_with, seen_to_fail, seen_to_succeed, success};
 
 #[track_caller]
 fn check(fs_type: &str) {
@@ -17,8 +17,9 @@ fn check(fs_type: &str) {
             success(&answer);
             assert_eq!(answer.field("device").as_deref(), Some(&*device));
         }
-        success(&kubelet.mount(&device, &options));
-        success(&kubelet.mount(&device, &options));
+        seen_to_succeed("M1", "the directory is missing", &kubelet.mount(&device, &options));
+        let again = kubelet.mount(&device, &options);
+        seen_to_succeed("M2", &format!("{fs_type}, mountdevice twice"), &again);
         assert_eq!(
             kubelet.sh(r#"stat -f -c %T "$0""#),
             if fs_type == "xfs" { "xfs" } else { "ext2/ext3" }
@@ -102,7 +103,7 @@ fn mount_options_reach_the_mount_and_hostile_ones_do_not() {
     for hostile in ["bind", "remount,rw", "loop", "-o,rw", "dev=/dev/sda", "noatime,move"] {
         let options = cluster.options(&[("mountOptions", hostile)]);
         let answer = kubelet.mount(&device, &options);
-        assert_eq!(answer.json().unwrap()["status"], "Failure", "{hostile}");
+        seen_to_fail("M18", hostile, &answer, &["mount option"]);
     }
     success(&kubelet.mount(&device, &noatime));
     let line = kubelet.sh(r#"grep -F "$0" /proc/self/mountinfo"#);
@@ -118,7 +119,9 @@ fn a_file_system_other_than_asked_for_is_left_alone() {
     kubelet.sh(r#"echo kept > "$0/file""#);
     success(&kubelet.unmount());
     let xfs = cluster.options(&[("kubernetes.io/fsType", "xfs")]);
-    failure_with(
+    seen_to_fail(
+        "M11",
+        "ext4, and the pod asks for xfs",
         &kubelet.mount(&device, &xfs),
         &["holds ext4 and the pod asks for xfs; set fsType to ext4"],
     );

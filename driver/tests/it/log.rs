@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use testbed::{Cluster, Setup};
 
-use crate::support::{cluster_with, success};
+use crate::support::{cluster_with, seen_to_succeed, success};
 
 fn one_node() -> Cluster {
     cluster_with(&Setup { nodes: 1, ..Setup::default() })
@@ -51,7 +51,9 @@ fn a_log_that_cannot_be_written_changes_nothing() {
         for args in [&["init"][..], &["attach", &cluster.options(&[]), "node-1"]] {
             let mut command = controller.command(args);
             command.env("OCI_FLEXD_DRIVER_LOG_DIR", &place);
-            success(&testbed::run(command).unwrap());
+            let done =
+                format!("{} with the log at {}", args[0], place.file_name().unwrap().display());
+            seen_to_succeed("X3", &done, &testbed::run(command).unwrap());
         }
     }
 }

@@ -13,6 +13,7 @@ mod contract;
 mod destroyers;
 mod detach;
 mod expand_volume;
+mod faults;
 mod growth;
 mod kill;
 mod kube;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use testbed::{Answer, Cluster, Setup};
+use testbed::{Answer, Cluster, FaultRow, Setup};
 
 /// The driver: this build's, or the one that `OCI_DRIVER` names.
 pub(crate) fn binary() -> PathBuf {
@@ -50,6 +50,22 @@ pub(crate) fn failure_with(answer: &Answer, parts: &[&str]) {
         assert!(message.contains(part), "{part:?} is not in {message:?}");
     }
     assert_eq!(answer.code, Some(1));
+}
+
+/// [`failure_with`], and the fault matrix says so: `done` is what was done to the system.
+#[track_caller]
+pub(crate) fn seen_to_fail(row: &'static str, done: &str, answer: &Answer, parts: &[&str]) {
+    let mut row = FaultRow::new(row, done);
+    row.shows(answer);
+    failure_with(answer, parts);
+}
+
+/// [`success`], and the fault matrix says so.
+#[track_caller]
+pub(crate) fn seen_to_succeed(row: &'static str, done: &str, answer: &Answer) {
+    let mut row = FaultRow::new(row, done);
+    row.shows(answer);
+    success(answer);
 }
 
 /// A node's calls in one line each.

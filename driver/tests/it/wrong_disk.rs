@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink};
 
 use oci_sim::NewVolume;
 
-use crate::support::{Kubelet, cluster, failure_with, success};
+use crate::support::{Kubelet, cluster, failure_with, seen_to_fail, seen_to_succeed, success};
 
 #[test]
 fn a_path_that_leads_to_another_disk_is_noticed() {
@@ -33,14 +33,18 @@ fn a_path_that_leads_to_another_disk_is_noticed() {
     };
     success(&other_mount);
     kubelet.sh(r#"umount "$0-other""#);
-    failure_with(
+    seen_to_fail(
+        "M20",
+        "the path leads to another volume's disk",
         &kubelet.mount(&device, &options),
         &["was seen here as that of volume", other_name],
     );
     // Its record is lost: the file system still is not ours.
     let state = cluster.node(1).folder("OCI_FLEXD_STATE_DIRECTORY").unwrap().clone();
     fs::remove_file(state.join("volumes").join(format!("{other_name}.json"))).unwrap();
-    failure_with(
+    seen_to_fail(
+        "W15",
+        "the path leads to a disk with another file system",
         &kubelet.mount(&device, &options),
         &["is not the one that was seen before", "the file system's UUID was"],
     );
@@ -60,7 +64,9 @@ fn a_file_system_that_is_another_volumes_is_not_mounted_for_this_one() {
     success(&kubelet.unmount());
     // kubelet passes the device of another volume (kubernetes issue 55314).
     let other = cluster.options(&[("kubernetes.io/pvOrVolumeName", "another")]);
-    failure_with(
+    seen_to_fail(
+        "M20",
+        "kubelet passes the device of another volume",
         &kubelet.mount(&device, &other),
         &["was seen here as that of volume", cluster.volume_name()],
     );
@@ -74,7 +80,16 @@ fn only_paths_that_attach_composes_are_opened() {
     let device = kubelet.attach(&options);
     let disk = kubelet.sh(&format!("readlink -f {device}"));
     for path in [&*disk, "/dev/null", "/dev/oracleoci/../null", "/etc/passwd", "relative"] {
-        failure_with(&kubelet.mount(path, &options), &["is no device path of this driver"]);
+        let said = ["is no device path of this driver"];
+        seen_to_fail(
+            "M20",
+            "a path that attach does not compose",
+            &kubelet.mount(path, &options),
+            &said,
+        );
+        let place = cluster.node(1);
+        let answer = place.call(&["waitforattach", path, &options]).unwrap();
+        seen_to_fail("W1", "a path that attach does not compose", &answer, &said);
     }
 }
 
@@ -96,4 +111,99 @@ fn a_path_that_is_no_block_device_is_refused() {
     {
         failure_with(&place.call(args).unwrap(), &["fake/file is not a block device"]);
     }
+}
+
+#[test]
+fn a_name_that_is_used_again_does_not_make_another_disk_the_volumes() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    success(&kubelet.mount(&device, &options));
+    success(&kubelet.unmount());
+    success(&kubelet.detach());
+    // The next volume gets the path, and as a rule the kernel's name too.
+    let other =
+        cluster.sim.add_volume(NewVolume { disk_bytes: Some(320 << 20), ..NewVolume::default() });
+    let name = other.rsplit('.').next().unwrap();
+    let other_options = cluster.options(&[("kubernetes.io/pvOrVolumeName", name)]);
+    assert_eq!(kubelet.attach(&other_options), device);
+    let hash = || kubelet.sh(&format!("sha256sum < {device}"));
+    for script in ["true", "yes precious | head -c 65536", "mke2fs -q -t ext4 $disk"] {
+        kubelet.sh(&format!("disk={device}; blkdiscard -f $disk; {{ {script}; }} | dd of=$disk conv=notrunc status=none; sync"));
+        let before = hash();
+        let answer = kubelet.mount(&device, &options);
+        seen_to_fail("M20", &format!("another disk at the path: {script}"), &answer, &[]);
+        assert_eq!(hash(), before, "{script}");
+    }
+    // For the volume that it belongs to, it is the right one.
+    kubelet.sh(&format!("blkdiscard -f {device}"));
+    let args = ["mountdevice", &*format!("{}-other", kubelet.dir()), &device, &other_options];
+    success(&cluster.node(1).call(&args).unwrap());
+    kubelet.sh(r#"umount "$0-other""#);
+}
+
+#[test]
+fn a_mounted_volume_whose_path_leads_elsewhere_is_not_mounted_twice() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    success(&kubelet.mount(&device, &options));
+    let other =
+        cluster.sim.add_volume(NewVolume { disk_bytes: Some(320 << 20), ..NewVolume::default() });
+    let name = other.rsplit('.').next().unwrap();
+    let other_device = kubelet.attach(&cluster.options(&[("kubernetes.io/pvOrVolumeName", name)]));
+    kubelet.sh(&format!("ln -sf $(readlink {other_device}) {device}"));
+    let answer = kubelet.mount(&device, &options);
+    seen_to_fail(
+        "M3",
+        "the volume is mounted, and its path leads to another disk by now",
+        &answer,
+        &[&kubelet.dir()],
+    );
+    assert_eq!(kubelet.sh(r#"grep -cF " $0 " /proc/self/mountinfo"#), "1");
+    assert_eq!(kubelet.sh(&format!("blkid -p {other_device} || echo $?")), "2");
+}
+
+#[test]
+fn a_clone_is_not_mounted_beside_its_original() {
+    for fs_type in ["ext4", "xfs"] {
+        let cluster = cluster();
+        let kubelet = Kubelet { cluster: &cluster, number: 1 };
+        let options = cluster.options(&[("kubernetes.io/fsType", fs_type)]);
+        let device = kubelet.attach(&options);
+        success(&kubelet.mount(&device, &options));
+        let clone = cluster
+            .sim
+            .add_volume(NewVolume { disk_bytes: Some(320 << 20), ..NewVolume::default() });
+        let name = clone.rsplit('.').next().unwrap();
+        let clone_options = cluster
+            .options(&[("kubernetes.io/fsType", fs_type), ("kubernetes.io/pvOrVolumeName", name)]);
+        let clone_device = kubelet.attach(&clone_options);
+        kubelet.sh(&format!(
+            "sync; dd if={device} of={clone_device} bs=1M conv=sparse,notrunc status=none"
+        ));
+        let dir = format!("{}-clone", kubelet.dir());
+        let args = ["mountdevice", &*dir, &clone_device, &clone_options];
+        let answer = cluster.node(1).call(&args).unwrap();
+        let done = format!("{fs_type}, the original is mounted");
+        seen_to_fail("M17", &done, &answer, &[cluster.volume_name()]);
+    }
+}
+
+#[test]
+fn a_path_may_be_late() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    let disk = kubelet.sh(&format!("readlink {device}; rm {device}"));
+    let answer = std::thread::scope(|scope| {
+        let call =
+            scope.spawn(|| cluster.node(1).call(&["waitforattach", &device, &options]).unwrap());
+        kubelet.sh(&format!("sleep 1; ln -s {disk} {device}"));
+        call.join().unwrap()
+    });
+    seen_to_succeed("W15", "the path appears a second after the call", &answer);
 }

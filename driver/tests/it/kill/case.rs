@@ -26,6 +26,8 @@ pub(super) enum Start {
     Torn,
     /// Mounted, with a file that is still in memory only.
     Mounted,
+    /// As mounted, and then the volume has grown.
+    Grown,
 }
 
 /// A node on which a case is played.
@@ -33,6 +35,8 @@ pub(super) struct Stage<'a> {
     case: &'a Case,
     cluster: Cluster,
     device: String,
+    /// Of the disk, in bytes.
+    size: u64,
     /// Another volume's disk, and what it holds; nobody has a reason to touch it.
     bystander: (String, String),
     pub(super) tools: Tools,
@@ -41,7 +45,8 @@ pub(super) struct Stage<'a> {
 impl<'a> Stage<'a> {
     pub(super) fn new(case: &'a Case) -> Self {
         // Every write of mkfs is a point: the least that has a group with a backup, or that xfs takes.
-        let disk_bytes = Some(if case.fs_type == "xfs" { 320 << 20 } else { 16 << 20 });
+        let size = if case.fs_type == "xfs" { 320 << 20 } else { 16 << 20 };
+        let disk_bytes = Some(size);
         let cluster = cluster_with(&Setup { nodes: 1, disk_bytes, ..Setup::default() });
         let kubelet = Kubelet { cluster: &cluster, number: 1 };
         let device = kubelet.attach(&cluster.options(&[]));
@@ -51,7 +56,7 @@ impl<'a> Stage<'a> {
         kubelet.sh(&format!("head -c 1M /dev/urandom > {other}; sync {other}"));
         let hash = kubelet.sh(&format!("sha256sum < {other}"));
         let tools = Tools::new(&cluster.dir().join("tools"), &device);
-        let stage = Self { case, device, bystander: (other, hash), tools, cluster };
+        let stage = Self { case, device, size, bystander: (other, hash), tools, cluster };
         stage.prepare();
         stage
     }
@@ -82,6 +87,7 @@ impl<'a> Stage<'a> {
     pub(super) fn reset(&self) {
         self.tools.plan("at=0");
         let (device, dir) = (&self.device, self.cluster.dir().display());
+        let size = self.size;
         let state = self.folder("OCI_FLEXD_STATE_DIRECTORY");
         let run = self.folder("OCI_FLEXD_RUN_DIRECTORY");
         let log = self.folder("OCI_FLEXD_DRIVER_LOG_DIR");
@@ -91,15 +97,24 @@ impl<'a> Stage<'a> {
             while umount "$0" 2>/dev/null; do :; done
             if [ -e "$0" ]; then rmdir "$0"; fi
             rm -rf {state} {run} {log}; mkdir -p "$(dirname "$0")" "$(dirname {state})"
+            disk=$(readlink -f {device}); file=$(losetup --noheadings --output BACK-FILE $disk)
+            truncate -s {size} $file; losetup --set-capacity $disk
             blkdiscard -f {device}
             if [ -e {dir}/start ]; then
                 dd if={dir}/start of={device} bs=64k conv=sparse,notrunc,fsync status=none
                 cp -a {dir}/state {state}
             fi"#
         ));
-        if self.case.start == Start::Mounted {
+        if matches!(self.case.start, Start::Mounted | Start::Grown) {
             success(&self.call(&self.mount()));
             self.sh(r#"echo later > "$0/later""#);
+        }
+        if self.case.start == Start::Grown {
+            let grown = size * 2;
+            self.sh(&format!(
+                "disk=$(readlink -f {device}); file=$(losetup --noheadings --output BACK-FILE $disk)
+                truncate -s {grown} $file; losetup --set-capacity $disk"
+            ));
         }
     }
 
@@ -108,6 +123,18 @@ impl<'a> Stage<'a> {
         match self.case.verb {
             "mountdevice" => self.mount(),
             "unmountdevice" => self.unmount(),
+            "expandfs" => {
+                let (device, dir) = (self.device.clone(), self.kubelet().dir());
+                let new_size = (self.size * 2).to_string();
+                vec![
+                    "expandfs".into(),
+                    self.options(),
+                    device,
+                    dir,
+                    new_size,
+                    self.size.to_string(),
+                ]
+            }
             verb => vec![verb.into(), self.device.clone(), self.options()],
         }
     }
@@ -142,6 +169,7 @@ impl<'a> Stage<'a> {
             {{
                 grep -F " $0 " /proc/self/mountinfo | cut -d' ' -f3-
                 ls -A "$0" 2>&1
+                stat --file-system --format "%b blocks" "$0"
                 blkid -p {device}
                 find {state} {run} -type f | sort | while read -r file; do
                     echo "$file"
@@ -158,7 +186,7 @@ impl<'a> Stage<'a> {
         if self.case.verb == "waitforattach" {
             return;
         }
-        if self.case.verb == "mountdevice" {
+        if self.case.verb != "unmountdevice" {
             if self.case.start == Start::Blank {
                 self.sh(r#"echo kept > "$0/file""#);
             }
@@ -168,7 +196,7 @@ impl<'a> Stage<'a> {
         self.sh(&format!("{checker} {} >&2", self.device));
         success(&self.call(&self.mount()));
         let (files, kept) = match self.case.start {
-            Start::Mounted => ("file later", "kept\nlater"),
+            Start::Mounted | Start::Grown => ("file later", "kept\nlater"),
             _ => ("file", "kept"),
         };
         assert_eq!(self.sh(&format!(r#"cd "$0" && cat {files}"#)), kept);

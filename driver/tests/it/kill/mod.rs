@@ -37,3 +37,9 @@ fn mountdevice_of_a_disk_that_was_torn_away_goes_on_after_any_kill() {
 fn unmountdevice_goes_on_after_any_kill() {
     sweep::check(&Case { verb: "unmountdevice", start: Start::Mounted, fs_type: "ext4" });
 }
+
+// ext4 asks for CAP_SYS_RESOURCE, which containers do not have.
+#[test]
+fn expandfs_of_xfs_goes_on_after_any_kill() {
+    sweep::check(&Case { verb: "expandfs", start: Start::Grown, fs_type: "xfs" });
+}

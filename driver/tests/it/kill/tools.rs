@@ -72,15 +72,17 @@ fn real(program: &str) -> Option<String> {
 }
 
 /// All that the node's calls run.
-const PROGRAMS: [&str; 9] = [
+const PROGRAMS: [&str; 11] = [
     "blkid",
     "e2fsck",
     "mkfs.ext4",
     "mkfs.xfs",
     "mount",
+    "resize2fs",
     "udevadm",
     "umount",
     "wipefs",
+    "xfs_growfs",
     "xfs_repair",
 ];
 

@@ -3,53 +3,83 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use oci_sim::NewVolume;
+use testbed::{FaultRow, Setup};
 
-use crate::support::{Kubelet, cluster, failure_with, success};
+use crate::support::{
+    Kubelet, cluster, cluster_with, failure_with, seen_to_fail, seen_to_succeed, success,
+};
+use table::Destroyer;
 
-/// A disk, made by a script whose `$1` is the device, and what is said of it.
-const DISKS: &[(&str, &str, &str)] = &[
-    ("xfs", "mkfs.xfs -q \"$1\"", "holds xfs and the pod asks for ext4"),
-    ("swap", "mkswap -q \"$1\"", "swap"),
-    ("an MBR partition table", "printf '2048,,L\\n' | sfdisk -q --no-reread \"$1\"", "dos"),
-    (
-        "a LUKS header",
-        "printf 'LUKS\\272\\276\\000\\002' | dd of=\"$1\" conv=notrunc status=none",
-        "LUKS",
-    ),
-    (
-        "one byte in the first MiB",
-        "printf x | dd of=\"$1\" bs=1 seek=777777 conv=notrunc status=none",
-        "holds data of unknown kind at offset",
-    ),
-    (
-        "one byte at the very end",
-        "printf x | dd of=\"$1\" bs=1 seek=$(($(blockdev --getsize64 \"$1\") - 1)) conv=notrunc status=none",
-        "holds data of unknown kind at offset",
-    ),
-    (
-        "an ext4 whose superblock was erased",
-        "mkfs.ext4 -q \"$1\"; dd if=/dev/zero of=\"$1\" bs=1k seek=1 count=1 conv=notrunc status=none",
-        "ext",
-    ),
-];
+mod table;
 
-#[test]
-fn nothing_is_formatted_over() {
-    let cluster = cluster();
+/// mountdevice refuses each, says what it holds, and writes nothing.
+#[track_caller]
+fn check(disks: &[Destroyer], disk_bytes: u64) {
+    let disk_bytes = Some(disk_bytes);
+    let cluster = cluster_with(&Setup { nodes: 1, disk_bytes, ..Setup::default() });
     let kubelet = Kubelet { cluster: &cluster, number: 1 };
     let options = cluster.options(&[]);
     let device = kubelet.attach(&options);
-    for (name, make, said) in DISKS {
-        kubelet.sh(&format!("set -- x {device}; shift; blkdiscard -f \"$1\"; {make}; sync \"$1\""));
-        let hash = || kubelet.sh(&format!("sha256sum < {device}"));
-        let before = hash();
+    let scratch = cluster.dir().display();
+    // What is there, and how many writes the kernel has ever sent to it.
+    let state = || {
+        let statistics = "$(basename $(readlink -f DEVICE))/stat";
+        let script = format!("sha256sum < DEVICE; cut -c1- /sys/block/{statistics}");
+        let seen = kubelet.sh(&script.replace("DEVICE", &device));
+        let (hash, statistics) = seen.split_once('\n').unwrap();
+        let writes = statistics.split_whitespace().nth(4).unwrap().to_owned();
+        (hash.to_owned(), writes)
+    };
+    for Destroyer { name, script, said } in disks {
+        let number = if name.contains("at once") { "M9" } else { "M8" };
+        let mut row = FaultRow::new(number, *name);
+        kubelet.sh(&format!(
+            r#"
+            set -e; disk={device}; dir={scratch}
+            put() {{ printf -- "$2" | dd of=$disk bs=64k oflag=seek_bytes seek=$1 conv=notrunc status=none; }}
+            zero() {{ head -c $2 /dev/zero | dd of=$disk bs=64k oflag=seek_bytes seek=$1 conv=notrunc status=none; }}
+            end() {{ echo $(($(blockdev --getsize64 $disk) - $1)); }}
+            {{ blkdiscard -f $disk; {script}; }} >/dev/null
+            sync $disk; blockdev --flushbufs $disk"#
+        ));
+        let before = state();
         let answer = kubelet.mount(&device, &options);
+        row.shows(&answer);
+        assert!(answer.message().contains(said), "{name}: {said:?} is not in {answer:?}");
         failure_with(&answer, &[said]);
-        assert_eq!(hash(), before, "{name} was changed");
+        assert_eq!(state(), before, "{name} was changed");
     }
     // The proof is not simply impossible.
     kubelet.sh(&format!("blkdiscard -f {device}"));
-    success(&kubelet.mount(&device, &options));
+    seen_to_succeed("M6", "zeros", &kubelet.mount(&device, &options));
+}
+
+#[test]
+fn nothing_is_formatted_over() {
+    check(table::SMALL, 16 << 20);
+}
+
+#[test]
+fn nothing_is_formatted_over_on_larger_disks() {
+    check(table::LARGE, 320 << 20);
+}
+
+#[test]
+fn a_full_check_reads_what_samples_miss() {
+    let disk_bytes = Some(320 << 20);
+    let cluster = cluster_with(&Setup { nodes: 1, disk_bytes, ..Setup::default() });
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[("blankCheck", "full")]);
+    let device = kubelet.attach(&options);
+    for offset in [100_000_000_u64, 123_456_789, 222_222_222] {
+        kubelet.sh(&format!(
+            "blkdiscard -f {device}
+             printf x | dd of={device} bs=1 seek={offset} conv=notrunc status=none"
+        ));
+        let answer = kubelet.mount(&device, &options);
+        let said = format!("holds data of unknown kind at offset {offset}");
+        seen_to_fail("M8", &format!("one byte at {offset}, read in full"), &answer, &[&said]);
+    }
 }
 
 #[test]
@@ -81,7 +111,9 @@ fn a_damaged_record_is_not_a_new_volume() {
     fs::write(record, "garbage").unwrap();
     kubelet.sh(&format!("blkdiscard -f {device}"));
     for _ in 0..2 {
-        failure_with(&kubelet.mount(&device, &options), &["is damaged", "it is not formatted"]);
+        let answer = kubelet.mount(&device, &options);
+        let said = ["is damaged", "it is not formatted"];
+        seen_to_fail("X5", "the record is garbage, the disk reads blank", &answer, &said);
     }
 }
 
@@ -94,7 +126,8 @@ fn a_disk_that_is_in_use_is_not_touched() {
     kubelet.sh(&format!(
         "mkfs.ext4 -q {device}; mkdir -p /tmp/elsewhere; mount {device} /tmp/elsewhere"
     ));
-    failure_with(&kubelet.mount(&device, &options), &["/tmp/elsewhere"]);
+    let answer = kubelet.mount(&device, &options);
+    seen_to_fail("M4", "mounted at /tmp/elsewhere", &answer, &["/tmp/elsewhere"]);
     kubelet.sh("umount /tmp/elsewhere; rmdir /tmp/elsewhere");
     success(&kubelet.mount(&device, &options));
 }
@@ -106,12 +139,15 @@ fn what_lies_below_a_mount_point_is_not_hidden() {
     let options = cluster.options(&[]);
     let device = kubelet.attach(&options);
     kubelet.sh(r#"mkdir -p "$0"; echo precious > "$0/file""#);
-    failure_with(
+    seen_to_fail(
+        "M1",
+        "the directory holds a file",
         &kubelet.mount(&device, &options),
         &["holds 1 entries on the node's own disk", "move them away"],
     );
     kubelet.sh(r#"rm -r "$0"; touch "$0""#);
-    failure_with(&kubelet.mount(&device, &options), &["is a file"]);
+    let answer = kubelet.mount(&device, &options);
+    seen_to_fail("M1", "the directory is a file", &answer, &["is a file"]);
     // And nothing was formatted meanwhile.
     assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
 }
@@ -131,7 +167,8 @@ fn an_interrupted_format_does_not_excuse_the_next_disk() {
     let place = cluster.node(1);
     let mut command = place.command(&["mountdevice", &kubelet.dir(), &device, &options]);
     command.env("OCI_FLEXD_TOOL_PATH", format!("{}:/usr/sbin:/usr/bin", tools.display()));
-    failure_with(&testbed::run(command).unwrap(), &["mkfs.ext4"]);
+    let answer = testbed::run(command).unwrap();
+    seen_to_fail("M16", "mkfs kills itself", &answer, &["mkfs.ext4"]);
 
     // Another disk of the same size takes the path; it holds data without any signature.
     let other =
@@ -144,7 +181,9 @@ fn an_interrupted_format_does_not_excuse_the_next_disk() {
     ));
     let hash = || kubelet.sh(&format!("sha256sum < {disk}"));
     let before = hash();
-    failure_with(
+    seen_to_fail(
+        "M15",
+        "mkfs was killed, and now another disk is at the path",
         &kubelet.mount(&device, &options),
         &["a format of volume", "was interrupted here", "it is left alone"],
     );
@@ -195,7 +234,8 @@ fn a_record_that_cannot_be_written_stops_a_format_and_nothing_else() {
         command.env("OCI_FLEXD_STATE_DIRECTORY", "/dev/null");
         testbed::run(command).unwrap()
     };
-    failure_with(&stateless(), &["it is not formatted"]);
+    let answer = stateless();
+    seen_to_fail("X4", "no record can be written", &answer, &["it is not formatted"]);
     assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
     success(&kubelet.mount(&device, &options));
     success(&kubelet.unmount());
