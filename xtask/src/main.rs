@@ -18,9 +18,11 @@ mod ci;
 mod demo;
 mod dist;
 mod fault_matrix;
+mod performance;
 mod prerequisites;
 mod progress;
 mod sdk_test;
+mod storm;
 mod test;
 mod tidy;
 mod vm;
@@ -36,6 +38,7 @@ enum Task {
     Dist(dist::Args),
     FaultMatrix(fault_matrix::Args),
     SdkTest(sdk_test::Args),
+    Storm(storm::Args),
     Test(test::Args),
     Tidy(tidy::Args),
     VmTest(vm::Args),
@@ -60,6 +63,7 @@ fn run(task: Task) -> Result<()> {
         Task::Dist(it) => it.run(&checkout),
         Task::FaultMatrix(it) => it.run(&checkout),
         Task::SdkTest(it) => it.run(&checkout),
+        Task::Storm(it) => it.run(&checkout),
         Task::Test(it) => it.run(&checkout),
         Task::Tidy(it) => it.run(&checkout),
         Task::VmTest(it) => it.run(&checkout),

@@ -44,7 +44,8 @@ impl Retries {
             Error::Transport { source, .. } if source.is_transient() => self.lost.next(),
             Error::Incomplete { .. } => self.incomplete.next(),
             Error::Service(service) if service.is_busy() || is_read_conflict(call, error) => {
-                self.busy.next().map(|wait| wait.max(service.retry_after().unwrap_or_default()))
+                // Everybody is told the same time, so it must not be everybody's.
+                self.busy.next().map(|wait| wait + service.retry_after().unwrap_or_default())
             }
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! Waiting until an attachment is attached or gone.
 
-use std::{iter, time::Duration};
+use std::time::Duration;
 
 use oci_iaas::{AttachmentState, GetVolumeAttachment, Ocid, VolumeAttachment};
 
@@ -52,9 +52,14 @@ impl Client {
         judge: impl Fn(Result<VolumeAttachment, Error>) -> Result<Step<T>, Error>,
     ) -> Result<T, Error> {
         let started = self.clock.monotonic();
+        let waited = || self.clock.monotonic().saturating_sub(started);
         let (mut state, mut source) = (None, None);
-        let in_time = |wait: &Duration| *wait < self.deadline.remaining(&*self.clock);
-        for wait in waits(self.jitter()).take_while(in_time) {
+        let mut jitter = self.jitter();
+        loop {
+            let wait = wait(waited(), &mut jitter);
+            if wait >= self.deadline.remaining(&*self.clock) {
+                break;
+            }
             self.clock.sleep(wait);
             match judge(self.send(&GetVolumeAttachment { id })) {
                 Ok(Step::Done(value)) => return Ok(value),
@@ -63,8 +68,7 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
-        let waited = self.clock.monotonic().saturating_sub(started);
-        Err(Error::StillWaiting { id: id.clone(), state, waited, source })
+        Err(Error::StillWaiting { id: id.clone(), state, waited: waited(), source })
     }
 }
 
@@ -82,15 +86,11 @@ enum Step<T> {
     Wait(AttachmentState),
 }
 
-/// A twelfth of the waits so far, within bounds, plus up to a tenth at random.
-fn waits(mut jitter: Jitter) -> impl Iterator<Item = Duration> {
-    let mut waited = Duration::ZERO;
-    iter::from_fn(move || {
-        let wait = (waited / 12).clamp(SHORTEST, LONGEST);
-        let wait = jitter.between(wait, wait + wait / 10).min(LONGEST);
-        waited += wait;
-        Some(wait)
-    })
+/// A twelfth of what has passed, within bounds, plus up to a tenth at random. Looks that are late
+/// because the service is busy make the next ones rarer.
+fn wait(passed: Duration, jitter: &mut Jitter) -> Duration {
+    let wait = (passed / 12).clamp(SHORTEST, LONGEST);
+    jitter.between(wait, wait + wait / 10).min(LONGEST)
 }
 
 const SHORTEST: Duration = Duration::from_millis(200);
@@ -98,17 +98,28 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
+    use std::{iter, time::UNIX_EPOCH};
 
     use super::*;
 
+    /// The waits of looks that take no time.
+    fn waits(nanos: u64) -> impl Iterator<Item = Duration> {
+        let mut jitter = Jitter::seeded(UNIX_EPOCH + Duration::from_nanos(nanos));
+        let mut passed = Duration::ZERO;
+        iter::from_fn(move || {
+            let wait = wait(passed, &mut jitter);
+            passed += wait;
+            Some(wait)
+        })
+    }
+
     #[test]
     fn waits_grow_from_200_ms_to_2_s() {
-        let mut waited = Duration::ZERO;
-        for wait in waits(Jitter::seeded(UNIX_EPOCH)).take(100) {
-            let bound = (waited / 12).clamp(SHORTEST, LONGEST);
+        let mut passed = Duration::ZERO;
+        for wait in waits(0).take(100) {
+            let bound = (passed / 12).clamp(SHORTEST, LONGEST);
             assert!(wait >= bound && wait <= (bound + bound / 10).min(LONGEST), "{wait:?}");
-            waited += wait;
+            passed += wait;
         }
     }
 
@@ -116,9 +127,14 @@ mod tests {
     #[test]
     fn sixteen_looks_cover_three_seconds() {
         for seed in 0..1000 {
-            let jitter = Jitter::seeded(UNIX_EPOCH + Duration::from_nanos(seed));
-            let covered: Duration = waits(jitter).take(16).sum();
+            let covered: Duration = waits(seed).take(16).sum();
             assert!(covered >= Duration::from_millis(3200), "{covered:?}");
         }
+    }
+
+    #[test]
+    fn a_late_look_makes_the_next_ones_rarer() {
+        let mut jitter = Jitter::seeded(UNIX_EPOCH);
+        assert!(wait(Duration::from_secs(12), &mut jitter) >= Duration::from_secs(1));
     }
 }

@@ -9,6 +9,7 @@ use crate::faults::Fault;
 use crate::log::{Entry, Event};
 use crate::sim::{Sim, locked};
 use crate::state::{Attachment, Network};
+use crate::throttle::{Bucket, Throttle};
 
 impl Sim {
     /// The user whose requests are good from the start.
@@ -100,6 +101,11 @@ impl Sim {
     /// Sets a fault, beside those already set.
     pub fn fail(&self, fault: Fault) {
         locked(&self.faults).add(fault);
+    }
+
+    /// From now on no more requests than this are performed; without a throttle, all are.
+    pub fn throttle(&self, throttle: Option<Throttle>) {
+        *locked(&self.throttle) = throttle.map(|it| Bucket::new(it, self.now()));
     }
 
     /// Takes all faults back.

@@ -61,6 +61,7 @@ mod settle;
 mod sim;
 mod state;
 mod storage;
+mod throttle;
 mod tls;
 mod verify;
 
@@ -78,3 +79,4 @@ pub use script::Script;
 pub use sim::Sim;
 pub use state::{Attachment, Network};
 pub use storage::{IscsiTarget, Storage};
+pub use throttle::Throttle;

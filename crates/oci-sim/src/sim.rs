@@ -22,6 +22,7 @@ use crate::query::Query;
 use crate::reply::{Refusal, Reply, set};
 use crate::routes::{self, Ask, Route, Twist};
 use crate::state::State;
+use crate::throttle::Bucket;
 use crate::verify::KeyRing;
 
 /// The cloud in memory. All methods take `&self` and may be called while requests are served.
@@ -31,6 +32,7 @@ pub struct Sim {
     pub(crate) clock: Clock,
     pub(crate) state: Mutex<State>,
     pub(crate) faults: Mutex<Faults>,
+    pub(crate) throttle: Mutex<Option<Bucket>>,
     pub(crate) log: Log,
     pub(crate) hook: Mutex<Option<Hook>>,
 }
@@ -57,6 +59,7 @@ impl Sim {
             clock,
             state: Mutex::new(state),
             faults: Mutex::default(),
+            throttle: Mutex::default(),
             log: Log::default(),
             hook: Mutex::default(),
         };
@@ -73,6 +76,11 @@ impl Sim {
         let mut entry = self.log.begin(entry);
         entry.faults =
             locked(&self.faults).hit(entry.operation, parts.method.as_str(), parts.uri.path());
+        if metadata::Path::read(parts.uri.path()).is_none()
+            && let Some(bucket) = &mut *locked(&self.throttle)
+        {
+            entry.faults.extend(bucket.take(self.now()));
+        }
         self.tell(Phase::Received, &entry);
         let answer =
             self.answer(&entry.faults, &parts, || match metadata::Path::read(parts.uri.path()) {

@@ -8,8 +8,10 @@ mod answer;
 mod cluster;
 mod fault_row;
 mod place;
+mod storm;
 
 pub use answer::Answer;
 pub use cluster::{Cluster, Setup};
 pub use fault_row::FaultRow;
 pub use place::{Place, run};
+pub use storm::{Aftermath, Cost, Request, Storm};

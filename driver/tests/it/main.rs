@@ -21,6 +21,7 @@ mod life;
 mod log;
 mod node;
 mod secrets;
+mod storm;
 mod support;
 mod volumes;
 mod wrong_disk;

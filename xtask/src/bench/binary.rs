@@ -8,15 +8,15 @@ use xshell::cmd;
 use crate::{checkout::Checkout, demo};
 
 /// A built driver.
-pub(super) struct Binary {
-    pub(super) path: PathBuf,
+pub(crate) struct Binary {
+    pub(crate) path: PathBuf,
     /// What it is, in words.
-    pub(super) kind: &'static str,
+    pub(crate) kind: &'static str,
 }
 
 impl Binary {
     /// Builds for musl if the toolchain has its standard library, else for this host.
-    pub(super) fn build(checkout: &Checkout) -> Result<Self> {
+    pub(crate) fn build(checkout: &Checkout) -> Result<Self> {
         let sh = &checkout.sh;
         let libraries = cmd!(sh, "rustc --print target-libdir --target {MUSL}").quiet().read()?;
         if !Path::new(&libraries).is_dir() {

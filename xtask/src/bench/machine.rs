@@ -6,17 +6,17 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 /// What may explain a figure, besides the driver.
-pub(super) struct Machine {
+pub(crate) struct Machine {
     processor: String,
     cores: String,
     load: String,
     kernel: String,
     compiler: String,
-    pub(super) date: String,
+    pub(crate) date: String,
 }
 
 impl Machine {
-    pub(super) fn look(sh: &Shell) -> Result<Self> {
+    pub(crate) fn look(sh: &Shell) -> Result<Self> {
         let load = sh.read_file("/proc/loadavg")?;
         Ok(Self {
             processor: processor(&sh.read_file("/proc/cpuinfo")?).to_owned(),

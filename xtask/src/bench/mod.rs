@@ -4,12 +4,11 @@
 //! `stopwatch` takes the cost of one. `calls`, `mounting`, `volume`, `signing` and `size` measure, each one
 //! group of `Figure`s; `report` puts them into a table.
 
-use std::fs;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::{
     checkout::Checkout,
+    performance::{self, Part},
     prerequisites::{self, Program},
     progress::quietly,
 };
@@ -21,10 +20,10 @@ use node::Node;
 use report::Report;
 use signing::Signing;
 
-mod binary;
+pub(crate) mod binary;
 mod calls;
 mod figure;
-mod machine;
+pub(crate) mod machine;
 mod mounting;
 mod node;
 mod report;
@@ -50,10 +49,7 @@ impl Args {
         let report =
             Report { machine: &machine, binary: &binary, figures: &figures, children: &children };
         println!("\n{}\n{}\n\n{}", report.table(), report.conclusion(), report.processes());
-        let path = checkout.dir.join(FILE);
-        fs::write(&path, report.document()).with_context(|| format!("cannot write {FILE}"))?;
-        println!("Written to {FILE}.");
-        Ok(())
+        performance::write(checkout, Part::Bench, &report.document())
     }
 }
 
@@ -78,7 +74,6 @@ fn measure(checkout: &Checkout, binary: &Binary) -> Result<Measured> {
     Ok(Measured { figures, children: mounting.children })
 }
 
-const FILE: &str = "docs/performance.md";
 const PROGRAMS: &[Program] = &[
     ("gcc", "gcc"),
     ("losetup", "mount"),

@@ -33,7 +33,9 @@ fn retry_after_is_honoured_in_both_forms() {
         let step = with(refuse(429, "TooManyRequests"), "retry-after", value);
         let (_, clock, result) = run(What::Attach, &[step, done(What::Attach)]);
         result.unwrap();
-        assert_eq!(clock.slept(), [Duration::from_secs(at_least)]);
+        // Not all who are told so at once shall come back at once.
+        let beyond = clock.slept()[0] - Duration::from_secs(at_least);
+        assert!((250..=500).contains(&beyond.as_millis()), "{beyond:?}");
     }
     // nonsense and the past are ignored
     for value in ["soon", "-1", "Fri, 20 Nov 2026 11:00:00 GMT"] {

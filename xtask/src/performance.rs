@@ -1,0 +1,54 @@
+//! `docs/performance.md`: two tasks write it, each its own part.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+use crate::checkout::Checkout;
+
+/// A part of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What the driver costs: the beginning, up to the storm.
+    Bench,
+    /// Many attaches at once: the end, from [`STORM`] on.
+    Storm,
+}
+
+/// Replaces one part and keeps the other.
+pub(crate) fn write(checkout: &Checkout, part: Part, text: &str) -> Result<()> {
+    let path = checkout.dir.join(FILE);
+    let page = fs::read_to_string(&path).with_context(|| format!("cannot read {FILE}"))?;
+    fs::write(&path, replace(&page, part, text)).with_context(|| format!("cannot write {FILE}"))?;
+    println!("Written to {FILE}.");
+    Ok(())
+}
+
+fn replace(page: &str, part: Part, text: &str) -> String {
+    let (bench, storm) = page.split_at(page.find(STORM).unwrap_or(page.len()));
+    let (bench, storm) = match part {
+        Part::Bench => (text, storm),
+        Part::Storm => (bench, text),
+    };
+    format!("{}\n\n{storm}", bench.trim_end()).trim_end().to_owned() + "\n"
+}
+
+/// The heading of the storm's part.
+pub(crate) const STORM: &str = "## A storm of attaches";
+const FILE: &str = "docs/performance.md";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_keeps_the_other() {
+        let page = "# Performance\n";
+        let page = replace(page, Part::Storm, "## A storm of attaches\n\none\n");
+        assert_eq!(page, "# Performance\n\n## A storm of attaches\n\none\n");
+        let page = replace(&page, Part::Bench, "# Performance\n\nfast\n");
+        assert_eq!(page, "# Performance\n\nfast\n\n## A storm of attaches\n\none\n");
+        let page = replace(&page, Part::Storm, "## A storm of attaches\n\ntwo\n");
+        assert_eq!(page, "# Performance\n\nfast\n\n## A storm of attaches\n\ntwo\n");
+    }
+}
