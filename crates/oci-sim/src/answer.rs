@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{Response, StatusCode};
 
 use crate::faults::Effect;
+use crate::pages::first_page;
 use crate::reply::{Refusal, Reply, set};
 
 /// What a server has to do with a request.
@@ -53,6 +54,10 @@ impl Answer {
             }
             (Delivery::Whole(mut response), Effect::Body(text)) => {
                 *response.body_mut() = text.clone().into_bytes();
+                Delivery::Whole(response)
+            }
+            (Delivery::Whole(mut response), Effect::EndlessList) => {
+                set(&mut response, "opc-next-page", &first_page());
                 Delivery::Whole(response)
             }
             (delivery, Effect::Delay(milliseconds)) => {

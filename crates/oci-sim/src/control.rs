@@ -8,7 +8,7 @@ use crate::credentials::ApiKeyUser;
 use crate::faults::Fault;
 use crate::log::{Entry, Event};
 use crate::sim::{Sim, locked};
-use crate::state::{Attachment, Network};
+use crate::state::{Attachment, Network, VOLUME_STATES};
 use crate::throttle::{Bucket, Throttle};
 
 impl Sim {
@@ -58,6 +58,14 @@ impl Sim {
     pub fn set_instance_state(&self, id: &str, state: &str) {
         for instance in locked(&self.state).instances.iter_mut().filter(|it| it.id == id) {
             state.clone_into(&mut instance.state);
+        }
+    }
+
+    /// Changes a volume's state, for example to `RESTORING` or `AVAILABLE`; one that volumes do not have is no change.
+    pub fn set_volume_state(&self, id: &str, name: &str) {
+        let Some(known) = VOLUME_STATES.into_iter().find(|known| *known == name) else { return };
+        for volume in locked(&self.state).volumes.iter_mut().filter(|it| it.id == id) {
+            volume.life.enter(known);
         }
     }
 

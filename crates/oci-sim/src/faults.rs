@@ -75,6 +75,8 @@ pub enum Effect {
     ListsLag(u32),
     /// The list is answered by an empty page that has a next one: the real first page.
     EmptyPage,
+    /// The page of the list names itself as the next one.
+    EndlessList,
 }
 
 /// A range of calls, from 1. As text `3`, `2-4`, `2-` or `*`.

@@ -31,7 +31,12 @@ pub(crate) fn page(items: Vec<(u64, Value)>, query: &Query, size: usize) -> Resu
 
 /// An empty page before the first one, as the service may give.
 pub(crate) fn empty_page() -> Reply {
-    Reply::ok(Value::Array(Vec::new())).header("opc-next-page", token(0))
+    Reply::ok(Value::Array(Vec::new())).header("opc-next-page", first_page())
+}
+
+/// What leads to the beginning of every list.
+pub(crate) fn first_page() -> String {
+    token(0)
 }
 
 /// An opaque token that needs every percent escape there is: `+`, `/` and `=`.

@@ -290,5 +290,5 @@ impl Attachment {
 }
 
 /// All states of a volume, by the API's `Volume.lifecycleState`.
-const VOLUME_STATES: [&str; 6] =
+pub(crate) const VOLUME_STATES: [&str; 6] =
     ["PROVISIONING", "RESTORING", "AVAILABLE", "TERMINATING", "TERMINATED", "FAULTY"];

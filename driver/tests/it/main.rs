@@ -8,10 +8,13 @@
 )]
 
 mod attach;
+mod attach_faults;
 mod config;
 mod contract;
+mod deadlines;
 mod destroyers;
 mod detach;
+mod detach_faults;
 mod expand_volume;
 mod faults;
 mod growth;
@@ -19,6 +22,7 @@ mod kill;
 mod kube;
 mod life;
 mod log;
+mod look_faults;
 mod node;
 mod secrets;
 mod storm;

@@ -77,19 +77,19 @@ fn hidden_and_forbidden_name_the_right_to_ask_for() {
     check(
         refuse(404, "NotAuthorizedOrNotFound"),
         expect![
-            "GetVolumeAttachment at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs `read volume-attachments` (opc-request-id REQ)"
+            "GetVolumeAttachment at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs the policy statement `Allow group <group> to read volume-attachments in compartment <compartment>` (opc-request-id REQ)"
         ],
     );
     check(
         refuse(403, "NotAllowed"),
         expect![
-            "GetVolumeAttachment at iaas.example: 403 NotAllowed: the service says so; needs `read volume-attachments` (opc-request-id REQ)"
+            "GetVolumeAttachment at iaas.example: 403 NotAllowed: the service says so; needs the policy statement `Allow group <group> to read volume-attachments in compartment <compartment>` (opc-request-id REQ)"
         ],
     );
     check(
         refuse(400, "RelatedResourceNotAuthorizedOrNotFound"),
         expect![
-            "GetVolumeAttachment at iaas.example: 400 RelatedResourceNotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs `read volume-attachments` (opc-request-id REQ)"
+            "GetVolumeAttachment at iaas.example: 400 RelatedResourceNotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs the policy statement `Allow group <group> to read volume-attachments in compartment <compartment>` (opc-request-id REQ)"
         ],
     );
 }
@@ -106,9 +106,9 @@ fn every_operation_is_named_as_in_the_api() {
         chain(&client.list(&ListSubnets { compartment: &compartment, vcn: &vcn }).unwrap_err()),
     ];
     expect![[r#"
-        GetInstance at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs `read instances` (opc-request-id REQ)
-        GetVnic at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs `read vnics` (opc-request-id REQ)
-        ListSubnets at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs `read subnets` (opc-request-id REQ)
+        GetInstance at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs the policy statement `Allow group <group> to read instances in compartment <compartment>` (opc-request-id REQ)
+        GetVnic at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs the policy statement `Allow group <group> to read vnics in compartment <compartment>` (opc-request-id REQ)
+        ListSubnets at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; not found, or not permitted: needs the policy statement `Allow group <group> to read subnets in compartment <compartment>` (opc-request-id REQ)
     "#]]
     .assert_eq(&(texts.join("\n") + "\n"));
 }

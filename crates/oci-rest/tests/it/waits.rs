@@ -76,7 +76,7 @@ fn an_attachment_that_vanishes_is_unseen_and_not_attached() {
         For::Attached,
         vec![state("ATTACHING"), gone],
         "GetVolumeAttachment at iaas.example: 404 NotAuthorizedOrNotFound: the service says so; \
-         not found, or not permitted: needs `read volume-attachments` (opc-request-id REQ)",
+         not found, or not permitted: needs the policy statement `Allow group <group> to read volume-attachments in compartment <compartment>` (opc-request-id REQ)",
     );
 }
 
@@ -96,8 +96,8 @@ fn final_trouble_ends_the_wait() {
     check(
         For::Detached,
         vec![refuse(403, "NotAllowed")],
-        "GetVolumeAttachment at iaas.example: 403 NotAllowed: the service says so; needs `read \
-         volume-attachments` (opc-request-id REQ)",
+        "GetVolumeAttachment at iaas.example: 403 NotAllowed: the service says so; needs the policy \
+         statement `Allow group <group> to read volume-attachments in compartment <compartment>` (opc-request-id REQ)",
     );
     check(
         For::Attached,
