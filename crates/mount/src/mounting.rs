@@ -71,6 +71,12 @@ impl Mounter {
         let access = if request.is_read_only() { Access::Read } else { Access::Write };
         drop(disk.claim(access)?);
 
+        if disk.is_read_only() && without_replay(request.fs_type).is_some() {
+            log::warn!(
+                "{} refuses writes, so its journal is not replayed: what was written last may be missing",
+                disk.path().display()
+            );
+        }
         let command = request.command(&dir);
         let output = self.run(&command, disk.path())?;
         log::debug!("{command}: exit code {}: {}", output.code, said(&output));
