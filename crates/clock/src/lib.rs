@@ -4,6 +4,7 @@
 
 use std::{
     fmt::Debug,
+    os::fd::BorrowedFd,
     time::{Duration, SystemTime},
 };
 
@@ -29,4 +30,12 @@ pub trait Clock: Debug + Send + Sync {
 
     /// Returns after `duration`, not earlier.
     fn sleep(&self, duration: Duration);
+
+    /// Returns as soon as `events` can be read, or after `at_most`; whether it was the events. A clock
+    /// that is not the machine's sees none.
+    fn wait(&self, events: BorrowedFd<'_>, at_most: Duration) -> bool {
+        let _ = events;
+        self.sleep(at_most);
+        false
+    }
 }

@@ -1,9 +1,15 @@
 //! The clock of the machine.
 
 use std::{
+    os::fd::BorrowedFd,
     sync::LazyLock,
     thread,
     time::{Duration, Instant, SystemTime},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
 };
 
 use crate::Clock;
@@ -25,6 +31,19 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one door to waiting")]
     fn sleep(&self, duration: Duration) {
         thread::sleep(duration);
+    }
+
+    fn wait(&self, events: BorrowedFd<'_>, at_most: Duration) -> bool {
+        let limit = Timespec::try_from(at_most).ok();
+        match poll(&mut [PollFd::new(&events, PollFlags::IN)], limit.as_ref()) {
+            Ok(ready) => ready > 0,
+            // A signal: the caller looks once more than it would have.
+            Err(Errno::INTR) => true,
+            Err(_) => {
+                self.sleep(at_most);
+                false
+            }
+        }
     }
 }
 

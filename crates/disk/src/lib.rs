@@ -26,6 +26,7 @@ mod rescan;
 mod signature;
 mod sysfs;
 mod udev;
+mod uevents;
 mod users;
 mod wipefs;
 
@@ -37,4 +38,5 @@ pub use error::Error;
 pub use host::Host;
 pub use identity::Identity;
 pub use multipath::Map;
+pub use uevents::watch;
 pub use users::User;

@@ -2,9 +2,9 @@
 
 use std::{iter, path::PathBuf, sync::Arc, time::Duration};
 
-use clock::{Clock, Deadline, poll};
+use clock::{Clock, Deadline};
 use command::{Command, Output, Runner};
-use disk::DeviceNumber;
+use disk::{DeviceNumber, watch};
 
 use crate::{Error, ExitCode, Session, Target, session::sessions};
 
@@ -108,7 +108,8 @@ impl Initiator {
         if target.is_boot() { Err(Error::Boot { target: target.clone() }) } else { Ok(()) }
     }
 
-    /// Looks again and again: fast at first, once a second later, until `deadline`.
+    /// Looks again and again until `deadline`: when the kernel has news of disks, and by itself, fast at first and
+    /// once a second later.
     pub(crate) fn watch<T>(
         &self,
         deadline: Deadline,
@@ -119,7 +120,7 @@ impl Initiator {
             let left = deadline.remaining(&*self.clock);
             (!left.is_zero()).then(|| wait.min(left))
         });
-        poll(&*self.clock, waits, look)
+        watch(&*self.clock, waits, look)
     }
 }
 

@@ -45,7 +45,7 @@ impl OciBlock {
 
     fn wait_for_disk(&self, path: &Path) -> Result<PathBuf, Error> {
         let waits = std::iter::repeat_n(LOOK_EVERY, LOOKS);
-        let found = clock::poll(&*self.clock, waits, || {
+        let found = disk::watch(&*self.clock, waits, || {
             // A link that leads nowhere yet is not there; whatever else is there is judged when opened.
             Ok::<_, Error>(path.exists().then(|| path.to_owned()))
         })?;
