@@ -196,7 +196,7 @@ fn ready(path: &Path, sysfs: &Sysfs) -> Result<(), Error> {
     }
 }
 
-fn number_at(path: &Path) -> Result<DeviceNumber, Error> {
+pub(crate) fn number_at(path: &Path) -> Result<DeviceNumber, Error> {
     block_number(path, fs::metadata(path))
 }
 

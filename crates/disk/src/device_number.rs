@@ -1,6 +1,8 @@
 //! Major and minor number: the kernel's name of a device.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::Path, str::FromStr};
+
+use crate::Error;
 
 /// The number of a block device; one device has it for as long as somebody holds it open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +14,14 @@ pub struct DeviceNumber {
 }
 
 impl DeviceNumber {
+    /// The number of the block device at `path`, which is not opened.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn at(path: &Path) -> Result<Self, Error> {
+        crate::device::number_at(path)
+    }
+
     /// The number in a `st_rdev` or `st_dev`.
     pub(crate) fn from_raw(raw: u64) -> Self {
         Self { major: rustix::fs::major(raw), minor: rustix::fs::minor(raw) }

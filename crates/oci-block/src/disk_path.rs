@@ -7,11 +7,14 @@ use std::{
 
 use disk::Disk;
 use flexvolume::Options;
+use iscsi::Target;
 
 use crate::{
     OciBlock,
     device::{Device, DeviceError},
     error::Error,
+    sessions::Sessions,
+    volume::VolumeName,
 };
 
 impl OciBlock {
@@ -26,16 +29,36 @@ impl OciBlock {
         })
     }
 
+    /// Sessions that begin now are ours, even if this call does not live to see them.
+    fn note_sessions(&self, targets: &[Target], options: &Options) -> Result<(), Error> {
+        let volume = VolumeName::from_options(options)?.key()?;
+        let sessions = Sessions::new(&self.settings.run_dir);
+        let initiator = self.initiator();
+        let mut are_ours = sessions.are_ours(volume);
+        if !are_ours {
+            are_ours = true;
+            for target in targets {
+                are_ours &= initiator.session(target)?.is_none();
+            }
+        }
+        if are_ours {
+            sessions.note(volume, targets);
+        }
+        Ok(())
+    }
+
     /// Brings the disk in hand: logs in, or waits for the hypervisor. May be repeated.
     fn disk_path(&self, device: &Device, options: &Options) -> Result<PathBuf, Error> {
         match device {
             Device::Iscsi(target) => {
                 let initiator = self.initiator();
+                self.note_sessions(device.targets(), options)?;
                 self.log_in(&initiator, target, options)?;
                 Ok(initiator.disk(target)?)
             }
             Device::Multipath(paths) => {
                 let initiator = self.initiator();
+                self.note_sessions(paths, options)?;
                 self.log_in_paths(&initiator, paths, options)?;
                 Ok(initiator.multipath_disk(paths)?)
             }

@@ -34,11 +34,13 @@ mod lock;
 mod login;
 mod mount_device;
 mod node;
+mod orphans;
 mod paths;
 mod plan;
 mod refusal;
 mod remembered;
 mod room;
+mod sessions;
 mod settings;
 mod standing;
 mod unmount_device;
@@ -88,6 +90,11 @@ impl OciBlock {
         VolumeLock::acquire(&self.settings.run_dir, volume, verb, &*self.clock)
     }
 
+    /// As [`Self::lock`], unless another call has it or it cannot be had: nothing is waited for.
+    fn lock_at_once(&self, volume: &str, verb: &str) -> Option<VolumeLock> {
+        VolumeLock::try_acquire(&self.settings.run_dir, volume, verb).ok().flatten()
+    }
+
     /// As [`Self::lock`]; a container of the controller manager may have no place for a lock, and
     /// there the API's own exclusion is enough.
     fn lock_if_possible(&self, volume: &str, verb: &str) -> Result<Option<VolumeLock>, LockError> {
@@ -122,7 +129,9 @@ impl flexvolume::Driver for OciBlock {
     }
 
     fn wait_for_attach(&self, device: &Path, options: &Options) -> flexvolume::Result<PathBuf> {
-        Ok(wait_for_attach::wait_for_attach(self, device, options)?)
+        let path = wait_for_attach::wait_for_attach(self, device, options);
+        orphans::end_one(self);
+        Ok(path?)
     }
 
     fn is_attached(&self, options: &Options, node: &str) -> flexvolume::Result<bool> {
@@ -134,7 +143,9 @@ impl flexvolume::Driver for OciBlock {
     }
 
     fn unmount_device(&self, dir: &Path) -> flexvolume::Result<()> {
-        Ok(unmount_device::unmount_device(self, dir)?)
+        let unmounted = unmount_device::unmount_device(self, dir);
+        orphans::end_one(self);
+        Ok(unmounted?)
     }
 
     fn expand_volume(

@@ -30,25 +30,10 @@ impl VolumeLock {
         verb: &str,
         clock: &dyn Clock,
     ) -> Result<Self, LockError> {
-        let dir = run_dir.join("lock");
-        let path = dir.join(volume);
+        let (path, mut file) = lock_file(run_dir, volume)?;
         let io = |source| LockError::Io { path: path.clone(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(io)?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(io)?;
-
         let waits = iter::repeat_n(TRY_EVERY, TRIES);
-        let held = clock::poll(clock, waits, || match file.try_lock() {
-            Ok(()) => Ok(Some(())),
-            Err(fs::TryLockError::WouldBlock) => Ok(None),
-            Err(fs::TryLockError::Error(source)) => Err(io(source)),
-        })?;
+        let held = clock::poll(clock, waits, || try_lock(&file).map_err(io))?;
         if held.is_none() {
             let mut holder = String::new();
             // Only for the message; an empty note is no reason to fail otherwise.
@@ -57,6 +42,24 @@ impl VolumeLock {
         }
         note(&mut file, verb).map_err(io)?;
         Ok(Self { file })
+    }
+
+    /// Takes the lock, unless somebody else has it.
+    ///
+    /// # Errors
+    /// The lock file cannot be made.
+    pub(crate) fn try_acquire(
+        run_dir: &Path,
+        volume: &str,
+        verb: &str,
+    ) -> Result<Option<Self>, LockError> {
+        let (path, mut file) = lock_file(run_dir, volume)?;
+        let io = |source| LockError::Io { path: path.clone(), source };
+        if try_lock(&file).map_err(io)?.is_none() {
+            return Ok(None);
+        }
+        note(&mut file, verb).map_err(io)?;
+        Ok(Some(Self { file }))
     }
 
     /// Lets child processes hold the lock too, so that an orphaned `mkfs` keeps later calls out.
@@ -72,6 +75,28 @@ impl VolumeLock {
     fn inherit(&self, flags: FdFlags) -> Result<(), LockError> {
         fcntl_setfd(&self.file, flags)
             .map_err(|errno| LockError::Inheritance { source: errno.into() })
+    }
+}
+
+/// The open file of a volume's lock, made if it is missing.
+fn lock_file(run_dir: &Path, volume: &str) -> Result<(PathBuf, File), LockError> {
+    let dir = run_dir.join("lock");
+    let path = dir.join(volume);
+    let opened = DirBuilder::new().recursive(true).mode(0o700).create(&dir).and_then(|()| {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)
+    });
+    match opened {
+        Ok(file) => Ok((path, file)),
+        Err(source) => Err(LockError::Io { path, source }),
+    }
+}
+
+fn try_lock(file: &File) -> io::Result<Option<()>> {
+    match file.try_lock() {
+        Ok(()) => Ok(Some(())),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(source)) => Err(source),
     }
 }
 
@@ -134,6 +159,37 @@ mod tests {
         );
         drop(first);
         VolumeLock::acquire(dir.path(), "v", "mountdevice", &clock).unwrap();
+    }
+
+    #[test]
+    fn who_does_not_wait_gets_the_lock_or_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = VolumeLock::try_acquire(dir.path(), "v", "a").unwrap().unwrap();
+        assert!(VolumeLock::try_acquire(dir.path(), "v", "b").unwrap().is_none());
+        drop(first);
+        assert!(VolumeLock::try_acquire(dir.path(), "v", "b").unwrap().is_some());
+    }
+
+    /// As `mkfs` does whose driver was killed.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a child that outlives the lock's owner")]
+    fn a_child_holds_the_lock_if_it_is_shared_and_only_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let free = || VolumeLock::try_acquire(dir.path(), "v", "look").unwrap().is_some();
+        let lock = VolumeLock::try_acquire(dir.path(), "v", "mountdevice").unwrap().unwrap();
+        let child = || process::Command::new("sleep").arg("1000").spawn().unwrap();
+
+        lock.share_with_children().unwrap();
+        let mut heir = child();
+        lock.keep_from_children().unwrap();
+        let mut daemon = child();
+        drop(lock);
+        assert!(!free());
+        heir.kill().unwrap();
+        heir.wait().unwrap();
+        assert!(free());
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
     }
 
     #[test]

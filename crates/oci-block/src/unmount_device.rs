@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     identity::is_same,
     paths::{log_out, recorded},
+    sessions::Sessions,
     volume::volume_key,
     witness::{Recall, Witnesses},
 };
@@ -30,7 +31,7 @@ pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error>
     let unmounted = driver.mounter().unmount(dir)?;
     // iscsiadm may leave a daemon behind, which must not keep the volume locked.
     lock.keep_from_children()?;
-    let released = held.map_or(Ok(()), |held| release(driver, &held));
+    let released = held.map_or(Ok(()), |held| release(driver, &volume, &held));
 
     // Said once: the next call finds nothing mounted any more.
     if let Some(loss) = unmounted.data_loss {
@@ -102,10 +103,11 @@ fn distinct(targets: Vec<Target>) -> Vec<Target> {
     seen
 }
 
-fn release(driver: &OciBlock, held: &Held) -> Result<(), Error> {
+fn release(driver: &OciBlock, volume: &str, held: &Held) -> Result<(), Error> {
     match held {
         Held::Sessions(targets) => {
             log_out(&driver.initiator(), targets)?;
+            Sessions::new(&driver.settings.run_dir).forget(volume);
         }
         Held::Disk { path, number } if path.exists() => {
             let disk = Disk::open(path, &driver.host)?;

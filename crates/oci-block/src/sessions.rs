@@ -1,0 +1,182 @@
+//! The sessions that this driver has made on this host, so that none is left when its volume is.
+//!
+//! One note a volume, below `/run`, where a reboot ends both. It is written before the login: a call that is
+//! killed may have one coming that nobody waits for. Only what is noted is ever ended by anybody but
+//! unmountdevice.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clock::Clock;
+use iscsi::Target;
+
+/// The notes of a host. None of them is needed for anything else: that one cannot be written is a warning.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    dir: PathBuf,
+}
+
+/// A volume whose sessions are ours, and which no call has wanted for a while.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Forgotten {
+    /// The volume.
+    pub(crate) volume: String,
+    /// Its targets, the main one first.
+    pub(crate) targets: Vec<Target>,
+}
+
+impl Sessions {
+    /// The notes below `run_dir`.
+    pub(crate) fn new(run_dir: &Path) -> Self {
+        Self { dir: run_dir.join("sessions") }
+    }
+
+    /// Notes that a call wants the volume now, and that the sessions to `targets` are ours.
+    pub(crate) fn note(&self, volume: &str, targets: &[Target]) {
+        if let Err(error) = self.write(volume, targets) {
+            log::warn!("the sessions of {volume} are not noted: {error}");
+        }
+    }
+
+    /// Whether the volume's sessions are ours.
+    pub(crate) fn are_ours(&self, volume: &str) -> bool {
+        self.path(volume).exists()
+    }
+
+    /// Puts the volume off until `than` has passed once more.
+    pub(crate) fn put_off(&self, volume: &str, clock: &dyn Clock) {
+        let touched = File::options()
+            .append(true)
+            .open(self.path(volume))
+            .and_then(|file| file.set_modified(clock.now()));
+        if let Err(error) = touched {
+            log::debug!("the note of {volume} keeps its time: {error}");
+        }
+    }
+
+    /// There are none any more.
+    pub(crate) fn forget(&self, volume: &str) {
+        match fs::remove_file(self.path(volume)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                log::warn!("the note of {volume} stays: {error}");
+            }
+            _ => {}
+        }
+    }
+
+    /// The volumes that no call has wanted for longer than `than`.
+    pub(crate) fn forgotten(&self, than: Duration, clock: &dyn Clock) -> Vec<Forgotten> {
+        let mut names: Vec<_> = fs::read_dir(&self.dir)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        let old = |volume: String| self.read_if_old(volume, than, clock);
+        names.into_iter().filter_map(old).collect()
+    }
+
+    /// The note of one volume, if it is that old.
+    pub(crate) fn read_if_old(
+        &self,
+        volume: String,
+        than: Duration,
+        clock: &dyn Clock,
+    ) -> Option<Forgotten> {
+        let path = self.path(&volume);
+        let noted = fs::metadata(&path).and_then(|it| it.modified()).ok()?;
+        // A clock that was set back makes it younger, which does no harm.
+        if clock.now().duration_since(noted).unwrap_or_default() < than {
+            return None;
+        }
+        let text = fs::read_to_string(path).ok()?;
+        let targets: Option<Vec<_>> =
+            text.lines().map(|line| Target::from_device_path(Path::new(line)).ok()).collect();
+        let targets = targets.filter(|targets| !targets.is_empty())?;
+        Some(Forgotten { volume, targets })
+    }
+
+    fn write(&self, volume: &str, targets: &[Target]) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        let text: String =
+            targets.iter().map(|it| format!("{}\n", it.device_path().display())).collect();
+        // Beside the notes, whose names are volumes'.
+        let new = self.dir.with_extension("new");
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(new, self.path(volume))
+    }
+
+    fn path(&self, volume: &str) -> PathBuf {
+        self.dir.join(volume)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::SystemClock;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn targets() -> Vec<Target> {
+        ["169.254.2.2", "fd00:c1::2"]
+            .map(|address| Target {
+                address: address.parse().unwrap(),
+                port: 3260,
+                iqn: "iqn.x:y".parse().unwrap(),
+                lun: 1,
+            })
+            .to_vec()
+    }
+
+    #[test]
+    fn what_is_noted_is_forgotten_when_nobody_wants_it_for_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let sessions = Sessions::new(dir.path());
+        assert_eq!(sessions.forgotten(Duration::ZERO, &SystemClock), []);
+        sessions.note("v", &targets());
+        assert!(sessions.are_ours("v") && !sessions.are_ours("w"));
+        assert_eq!(sessions.forgotten(HOUR, &SystemClock), []);
+        age(&sessions, "v");
+        let forgotten = Forgotten { volume: "v".into(), targets: targets() };
+        assert_eq!(sessions.forgotten(HOUR, &SystemClock), [forgotten]);
+
+        sessions.put_off("v", &SystemClock);
+        assert_eq!(sessions.forgotten(HOUR, &SystemClock), []);
+        age(&sessions, "v");
+        sessions.note("v", &targets());
+        assert_eq!(sessions.forgotten(HOUR, &SystemClock), []);
+        sessions.forget("v");
+        assert!(!sessions.are_ours("v"));
+        sessions.forget("v");
+    }
+
+    #[test]
+    fn a_note_that_makes_no_sense_ends_no_session() {
+        let dir = tempfile::tempdir().unwrap();
+        let sessions = Sessions::new(dir.path());
+        sessions.note("v", &targets());
+        let good = fs::read_to_string(sessions.path("v")).unwrap();
+        for text in
+            ["", "x", &good[..good.len() - 3], &format!("{good}\n"), &format!("{good}/dev/sdb\n")]
+        {
+            fs::write(sessions.path("v"), text).unwrap();
+            age(&sessions, "v");
+            let found = sessions.forgotten(HOUR, &SystemClock);
+            assert!(found.is_empty(), "{text:?}: {found:?}");
+        }
+    }
+
+    fn age(sessions: &Sessions, volume: &str) {
+        let file = File::options().append(true).open(sessions.path(volume)).unwrap();
+        file.set_modified(SystemClock.now() - 2 * HOUR).unwrap();
+    }
+}
