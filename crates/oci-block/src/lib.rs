@@ -20,6 +20,7 @@ mod attachment;
 mod chap;
 mod cloud;
 mod config;
+mod dead_mount;
 mod detach;
 mod device;
 mod disk_path;

@@ -8,7 +8,7 @@ use flexvolume::Options;
 use mount::{FsType, Mounter, Request};
 
 use crate::{
-    OciBlock,
+    OciBlock, dead_mount,
     device::Device,
     error::Error,
     identity::{is_same, prove_file_system, prove_identity},
@@ -43,6 +43,7 @@ pub(crate) fn mount_device(
     note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
+    dead_mount::clear(driver, name, &disk)?;
     let mounter = driver.mounter();
     let mounting = Mounting {
         driver,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use flexvolume::Options;
 
 use crate::{
-    OciBlock,
+    OciBlock, dead_mount,
     device::{Device, DeviceError},
     error::Error,
     identity::prove_identity,
@@ -33,6 +33,7 @@ pub(crate) fn wait_for_attach(
     note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
+    dead_mount::clear(driver, name, &disk)?;
     Ok(device.path())
 }
 

@@ -35,12 +35,8 @@ impl Runner for Portal {
         if verb == "logout" && *self.is_dead.lock().unwrap() {
             code = 21;
         } else if verb == "logout" {
-            fs::remove_dir_all(
-                self.sysfs
-                    .join("class/iscsi_session/session-")
-                    .with_file_name(format!("session-{volume}")),
-            )
-            .unwrap();
+            let session = format!("class/iscsi_session/session-{volume}");
+            fs::remove_dir_all(self.sysfs.join(session)).unwrap();
         }
         Ok(Output { code, stdout: String::new(), stderr: String::new() })
     }

@@ -1,0 +1,43 @@
+//! A mount of the same volume through a disk that is gone: the volume has come back as another disk, and what is
+//! written to the old one is lost.
+
+use disk::{Disk, mountinfo};
+use mount::Entry;
+
+use crate::{
+    OciBlock,
+    error::Error,
+    volume::{DRIVER, VolumeName},
+};
+
+/// Unmounts kubelet's global mount of the volume, if it is one of a disk that is gone.
+///
+/// # Errors
+/// It is in use, such as bound into a pod, or data were lost with the disk, which is said once.
+pub(crate) fn clear(driver: &OciBlock, name: VolumeName<'_>, disk: &Disk) -> Result<(), Error> {
+    let place = format!("kubernetes.io/flexvolume/{DRIVER}/mounts/{}", name.name);
+    for found in mountinfo::read(&driver.host.proc.join("self/mountinfo"))? {
+        // What is on no disk has major number 0.
+        let is_disk = found.number.major != 0 && found.number != disk.number();
+        if found.dir.ends_with(&place) && is_disk && is_dead(driver, &found)? {
+            unmount(driver, &found)?;
+        }
+    }
+    Ok(())
+}
+
+fn unmount(driver: &OciBlock, found: &Entry) -> Result<(), Error> {
+    log::warn!("{} is mounted from a disk that is gone: unmounting", found.dir.display());
+    match driver.mounter().unmount(&found.dir)?.data_loss {
+        Some(loss) => Err(Error::DataLoss(loss)),
+        None => Ok(()),
+    }
+}
+
+/// Whether the kernel has given the disk up for good.
+fn is_dead(driver: &OciBlock, mount: &Entry) -> Result<bool, Error> {
+    let here = driver.host.sysfs.join("dev/block").join(mount.number.to_string());
+    let state = driver.host.device_state(mount.number)?;
+    Ok(!here.exists()
+        || matches!(state.as_deref(), Some("offline" | "transport-offline" | "deleted")))
+}
