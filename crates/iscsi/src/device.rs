@@ -21,12 +21,16 @@ impl Initiator {
     /// # Errors
     /// [`Error::NotReady`] says what was missing last.
     pub fn disk(&self, target: &Target) -> Result<PathBuf, Error> {
+        self.disk_within(target, APPEARANCE)
+    }
+
+    pub(crate) fn disk_within(&self, target: &Target, budget: Duration) -> Result<PathBuf, Error> {
         self.spare_boot(target)?;
         if let Some(unit) = self.session(target)?.as_ref().and_then(|s| s.unit(target)) {
             rescan_running(unit)?;
         }
         let mut obstacle = String::new();
-        let path = self.watch(self.after(APPEARANCE), || match self.look(target)? {
+        let path = self.watch(self.after(budget), || match self.look(target)? {
             Sight::Ready(path) => Ok(Some(path)),
             Sight::NotYet(what) => {
                 obstacle = what;
@@ -100,4 +104,4 @@ fn rescan_running(unit: &Unit) -> Result<(), Error> {
     if unit.state == "running" { sysfs::write(&unit.device.join("rescan"), "1") } else { Ok(()) }
 }
 
-const APPEARANCE: Duration = Duration::from_secs(60);
+pub(crate) const APPEARANCE: Duration = Duration::from_secs(60);

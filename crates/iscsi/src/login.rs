@@ -36,13 +36,14 @@ impl Initiator {
         self.spare_boot(target)?;
         self.refuse_second_portal(target, beside)?;
         if let Some(session) = self.session(target)? {
+            let in_map = !beside.is_empty() && self.is_mapped(target)?;
+            if in_map && !session.is_logged_in() {
+                let state = session.state;
+                return Err(Error::SessionFailed { target: target.clone(), state });
+            }
             if self.recovers(target)? {
                 self.forbid_login_at_boot(target);
                 return Ok(Outcome::AlreadyDone);
-            }
-            if !beside.is_empty() && self.is_mapped(target)? {
-                let state = session.state;
-                return Err(Error::SessionFailed { target: target.clone(), state });
             }
             log::warn!("the session to {target} does not recover: logging out");
             self.log_out(target)?;

@@ -9,7 +9,9 @@ use clock::Deadline;
 use disk::{Access, Disk, Map};
 
 use crate::{
-    Chap, Error, Initiator, MultipathError, Outcome, Target, iscsiadm,
+    Chap, Error, Initiator, MultipathError, Outcome, Target,
+    device::APPEARANCE,
+    iscsiadm,
     login::{failed, not_run},
     session::sessions,
 };
@@ -70,20 +72,12 @@ impl Initiator {
     /// # Errors
     /// No path works, they lead to different disks, or multipathd makes no map of exactly these paths.
     pub fn multipath_disk(&self, paths: &[Target]) -> Result<PathBuf, Error> {
-        let mut disks = Vec::new();
-        let mut obstacle = None;
-        for path in paths {
-            match self.working(path).and_then(|()| self.disk(path)) {
-                Ok(disk) => disks.push(disk),
-                Err(error) => {
-                    log::warn!("a path is down: {error}");
-                    obstacle.get_or_insert(error);
-                }
-            }
-        }
-        let (Some(first), Some(target)) = (disks.first(), paths.first()) else {
-            return Err(obstacle.unwrap_or(MultipathError::NoPaths.into()));
+        let Some(target) = paths.first() else { return Err(MultipathError::NoPaths.into()) };
+        let disks = match self.working_disks(paths, QUICKLY) {
+            Ok(disks) => disks,
+            Err(_) => self.working_disks(paths, APPEARANCE)?,
         };
+        let first = disks.first().ok_or(MultipathError::NoPaths)?;
         self.same_disk(&disks)?;
         if let [_] = paths
             && self.map_over(paths)?.is_none()
@@ -164,6 +158,25 @@ impl Initiator {
     pub(crate) fn is_mapped(&self, target: &Target) -> Result<bool, Error> {
         let Some(block) = self.block(target)? else { return Ok(false) };
         Ok(!self.host.disk.maps_above(block.number).map_err(MultipathError::Sysfs)?.is_empty())
+    }
+
+    /// The disks of the paths that work; each is waited for as long as `budget`.
+    fn working_disks(&self, paths: &[Target], budget: Duration) -> Result<Vec<PathBuf>, Error> {
+        let mut disks = Vec::new();
+        let mut obstacle = None;
+        for path in paths {
+            match self.working(path).and_then(|()| self.disk_within(path, budget)) {
+                Ok(disk) => disks.push(disk),
+                Err(error) => {
+                    log::warn!("a path is down: {error}");
+                    obstacle.get_or_insert(error);
+                }
+            }
+        }
+        match obstacle {
+            Some(error) if disks.is_empty() => Err(error),
+            _ => Ok(disks),
+        }
     }
 
     /// A path that is down is not waited for: the others will do.
@@ -301,6 +314,8 @@ impl Initiator {
 const DISCOVER: &str = "ask for the other portals of";
 /// iscsiadm gives up by itself before.
 const DISCOVERY: Duration = Duration::from_secs(40);
+/// A session may be lost before it is noticed; the other paths do not wait for that.
+const QUICKLY: Duration = Duration::from_secs(5);
 /// What multipathd needs when all its paths have come at once, and some.
 const MAPPING: Duration = Duration::from_secs(30);
 const REMOVAL: Duration = Duration::from_secs(10);

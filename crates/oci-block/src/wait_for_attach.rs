@@ -65,7 +65,11 @@ pub(crate) fn note_device(
     };
     let path = Some(device.path().display().to_string());
     let name = name.alias().map(str::to_owned);
-    let paths = other_paths(device);
+    let mut paths = other_paths(device);
+    // A call that was not told of the other paths does not undo them.
+    if paths.is_empty() && before.device == path {
+        paths.clone_from(&before.paths);
+    }
     let is_new = before.device != path || before.paths != paths || before.name != name;
     if !device.targets().is_empty() && is_new {
         let noted = witnesses.write(volume, &Witness { device: path, paths, name, ..before });
