@@ -18,6 +18,7 @@ mod ci;
 mod demo;
 mod dist;
 mod fault_matrix;
+mod fuzz;
 mod performance;
 mod prerequisites;
 mod progress;
@@ -37,6 +38,7 @@ enum Task {
     Demo(demo::Args),
     Dist(dist::Args),
     FaultMatrix(fault_matrix::Args),
+    Fuzz(fuzz::Args),
     SdkTest(sdk_test::Args),
     Storm(storm::Args),
     Test(test::Args),
@@ -62,6 +64,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(it) => it.run(&checkout),
         Task::Dist(it) => it.run(&checkout),
         Task::FaultMatrix(it) => it.run(&checkout),
+        Task::Fuzz(it) => it.run(&checkout),
         Task::SdkTest(it) => it.run(&checkout),
         Task::Storm(it) => it.run(&checkout),
         Task::Test(it) => it.run(&checkout),

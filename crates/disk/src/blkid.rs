@@ -151,4 +151,27 @@ mod tests {
         check(0, "DEVNAME=/dev/sdb\n", "", Some(Verdict::Found(Probe::default())));
         assert_eq!(found("DEVNAME=/dev/sdb\n"), "something without a type");
     }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn only_silence_is_nothing(
+                code in prop_oneof![Just(0), Just(2), Just(8), any::<i32>()],
+                stdout in "((TYPE|UUID|USAGE|PTTYPE|[A-Z]{1,4})=\\PC{0,9}\n|[^=]{0,6}\n?){0,6}",
+                stderr in "\\PC{0,9}|[ \n]{0,3}",
+            ) {
+                let nothing = code == 2 && stdout.trim().is_empty() && stderr.trim().is_empty();
+                let verdict = verdict(&Output { code, stdout, stderr });
+                prop_assert_eq!(verdict == Some(Verdict::Nothing), nothing);
+                if let Some(Verdict::Found(probe)) = verdict {
+                    prop_assert_eq!(code, 0);
+                    prop_assert!(!probe.to_string().is_empty());
+                }
+            }
+        }
+    }
 }

@@ -86,4 +86,20 @@ mod tests {
         check("", None, None);
         check("E:ID_SERIAL=x\nE:ID_FS_TYPE=\nID_FS_TYPE=ext4\nX:ID_FS_TYPE=ext4\n", None, None);
     }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn no_record_panics(
+                text in "([ESI]:(ID_FS_TYPE|ID_FS_UUID|ID_PART_TABLE_TYPE|X)?=?\\PC{0,6}\n|\\PC{0,9}){0,6}",
+            ) {
+                let found = parse(&text);
+                prop_assert!(found.is_none_or(|found| !found.what.is_empty()));
+            }
+        }
+    }
 }

@@ -109,4 +109,34 @@ mod tests {
         check(1, "", "", None);
         check(0, "", "wipefs: error: /dev/sdb: Input/output error", None);
     }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn every_line_is_a_signature_or_there_is_no_answer(
+                stdout in "((0x)?[0-9a-f]{0,17},[^,\n]{0,6},\\PC{0,6},[a-z0-9]{0,5}\n|[^\n]{0,9}\n){0,5}",
+            ) {
+                let lines = stdout.lines().filter(|it| !it.is_empty() && !it.starts_with('#')).count();
+                let list = listed(&Output { code: 0, stdout, stderr: String::new() });
+                prop_assert!(list.is_none_or(|list| list.len() == lines));
+            }
+
+            #[test]
+            fn what_is_listed_is_read(
+                offset: u64,
+                uuid in "[0-9a-f-]{0,36}",
+                label in "[^\n]{0,12}",
+                fs_type in "[a-z0-9_]{1,12}",
+            ) {
+                let listed = parse(&format!("{offset:#x},{uuid},{label},{fs_type}")).unwrap();
+                prop_assert_eq!(listed.offset, offset);
+                prop_assert_eq!(listed.uuid.unwrap_or_default(), uuid);
+                prop_assert_eq!(listed.fs_type, fs_type);
+            }
+        }
+    }
 }

@@ -220,17 +220,21 @@ mod tests {
         })
     }
 
-    proptest! {
-        #[test]
-        fn every_target_has_a_path_of_its_own(target in any_target()) {
-            prop_assert_eq!(Target::from_device_path(&target.device_path()), Ok(target));
-        }
+    mod properties {
+        use super::*;
 
-        #[test]
-        fn no_path_breaks_the_parser(parts in vec("[^a-z]|/dev/disk/by-path/|ip-|\\[|-iscsi-|iqn\\.|-lun-|[0-9:.]{1,9}", 0..12)) {
-            let path = PathBuf::from(parts.concat());
-            if let Ok(target) = Target::from_device_path(&path) {
+        proptest! {
+            #[test]
+            fn every_target_has_a_path_of_its_own(target in any_target()) {
                 prop_assert_eq!(Target::from_device_path(&target.device_path()), Ok(target));
+            }
+
+            #[test]
+            fn no_path_breaks_the_parser(parts in vec("[^a-z]|/dev/disk/by-path/|ip-|\\[|-iscsi-|iqn\\.|-lun-|[0-9:.]{1,9}", 0..12)) {
+                let path = PathBuf::from(parts.concat());
+                if let Ok(target) = Target::from_device_path(&path) {
+                    prop_assert_eq!(Target::from_device_path(&target.device_path()), Ok(target));
+                }
             }
         }
     }

@@ -150,4 +150,31 @@ mod tests {
             assert_eq!(instance_id(id), "ocid1.instance.a");
         }
     }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn no_answer_panics(
+                at: prop::sample::Index,
+                cut in 0..9_usize,
+                text in "[\\[\\]{}\",:a-z0-9.-]{0,6}|null|true",
+            ) {
+                let answer = include_str!("../testdata/node.json");
+                let at = at.index(answer.len());
+                let end = (at + cut).min(answer.len());
+                if let (Some(head), Some(tail)) = (answer.get(..at), answer.get(end..)) {
+                    let _ = parse(format!("{head}{text}{tail}").as_bytes());
+                }
+            }
+
+            #[test]
+            fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+                let _ = parse(&bytes);
+            }
+        }
+    }
 }

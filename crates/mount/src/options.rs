@@ -179,4 +179,26 @@ mod tests {
             assert_eq!(list.parse::<MountOptions>().unwrap().read_only(), read_only, "{list}");
         }
     }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn what_is_accepted_is_harmless_and_read_back(
+                list in "((no)?atime|ro|rw|bind|remount|loop|dev=|-o|X-mount\\.|[a-z]{1,5}|=|,| |\\PC){0,9}",
+            ) {
+                if let Ok(options) = list.parse::<MountOptions>() {
+                    prop_assert_eq!(options.to_string().parse::<MountOptions>().unwrap(), options.clone());
+                    for option in options.iter() {
+                        let key = option.split('=').next().unwrap_or_default().to_ascii_lowercase();
+                        prop_assert!(!["bind", "remount", "loop", "dev"].contains(&&*key), "{option}");
+                        prop_assert!(!option.starts_with('-') && !option.contains(char::is_whitespace));
+                    }
+                }
+            }
+        }
+    }
 }

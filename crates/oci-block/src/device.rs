@@ -217,4 +217,22 @@ mod tests {
             assert!(Device::parse(Path::new(path)).is_err(), "{path}");
         }
     }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn what_is_read_is_what_attach_composes(
+                path in "/dev/(oracleoci/(oraclevd)?|disk/by-path/ip-)?[a-z0-9.:/-]{0,12}(-iscsi-iqn\\.[a-z:]{0,5}-lun-[0-9]{0,3})?|\\PC{0,20}",
+            ) {
+                if let Ok(device) = Device::parse(Path::new(&path)) {
+                    prop_assert_eq!(Device::parse(&device.path()).unwrap(), device);
+                    prop_assert!(!path.contains("/../") && !path.ends_with("/.."));
+                }
+            }
+        }
+    }
 }

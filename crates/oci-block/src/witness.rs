@@ -201,4 +201,32 @@ mod tests {
         witnesses.write("v", &witness()).unwrap();
         assert_eq!(witnesses.read("v"), Recall::Seen(witness()));
     }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn any_record_is_read_back(
+                texts in prop::collection::vec(prop::option::of("\\PC{0,9}|[\\x00-\\x1f]{0,4}"), 6),
+                size: u64,
+            ) {
+                let [device, wwid, serial, appearance, fs_uuid, formatting] =
+                    <[_; 6]>::try_from(texts).unwrap();
+                let witness = Witness {
+                    device, wwid, serial, appearance, fs_uuid, formatting, size, ..Witness::default()
+                };
+                prop_assert_eq!(parse(&print(&witness).unwrap()), Some(witness));
+            }
+
+            /// A right checksum over a wrong record, too.
+            #[test]
+            fn no_text_panics(body in "\\{?(\"(device|size|wwid)\":\\PC{0,6},?){0,3}\\}?|\\PC{0,20}") {
+                let _ = parse(&body);
+                let _ = parse(&format!("{}\n{body}\n", checksum(&body)));
+            }
+        }
+    }
 }

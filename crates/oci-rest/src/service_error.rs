@@ -195,3 +195,43 @@ const LOCKS: [&str; 3] = ["LockConflict", "ResourceLocked", "ExternalServerIncor
 const TOLERATED_SKEW: Duration = Duration::from_secs(300);
 const SHORT: usize = 200;
 const LONG: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn whatever_a_gateway_answers_is_one_short_line(
+                body in prop_oneof![
+                    prop::collection::vec(any::<u8>(), 0..3000),
+                    "\\{\"(code|message)\":\"?\\PC{0,40}\"?,?\\}?".prop_map(String::into_bytes),
+                    ("\\PC{0,9}", "[^\"\\\\]{0,1500}").prop_map(|(code, message)| {
+                        serde_json::json!({"code": code, "message": message}).to_string().into_bytes()
+                    }),
+                ],
+            ) {
+                let (code, message) = parse_body(&body);
+                for text in code.iter().chain([&message]) {
+                    prop_assert!(text.len() <= LONG && !text.contains(char::is_control), "{text:?}");
+                }
+            }
+
+            #[test]
+            fn no_header_panics(value in "\\PC{0,30}|[0-9]{1,25}|(Mon|Tue), [0-9]{2} (Jan|Feb) [0-9]{4} [0-9:]{8} GMT") {
+                let mut headers = HeaderMap::new();
+                if let Ok(value) = value.parse::<header::HeaderValue>() {
+                    headers.insert(header::RETRY_AFTER, value.clone());
+                    headers.insert(header::DATE, value);
+                    let _ = retry_after(&headers, SystemTime::UNIX_EPOCH);
+                    let _ = clock_hint(&headers, SystemTime::UNIX_EPOCH);
+                }
+            }
+        }
+    }
+}

@@ -86,25 +86,29 @@ fn wrong_arguments_are_a_failure_that_says_what_is_expected() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+mod properties {
+    use super::*;
 
-    #[test]
-    fn any_bytes_get_one_json_object(
-        verb in prop::sample::select(vec!["", "attach", "isattached", "waitforattach", "mountdevice", "unmountdevice", "detach", "expandfs"]),
-        rest in prop::collection::vec(prop::collection::vec(1_u8..=255, 0..40), 0..6),
-    ) {
-        // A folder that is nobody's, so that no call can do anything.
-        let mut args = vec![OsString::from(verb)];
-        args.extend(rest.into_iter().map(OsString::from_vec));
-        let dir = tempfile::tempdir().unwrap();
-        let answer = call(&args, |command| {
-            for variable in ["OCI_FLEXD_DRIVER_DIRECTORY", "OCI_FLEXD_STATE_DIRECTORY", "OCI_FLEXD_RUN_DIRECTORY"] {
-                command.env(variable, dir.path());
-            }
-        });
-        answer.json().unwrap();
-        prop_assert!(matches!(answer.code, Some(0 | 1)));
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_bytes_get_one_json_object(
+            verb in prop::sample::select(vec!["", "attach", "isattached", "waitforattach", "mountdevice", "unmountdevice", "detach", "expandfs"]),
+            rest in prop::collection::vec(prop::collection::vec(1_u8..=255, 0..40), 0..6),
+        ) {
+            // A folder that is nobody's, so that no call can do anything.
+            let mut args = vec![OsString::from(verb)];
+            args.extend(rest.into_iter().map(OsString::from_vec));
+            let dir = tempfile::tempdir().unwrap();
+            let answer = call(&args, |command| {
+                for variable in ["OCI_FLEXD_DRIVER_DIRECTORY", "OCI_FLEXD_STATE_DIRECTORY", "OCI_FLEXD_RUN_DIRECTORY"] {
+                    command.env(variable, dir.path());
+                }
+            });
+            answer.json().unwrap();
+            prop_assert!(matches!(answer.code, Some(0 | 1)));
+        }
     }
 }
 

@@ -161,34 +161,38 @@ fn escaped(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
-proptest! {
-    #[test]
-    fn any_bytes_never_panic(table in prop::collection::vec(any::<u8>(), 0..400)) {
-        let _ = parse(&table);
-    }
+mod properties {
+    use super::*;
 
-    #[test]
-    fn any_printable_garbage_never_panics(table in "[0-9: /\\\\a-z\n-]{0,200}") {
-        let _ = parse(table.as_bytes());
-    }
+    proptest! {
+        #[test]
+        fn any_bytes_never_panic(table in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = parse(&table);
+        }
 
-    #[test]
-    fn any_path_survives_escaping(
-        dir in prop::collection::vec(1_u8.., 1..40),
-        source in prop::collection::vec(1_u8.., 0..40),
-        optional in prop::collection::vec("[a-z]{1,9}:[0-9]{1,3}", 0..4),
-    ) {
-        let dir = [b"/", &*dir].concat();
-        prop_assume!(!dir.ends_with(b"//deleted"));
-        let mut line = b"7 1 259:3 / ".to_vec();
-        line.extend(escaped(&dir));
-        line.extend(b" rw ");
-        optional.iter().for_each(|field| line.extend(format!("{field} ").bytes()));
-        line.extend(b"- xfs ");
-        line.extend(escaped(&source));
-        line.extend(b" rw\n");
-        let found = parse(&line).unwrap().remove(0);
-        prop_assert_eq!(found.dir.as_os_str().as_bytes(), &*dir);
-        prop_assert_eq!(found.source.into_vec(), source);
+        #[test]
+        fn any_printable_garbage_never_panics(table in "[0-9: /\\\\a-z\n-]{0,200}") {
+            let _ = parse(table.as_bytes());
+        }
+
+        #[test]
+        fn any_path_survives_escaping(
+            dir in prop::collection::vec(1_u8.., 1..40),
+            source in prop::collection::vec(1_u8.., 0..40),
+            optional in prop::collection::vec("[a-z]{1,9}:[0-9]{1,3}", 0..4),
+        ) {
+            let dir = [b"/", &*dir].concat();
+            prop_assume!(!dir.ends_with(b"//deleted"));
+            let mut line = b"7 1 259:3 / ".to_vec();
+            line.extend(escaped(&dir));
+            line.extend(b" rw ");
+            optional.iter().for_each(|field| line.extend(format!("{field} ").bytes()));
+            line.extend(b"- xfs ");
+            line.extend(escaped(&source));
+            line.extend(b" rw\n");
+            let found = parse(&line).unwrap().remove(0);
+            prop_assert_eq!(found.dir.as_os_str().as_bytes(), &*dir);
+            prop_assert_eq!(found.source.into_vec(), source);
+        }
     }
 }

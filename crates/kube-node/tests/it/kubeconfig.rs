@@ -149,3 +149,30 @@ fn files_are_relative_to_the_kubeconfig() {
         format!("cannot read /none/kubeconfig: {gone}")
     );
 }
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever is wrong, nothing of the file is quoted.
+        #[test]
+        fn no_damage_panics_or_shows_the_token(
+            at: prop::sample::Index,
+            cut in 0..9_usize,
+            text in "[\\[\\]{}\"',:|>&*!#%@`~ \n-]{0,5}|null|\\PC{0,5}",
+        ) {
+            let whole = kubeconfig(&[SERVER], &["token: MARKER"]);
+            let at = at.index(whole.len());
+            let end = (at + cut).min(whole.len());
+            if let (Some(head), Some(tail)) = (whole.get(..at), whole.get(end..)) {
+                let dir = Dir::new();
+                if let Err(error) = dir.client(&format!("{head}{text}{tail}")) {
+                    let said = dir.text(&error);
+                    prop_assert!(!said.contains("MARKER"), "{said}");
+                }
+            }
+        }
+    }
+}

@@ -198,3 +198,28 @@ auth:
     -----END RSA PRIVATE KEY-----
   fingerprint: d4:1d:8c:d9:8f:00:b2:04:e9:80:09:98:ec:f8:42:7e
 ";
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_damage_panics_or_shows_the_key(
+            at: prop::sample::Index,
+            cut in 0..9_usize,
+            text in "[\\[\\]{}\"',:|>&*!#%@`~ \n-]{0,5}|null|\\PC{0,5}",
+        ) {
+            let whole = DOCUMENTED.replace("<snip>", "MARKER");
+            let at = at.index(whole.len());
+            let end = (at + cut).min(whole.len());
+            if let (Some(head), Some(tail)) = (whole.get(..at), whole.get(end..))
+                && let Err(problem) = Config::parse(&format!("{head}{text}{tail}"))
+            {
+                let said = problem.to_string();
+                prop_assert!(!said.contains("MARKER") && !said.contains('\n'), "{said}");
+            }
+        }
+    }
+}

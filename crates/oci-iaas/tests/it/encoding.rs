@@ -18,12 +18,16 @@ fn all_but_unreserved_characters_are_encoded() {
     }
 }
 
-proptest! {
-    #[test]
-    fn decoding_gives_the_text_back(text: String) {
-        let encoded = encode(&text);
-        prop_assert!(encoded.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._~%".contains(&it)));
-        prop_assert_eq!(decode(&encoded), text);
+mod properties {
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn decoding_gives_the_text_back(text: String) {
+            let encoded = encode(&text);
+            prop_assert!(encoded.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._~%".contains(&it)));
+            prop_assert_eq!(decode(&encoded), text);
+        }
     }
 }
 

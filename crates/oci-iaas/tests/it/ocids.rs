@@ -126,18 +126,22 @@ fn names_that_are_no_part_of_an_ocid_are_refused() {
     check_volume("phx", "ocid", Ok("ocid1.volume.oc1.phx.ocid"));
 }
 
-proptest! {
-    #[test]
-    fn parsing_never_panics_and_printing_gives_the_text_back(text in "\\PC*|(ocid1?)?([.:]?[a-z0-9./ -]{0,9}){0,8}") {
-        _ = parts(&text);
-    }
+mod properties {
+    use super::*;
 
-    #[test]
-    fn a_volume_never_leaves_the_path_of_its_call(name in "\\PC*|[a-z0-9./ -]{0,20}|ocid1[a-z./]{0,30}") {
-        if let Ok(volume) = Ocid::volume(&Region::parse("phx").unwrap(), &name) {
-            prop_assert!(volume.as_str().starts_with("ocid"));
-            prop_assert!(!volume.as_str().contains(['/', '?', '#', '%', ' ']));
-            prop_assert!(volume.as_str().len() <= 255);
+    proptest! {
+        #[test]
+        fn parsing_never_panics_and_printing_gives_the_text_back(text in "\\PC*|(ocid1?)?([.:]?[a-z0-9./ -]{0,9}){0,8}") {
+            _ = parts(&text);
+        }
+
+        #[test]
+        fn a_volume_never_leaves_the_path_of_its_call(name in "\\PC*|[a-z0-9./ -]{0,20}|ocid1[a-z./]{0,30}") {
+            if let Ok(volume) = Ocid::volume(&Region::parse("phx").unwrap(), &name) {
+                prop_assert!(volume.as_str().starts_with("ocid"));
+                prop_assert!(!volume.as_str().contains(['/', '?', '#', '%', ' ']));
+                prop_assert!(volume.as_str().len() <= 255);
+            }
         }
     }
 }

@@ -166,15 +166,19 @@ fn every_row_of_the_table_is_complete_and_unique() {
     }
 }
 
-proptest! {
-    #[test]
-    fn no_name_changes_the_host(name in "\\PC*|[a-z0-9.:/@ -]{0,12}") {
-        if let Ok(region) = Region::parse(&name) {
-            for endpoint in [region.iaas_endpoint(), region.auth_endpoint()] {
-                let uri: http::Uri = endpoint.parse().unwrap();
-                prop_assert_eq!(uri.authority().unwrap().as_str(), uri.host().unwrap());
-                prop_assert_eq!(uri.path(), "/");
-                prop_assert_eq!(uri.query(), None);
+mod properties {
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_name_changes_the_host(name in "\\PC*|[a-z0-9.:/@ -]{0,12}") {
+            if let Ok(region) = Region::parse(&name) {
+                for endpoint in [region.iaas_endpoint(), region.auth_endpoint()] {
+                    let uri: http::Uri = endpoint.parse().unwrap();
+                    prop_assert_eq!(uri.authority().unwrap().as_str(), uri.host().unwrap());
+                    prop_assert_eq!(uri.path(), "/");
+                    prop_assert_eq!(uri.query(), None);
+                }
             }
         }
     }

@@ -137,44 +137,46 @@ fn every_part_of_a_key_is_refused() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+mod properties {
+    use super::*;
 
-    #[test]
-    fn no_text_panics(text: String) {
-        _ = PrivateKey::from_pem(&text, Some("passphrase"));
-    }
-
-    #[test]
-    fn no_content_panics(
-        label in "(RSA |ENCRYPTED )?PRIVATE KEY",
-        content in prop::collection::vec(any::<u8>(), 0..400),
-    ) {
-        let pem = pem::encode(&pem::Pem::new(label, content));
-        prop_assert!(PrivateKey::from_pem(&pem, Some("passphrase")).is_err());
-    }
-
-    /// Changes where lengths, versions and algorithms stand, so that parsers get far.
-    #[test]
-    fn no_change_panics(which in 0..14_usize, changes in prop::collection::vec((0..120_usize, any::<u8>()), 1..4)) {
-        let key = vectors::file().keys.test2048;
-        let pems: Vec<_> = key.encrypted.values().chain([&key.pkcs1_pem, &key.pkcs8_pem]).collect();
-        let parsed = pem::parse(pems[which]).unwrap();
-        let (label, headers) = (parsed.tag().to_owned(), parsed.headers().clone());
-        let mut der = parsed.into_contents();
-        for (at, byte) in changes {
-            der[at] = byte;
+    proptest! {
+        #[test]
+        fn no_text_panics(text: String) {
+            _ = PrivateKey::from_pem(&text, Some("passphrase"));
         }
-        let mut changed = pem::Pem::new(label, der);
-        *changed.headers_mut() = headers;
-        _ = PrivateKey::from_pem(&pem::encode(&changed), Some("hunter2-test"));
-    }
 
-    #[test]
-    fn no_dek_info_panics(dek_info in "([A-Z0-9-]{0,12}|AES-128-CBC|DES-EDE3-CBC),?[0-9A-Fa-f ]{0,40}") {
-        let pem = &vectors::file().keys.test2048.encrypted["p1enc-aes128"];
-        let line = pem.lines().find(|line| line.starts_with("DEK-Info")).unwrap();
-        let pem = pem.replace(line, &format!("DEK-Info: {dek_info}"));
-        prop_assert!(PrivateKey::from_pem(&pem, Some("hunter2-test")).is_err());
+        #[test]
+        fn no_content_panics(
+            label in "(RSA |ENCRYPTED )?PRIVATE KEY",
+            content in prop::collection::vec(any::<u8>(), 0..400),
+        ) {
+            let pem = pem::encode(&pem::Pem::new(label, content));
+            prop_assert!(PrivateKey::from_pem(&pem, Some("passphrase")).is_err());
+        }
+
+        /// Changes where lengths, versions and algorithms stand, so that parsers get far.
+        #[test]
+        fn no_change_panics(which in 0..14_usize, changes in prop::collection::vec((0..120_usize, any::<u8>()), 1..4)) {
+            let key = vectors::file().keys.test2048;
+            let pems: Vec<_> = key.encrypted.values().chain([&key.pkcs1_pem, &key.pkcs8_pem]).collect();
+            let parsed = pem::parse(pems[which]).unwrap();
+            let (label, headers) = (parsed.tag().to_owned(), parsed.headers().clone());
+            let mut der = parsed.into_contents();
+            for (at, byte) in changes {
+                der[at] = byte;
+            }
+            let mut changed = pem::Pem::new(label, der);
+            *changed.headers_mut() = headers;
+            _ = PrivateKey::from_pem(&pem::encode(&changed), Some("hunter2-test"));
+        }
+
+        #[test]
+        fn no_dek_info_panics(dek_info in "([A-Z0-9-]{0,12}|AES-128-CBC|DES-EDE3-CBC),?[0-9A-Fa-f ]{0,40}") {
+            let pem = &vectors::file().keys.test2048.encrypted["p1enc-aes128"];
+            let line = pem.lines().find(|line| line.starts_with("DEK-Info")).unwrap();
+            let pem = pem.replace(line, &format!("DEK-Info: {dek_info}"));
+            prop_assert!(PrivateKey::from_pem(&pem, Some("hunter2-test")).is_err());
+        }
     }
 }
