@@ -43,6 +43,7 @@ mod credentials;
 mod disk;
 mod error;
 mod faults;
+mod federation;
 mod ids;
 mod lifecycle;
 mod log;

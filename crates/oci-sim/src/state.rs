@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::blueprint::{NewInstance, NewVolume};
 use crate::config::Config;
 use crate::disk::Disks;
+use crate::federation::Federation;
 use crate::ids;
 use crate::lifecycle::Life;
 use crate::retry_tokens::Remembered;
@@ -31,6 +32,7 @@ pub(crate) struct State {
     pub(crate) retry_tokens: HashMap<String, Remembered>,
     pub(crate) metadata_instance: Option<String>,
     pub(crate) disks: Option<Disks>,
+    pub(crate) federation: Federation,
     pub(crate) targets: Option<Targets>,
     serial: u64,
 }
@@ -185,6 +187,7 @@ impl State {
             retry_tokens: HashMap::new(),
             metadata_instance: None,
             disks,
+            federation: Federation::default(),
             targets,
             serial: 0,
         };

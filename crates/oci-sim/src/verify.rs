@@ -13,9 +13,19 @@ use http::request::Parts;
 use ring::digest::{SHA256, digest};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
-/// The public keys of all users, as PKCS#1 DER by key id.
+use crate::federation;
+
+/// The public keys of all callers by key id.
 #[derive(Debug, Default)]
-pub(crate) struct KeyRing(HashMap<String, Vec<u8>>);
+pub(crate) struct KeyRing(HashMap<String, Key>);
+
+#[derive(Debug)]
+struct Key {
+    /// PKCS#1 DER
+    der: Vec<u8>,
+    /// When the token that is the key id ends.
+    expires: Option<SystemTime>,
+}
 
 /// The parameters of an Authorization header.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +37,17 @@ struct Authorization<'a> {
 
 impl KeyRing {
     pub(crate) fn add(&mut self, key_id: String, public_key: Vec<u8>) {
-        self.0.insert(key_id, public_key);
+        self.0.insert(key_id, Key { der: public_key, expires: None });
+    }
+
+    /// Adds the key that a token is bound to.
+    pub(crate) fn add_token(&mut self, key_id: String, public_key: Vec<u8>, expires: SystemTime) {
+        self.0.insert(key_id, Key { der: public_key, expires: Some(expires) });
+    }
+
+    /// Takes all tokens back.
+    pub(crate) fn revoke_tokens(&mut self) {
+        self.0.retain(|_, key| key.expires.is_none());
     }
 
     /// Verifies a request as the service does.
@@ -46,7 +66,10 @@ impl KeyRing {
         let key =
             self.0.get(authorization.key_id).ok_or("the key is not known").map_err(incorrect)?;
         let text = signing_string(request, &authorization.headers).map_err(incorrect)?;
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key)
+        if key.expires.is_some_and(|expires| expires <= now) {
+            return Err(incorrect("the token has expired"));
+        }
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &key.der)
             .verify(text.as_bytes(), &authorization.signature)
             .map_err(|_| incorrect("the signature does not match"))?;
         check_date(request, now)?;
@@ -95,7 +118,13 @@ fn check_coverage(request: &Parts, signed: &[&str]) -> Result<(), String> {
     } else {
         &["content-length", "content-type", "x-content-sha256"]
     };
-    match ["(request-target)", "host"].iter().chain(body).find(|name| !signed.contains(name)) {
+    // The token endpoint is the exception: there nobody signs the host.
+    let always: &[&str] = if request.uri.path() == federation::PATH {
+        &["(request-target)"]
+    } else {
+        &["(request-target)", "host"]
+    };
+    match always.iter().chain(body).find(|name| !signed.contains(name)) {
         Some(name) => Err(format!("{name} is not signed")),
         None => Ok(()),
     }
