@@ -86,8 +86,9 @@ impl Federation {
         Ok(identity)
     }
 
-    /// New certificates from now on.
+    /// New certificates from now on; no client waits for the primes of their key.
     pub(crate) fn rotate(&mut self) {
+        leaf_key();
         self.identities.clear();
     }
 
