@@ -114,7 +114,8 @@ impl MemoryCache {
             return Err("it is not a folder of this user alone".to_owned());
         }
         let kind = fstatfs(&dir).map_err(text_of)?.f_type;
-        if !IN_MEMORY.contains(&i64::from(kind)) {
+        // Its type differs between platforms, its 32 bits do not.
+        if !IN_MEMORY.contains(&(kind as u32)) {
             return Err("it is not in a memory file system".to_owned());
         }
         Ok(dir)
@@ -130,7 +131,7 @@ const OTHERS: u32 = 0o077;
 /// More than any entry: a text that grows would leave a copy behind.
 const SIZE: usize = 16 << 10;
 /// `TMPFS_MAGIC` and `RAMFS_MAGIC` of linux/magic.h
-const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 
 #[cfg(test)]
 mod tests {
