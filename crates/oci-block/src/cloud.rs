@@ -5,13 +5,10 @@ use std::{cell::OnceCell, fs, path::Path, sync::Arc, time::Duration};
 use clock::{Clock, Deadline};
 use kube_node::{KubeClient, KubeNode};
 use oci_iaas::{GetBootVolume, GetVolume, Ocid, Region, RegionInfo, Volume};
-use oci_rest::{
-    ApiKey, Client, Credentials, InstanceMetadata, InstancePrincipal, MemoryCache, Metadata,
-    Network, Transport, UreqTransport,
-};
+use oci_rest::{ApiKey, Client, InstanceMetadata, Metadata, Network, Transport, UreqTransport};
 use oci_signer::PrivateKey;
 
-use crate::{Auth, Config, OciBlock, Settings, error::Error, volume::BOOT_VOLUME};
+use crate::{Config, OciBlock, Settings, error::Error, volume::BOOT_VOLUME};
 
 /// One call's view of the cloud.
 #[derive(Debug)]
@@ -23,7 +20,7 @@ pub(crate) struct Cloud {
     settings: Settings,
     config: Config,
     region: Region,
-    metadata: Arc<Metadata>,
+    metadata: Metadata,
     own: OnceCell<Option<InstanceMetadata>>,
 }
 
@@ -46,7 +43,6 @@ impl Cloud {
         let transport: Arc<dyn Transport> = Arc::new(UreqTransport::new(&network)?);
         let metadata_url = settings.metadata_url.as_deref();
         let metadata = Metadata::new(metadata_url, Arc::clone(&transport), Arc::clone(&clock));
-        let metadata = Arc::new(metadata.with_cache(cache(&settings)));
 
         let region = match volume.parse::<Ocid>().ok().and_then(|ocid| Region::of(&ocid)) {
             Some(region) => region,
@@ -59,7 +55,7 @@ impl Cloud {
                 .parse()
                 .map_err(|_| Error::Endpoint { endpoint: region.iaas_endpoint() })?,
         };
-        let credentials = credentials(&config, &settings, &metadata, &transport, &clock, deadline)?;
+        let credentials = Box::new(api_key(&config)?);
         let client = Client::new(endpoint, credentials, transport, Arc::clone(&clock), deadline);
         Ok(Self {
             client,
@@ -152,38 +148,12 @@ fn read_root_certs(settings: &Settings) -> Result<Option<Vec<u8>>, Error> {
     read.map(Some).map_err(|source| Error::RootCerts { path: path.clone(), source })
 }
 
-/// Who signs, as the file says.
-fn credentials(
-    config: &Config,
-    settings: &Settings,
-    metadata: &Arc<Metadata>,
-    transport: &Arc<dyn Transport>,
-    clock: &Arc<dyn Clock>,
-    deadline: Deadline,
-) -> Result<Box<dyn Credentials>, Error> {
-    Ok(match &config.auth {
-        Auth::ApiKey(auth) => {
-            let passphrase = auth.passphrase.as_ref().map(|it| it.as_str());
-            let key = PrivateKey::from_pem(&auth.key, passphrase).map_err(Error::Key)?;
-            let (tenancy, user) = (auth.tenancy.as_str(), auth.user.as_str());
-            Box::new(ApiKey::new(tenancy, user, auth.fingerprint.as_deref(), key)?)
-        }
-        Auth::InstancePrincipal => {
-            let principal = InstancePrincipal::new(
-                Arc::clone(metadata),
-                config.auth_endpoint.clone(),
-                Arc::clone(transport),
-                Arc::clone(clock),
-                deadline,
-            );
-            Box::new(principal.with_cache(cache(settings)))
-        }
-    })
-}
-
-/// For tokens, and what is known of this instance: gone with the next reboot.
-fn cache(settings: &Settings) -> MemoryCache {
-    MemoryCache::new(&settings.run_dir.join("cache"))
+fn api_key(config: &Config) -> Result<ApiKey, Error> {
+    let auth = &config.auth;
+    let passphrase = auth.passphrase.as_ref().map(|it| it.as_str());
+    let key = PrivateKey::from_pem(&auth.key, passphrase).map_err(Error::Key)?;
+    let (tenancy, user) = (auth.tenancy.as_str(), auth.user.as_str());
+    Ok(ApiKey::new(tenancy, user, auth.fingerprint.as_deref(), key)?)
 }
 
 /// The configured region, or the one this host is in. What the environment says of a region that

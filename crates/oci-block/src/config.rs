@@ -13,7 +13,7 @@ pub use error::ConfigError;
 /// What a master knows: who it is and where its nodes are.
 #[derive(Debug)]
 pub struct Config {
-    /// Who signs.
+    /// The API key that signs.
     pub auth: Auth,
     /// The region; the metadata service tells it when absent.
     pub region: Option<Region>,
@@ -23,22 +23,10 @@ pub struct Config {
     pub vcn: Option<Ocid>,
     /// The Core API's address where it is not the region's own.
     pub endpoint: Option<http::Uri>,
-    /// Where instances get their tokens, where that is not in the region's own place.
-    pub auth_endpoint: Option<http::Uri>,
-}
-
-/// Who signs the requests.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Auth {
-    /// A user, with an API key.
-    ApiKey(ApiKey),
-    /// The instance that this host is.
-    InstancePrincipal,
 }
 
 /// An API signing key and whose it is.
-pub struct ApiKey {
+pub struct Auth {
     /// The tenancy's OCID.
     pub tenancy: Ocid,
     /// The user's OCID.
@@ -51,9 +39,9 @@ pub struct ApiKey {
     pub fingerprint: Option<String>,
 }
 
-impl fmt::Debug for ApiKey {
+impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiKey")
+        f.debug_struct("Auth")
             .field("tenancy", &self.tenancy)
             .field("user", &self.user)
             .field("fingerprint", &self.fingerprint)
@@ -84,7 +72,7 @@ impl Config {
     /// As [`Config::read`], without those of the file.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let document: Option<Document> = serde_yaml::from_str(text).map_err(Problem::from_yaml)?;
-        document.filter(|it| it.has_auth()).ok_or_else(|| Problem::missing(&["auth"]))?.check()
+        document.ok_or_else(|| Problem::missing(&["auth"]))?.check()
     }
 }
 
@@ -154,7 +142,7 @@ struct Document {
     _tags: Ignored,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AuthKeys {
     #[serde(default, deserialize_with = "text")]
@@ -184,42 +172,42 @@ struct AuthKeys {
     use_instance_principals: bool,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Endpoints {
     #[serde(default, deserialize_with = "text")]
     iaas: Text,
-    #[serde(default, deserialize_with = "text")]
-    auth: Text,
 }
 
 impl Document {
-    fn has_auth(&self) -> bool {
-        self.auth.is_some() || self.use_instance_principals
-    }
-
     fn check(self) -> Result<Config, Problem> {
-        let auth = self.auth.unwrap_or_default();
+        let in_auth = self.auth.as_ref().is_some_and(|auth| auth.use_instance_principals);
+        if self.use_instance_principals || in_auth {
+            return Err(Problem::new(
+                "useInstancePrincipals is set, but this version signs with an API key only; remove \
+                 it and give auth.tenancy, auth.user, auth.key and auth.fingerprint",
+            ));
+        }
+        let auth = self.auth.ok_or_else(|| Problem::missing(&["auth"]))?;
         let region = region(&auth.region, one("regionKey", [&auth.region_key, &self.region_key])?)?;
         let compartment = one("compartment", [&auth.compartment, &self.compartment])?;
         let vcn = one("vcn", [&auth.vcn, &self.vcn])?;
-        let endpoints = self.endpoints.unwrap_or_default();
         Ok(Config {
             region,
             compartment: compartment.map(|text| ocid("compartment", text)).transpose()?,
             vcn: vcn.map(|text| ocid("vcn", text)).transpose()?,
-            endpoint: endpoints.iaas.map(|text| endpoint("iaas", &text)).transpose()?,
-            auth_endpoint: endpoints.auth.map(|text| endpoint("auth", &text)).transpose()?,
-            auth: auth.check(self.use_instance_principals)?,
+            endpoint: self
+                .endpoints
+                .and_then(|all| all.iaas)
+                .map(|text| endpoint(&text))
+                .transpose()?,
+            auth: auth.check()?,
         })
     }
 }
 
 impl AuthKeys {
-    fn check(self, use_instance_principals: bool) -> Result<Auth, Problem> {
-        if use_instance_principals || self.use_instance_principals {
-            return self.refuse_key().map(|()| Auth::InstancePrincipal);
-        }
+    fn check(self) -> Result<Auth, Problem> {
         let passphrase =
             one("auth.passphrase", [&self.passphrase, &self.key_passphrase, &self.key_passphase])?
                 .cloned();
@@ -229,31 +217,13 @@ impl AuthKeys {
             let absent = needed.into_iter().filter(|(_, value)| value.is_none());
             return Err(Problem::missing(&absent.map(|(name, _)| name).collect::<Vec<_>>()));
         };
-        Ok(Auth::ApiKey(ApiKey {
+        Ok(Auth {
             tenancy: ocid("tenancy", tenancy)?,
             user: ocid("user", user)?,
             key: key.clone(),
             passphrase,
             fingerprint: self.fingerprint.map(|text| text.to_string()),
-        }))
-    }
-
-    /// A key beside instance principals: nobody could tell which of the two was meant.
-    fn refuse_key(&self) -> Result<(), Problem> {
-        let of_a_key = [
-            ("user", &self.user),
-            ("key", &self.key),
-            ("passphrase", &self.passphrase),
-            ("key_passphrase", &self.key_passphrase),
-            ("key_passphase", &self.key_passphase),
-            ("fingerprint", &self.fingerprint),
-        ];
-        match of_a_key.into_iter().find(|(_, value)| value.is_some()) {
-            Some((name, _)) => Err(Problem::new(format!(
-                "useInstancePrincipals is set and auth.{name} belongs to an API key; remove one of the two"
-            ))),
-            None => Ok(()),
-        }
+        })
     }
 }
 
@@ -297,12 +267,11 @@ fn ocid(kind: &str, text: &Value) -> Result<Ocid, Problem> {
     fits.then_some(ocid).ok_or_else(wrong)
 }
 
-fn endpoint(service: &str, text: &Value) -> Result<http::Uri, Problem> {
+fn endpoint(text: &Value) -> Result<http::Uri, Problem> {
     let wrong = || {
-        Problem::new(format!(
-            "endpoints.{service} is no address; it looks like \
-             https://{service}.us-phoenix-1.oraclecloud.com"
-        ))
+        Problem::new(
+            "endpoints.iaas is no address; it looks like https://iaas.us-phoenix-1.oraclecloud.com",
+        )
     };
     let uri: http::Uri = text.parse().map_err(|_| wrong())?;
     let scheme = matches!(uri.scheme_str(), Some("https" | "http"));

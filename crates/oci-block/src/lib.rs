@@ -50,7 +50,7 @@ mod wait_for_attach;
 mod witness;
 
 pub use chap::CredentialsError;
-pub use config::{ApiKey, Auth, Config, ConfigError, Problem};
+pub use config::{Auth, Config, ConfigError, Problem};
 pub use device::DeviceError;
 pub use error::Error;
 pub use expand_error::ExpandError;

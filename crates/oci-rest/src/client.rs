@@ -26,8 +26,7 @@ use crate::{
 /// * until the deadline after 409 `IncorrectState`, if it only reads. `AttachVolume` and
 ///   `DetachVolume` return it at once: the caller reads the state and decides anew,
 /// * three times after a connection that failed, was lost or timed out, and after a success whose
-///   JSON is broken or incomplete,
-/// * once after 401, if the credentials can be renewed.
+///   JSON is broken or incomplete.
 ///
 /// A POST without retry token is not repeated once the service may have seen it. When the answer to
 /// `DetachVolume` is lost, its repetition finds a detaching attachment and returns 404, 409 or 412:
@@ -111,17 +110,12 @@ impl Client {
         call: &Call,
     ) -> Result<(T, HeaderMap), Error> {
         let mut retries = Retries::new(&self.jitter());
-        let (mut doubt, mut renewed) = (None, false);
+        let mut doubt = None;
         loop {
             let error = match self.attempt(operation, call) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if error.status() == Some(401) && !renewed && self.credentials.renew() {
-                log::info!("{error}; again as somebody new");
-                renewed = true;
-                continue;
-            }
             let wait = retries
                 .next_wait(call, &error)
                 .filter(|wait| *wait < self.deadline.remaining(&*self.clock));

@@ -106,26 +106,6 @@ pub enum Error {
         source: Option<TransportError>,
     },
 
-    /// The certificate that the metadata service gives this instance cannot be used.
-    #[error("the instance's certificate from the metadata service cannot be used: {problem}")]
-    Identity {
-        /// What is wrong.
-        problem: &'static str,
-    },
-
-    /// Nobody gave a token to sign with.
-    #[error("{who} got no token from {endpoint}: {problem}")]
-    NoToken {
-        /// Who asked for it.
-        who: &'static str,
-        /// Who was asked.
-        endpoint: String,
-        /// What is wrong, and what to do.
-        problem: String,
-        /// What happened on the network.
-        source: Option<TransportError>,
-    },
-
     /// The configured fingerprint belongs to another key.
     #[error(
         "the fingerprint {configured} is configured, but the key's is {computed}: one of the two is not the user's current API key"
@@ -152,9 +132,7 @@ impl Error {
         match self {
             Self::Service(error) => error.is_busy() || error.is_incorrect_state(),
             Self::Transport { source, .. } => source.is_transient(),
-            Self::Metadata { source, .. } | Self::NoToken { source, .. } => {
-                source.as_ref().is_some_and(|it| it.is_transient())
-            }
+            Self::Metadata { source, .. } => source.as_ref().is_some_and(|it| it.is_transient()),
             Self::Incomplete { .. } | Self::OutOfTime { .. } | Self::StillWaiting { .. } => true,
             _ => false,
         }

@@ -61,7 +61,6 @@ mod client;
 mod credentials;
 mod error;
 mod jitter;
-mod memory_cache;
 mod metadata;
 mod network;
 mod permission;
@@ -72,9 +71,8 @@ mod ureq;
 mod wait;
 
 pub use client::{Client, Tagged};
-pub use credentials::{ApiKey, Credentials, InstancePrincipal};
+pub use credentials::{ApiKey, Credentials};
 pub use error::Error;
-pub use memory_cache::MemoryCache;
 pub use metadata::{InstanceMetadata, Metadata};
 pub use network::Network;
 pub use service_error::ServiceError;

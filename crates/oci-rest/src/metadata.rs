@@ -1,20 +1,13 @@
 //! What an instance can learn about itself.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use clock::{Clock, Deadline};
 use http::{HeaderValue, Request, Response, header};
 use oci_iaas::{Ocid, ParseRegionError, Region, RegionInfo};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::{Direct, Error, MemoryCache, Transport, TransportError};
-
-mod identity;
-
-pub(crate) use identity::Identity;
+use crate::{Direct, Error, Transport, TransportError};
 
 /// The metadata service of the instance that this program runs on.
 ///
@@ -24,11 +17,10 @@ pub struct Metadata {
     base: String,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
-    cache: Option<MemoryCache>,
 }
 
 /// What the service says about the instance; old instances leave the optional fields out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct InstanceMetadata {
@@ -74,19 +66,7 @@ impl Metadata {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let base = base_url.unwrap_or(DEFAULT_BASE).trim_end_matches('/').to_owned();
-        Self { base, transport, clock, cache: None }
-    }
-
-    /// The same, keeping for later processes what it learns of the instance, for twenty minutes. The
-    /// instance's certificate and key are not kept.
-    #[must_use]
-    pub fn with_cache(self, cache: MemoryCache) -> Self {
-        Self { cache: Some(cache), ..self }
-    }
-
-    /// Where the service is.
-    pub(crate) fn base(&self) -> &str {
-        &self.base
+        Self { base, transport, clock }
     }
 
     /// The instance that this program runs on. May be repeated; takes at most 5 s.
@@ -98,46 +78,21 @@ impl Metadata {
     /// There is no metadata service (then this is no instance of OCI, or a firewall is in the way),
     /// or it is the one of another cloud.
     pub fn instance(&self) -> Result<InstanceMetadata, Error> {
-        if let Some(kept) = self.kept() {
-            return Ok(kept);
-        }
-        let instance = parse(&self.get("instance/")?)?;
-        if let Some(cache) = &self.cache {
-            let kept = Kept { base: self.base.clone(), read_at: self.clock.now(), instance };
-            cache.write(INSTANCE, &kept);
-            return Ok(kept.instance);
-        }
-        Ok(instance)
-    }
-
-    /// The region that this program runs in.
-    pub(crate) fn region(&self) -> Result<Region, Error> {
-        let instance = self.instance()?;
-        let url = self.base.clone();
-        let problem = "the region that it tells is no name of a region".to_owned();
-        instance.region().map_err(|_| Error::Metadata { url, problem, source: None })
-    }
-
-    fn kept(&self) -> Option<InstanceMetadata> {
-        let kept: Kept = self.cache.as_ref()?.read(INSTANCE)?;
-        let age = self.clock.now().duration_since(kept.read_at).ok()?;
-        (kept.base == self.base && age < KEPT_FOR).then_some(kept.instance)
-    }
-
-    /// A document of version 2, or of version 1 where the other is refused. Takes at most 5 s.
-    fn get(&self, path: &str) -> Result<Found, Error> {
         let deadline = Deadline::after(&*self.clock, LIMIT);
-        match (self.base.strip_suffix("/v2"), self.ask(&self.base, path, &deadline)) {
-            (Some(root), Err(Error::Metadata { source: None, .. })) => {
-                self.ask(&format!("{root}/v1"), path, &deadline)
+        let Some(root) = self.base.strip_suffix("/v2") else {
+            return parse(&self.ask(&self.base, &deadline)?);
+        };
+        match self.ask(&self.base, &deadline) {
+            Err(Error::Metadata { source: None, .. }) => {
+                parse(&self.ask(&format!("{root}/v1"), &deadline)?)
             }
-            (_, answer) => answer,
+            answer => parse(&answer?),
         }
     }
 
     /// One success of the service of one version.
-    fn ask(&self, base: &str, path: &str, deadline: &Deadline) -> Result<Found, Error> {
-        let url = format!("{base}/{path}");
+    fn ask(&self, base: &str, deadline: &Deadline) -> Result<Found, Error> {
+        let url = format!("{base}/instance/");
         let mut waits = WAITS.into_iter();
         loop {
             let limit = deadline.remaining(&*self.clock).min(REQUEST_LIMIT);
@@ -197,17 +152,6 @@ fn parse(found: &Found) -> Result<InstanceMetadata, Error> {
     })
 }
 
-/// The instance as it is kept for later processes.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    base: String,
-    read_at: SystemTime,
-    instance: InstanceMetadata,
-}
-
-const INSTANCE: &str = "instance";
-/// An instance never leaves its region; its compartment changes rarely.
-const KEPT_FOR: Duration = Duration::from_secs(1200);
 const DEFAULT_BASE: &str = "http://169.254.169.254/opc/v2";
 const LIMIT: Duration = Duration::from_secs(5);
 const REQUEST_LIMIT: Duration = Duration::from_secs(2);

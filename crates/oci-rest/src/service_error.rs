@@ -164,7 +164,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 }
 
 /// Code and message; gateways answer with HTML or plain text, which is cut short.
-pub(crate) fn parse_body(body: &[u8]) -> (Option<String>, String) {
+fn parse_body(body: &[u8]) -> (Option<String>, String) {
     #[derive(Deserialize)]
     struct Body {
         code: Option<String>,

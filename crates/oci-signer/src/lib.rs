@@ -38,8 +38,6 @@ mod error;
 mod key_id;
 mod pem_block;
 mod private_key;
-#[cfg(feature = "session-keys")]
-mod session_key;
 mod signer;
 mod signing_string;
 
@@ -47,7 +45,5 @@ pub use coverage::Coverage;
 pub use error::Error;
 pub use key_id::KeyId;
 pub use private_key::PrivateKey;
-#[cfg(feature = "session-keys")]
-pub use session_key::SessionKey;
 pub use signer::Signer;
 pub use signing_string::signing_string;

@@ -62,13 +62,7 @@ impl PrivateKey {
     /// ```
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        colon_hex(&Md5::digest(self.public_key_info()))
-    }
-
-    /// The public half as DER: SubjectPublicKeyInfo (RFC 5280), as it stands in certificates.
-    #[must_use]
-    pub fn public_key_info(&self) -> Vec<u8> {
-        der::public_key_info(self.0.public_key().as_ref())
+        colon_hex(&Md5::digest(der::public_key_info(self.0.public_key().as_ref())))
     }
 
     /// PKCS #1 v1.5 with SHA-256: the same message has the same signature.
@@ -80,7 +74,7 @@ impl PrivateKey {
         Ok(signature)
     }
 
-    pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, Kind> {
+    fn from_pkcs8(der: &[u8]) -> Result<Self, Kind> {
         match der::private_key_info(der).ok_or(Kind::Damaged)? {
             (der::RSA, key) => Self::from_pkcs1(key),
             (der::RSA_PSS, _) => Err(Kind::PssOnly),

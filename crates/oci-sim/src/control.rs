@@ -84,21 +84,6 @@ impl Sim {
         }
     }
 
-    /// How long the tokens last that are given from now on; twenty minutes at first.
-    pub fn set_token_lifetime(&self, lifetime: Duration) {
-        locked(&self.state).federation.token_lifetime = lifetime;
-    }
-
-    /// Takes all tokens back: requests signed with them are answered 401.
-    pub fn revoke_tokens(&self) {
-        locked(&self.keys).revoke_tokens();
-    }
-
-    /// Gives the instances new certificates.
-    pub fn rotate_certificates(&self) {
-        locked(&self.state).federation.rotate();
-    }
-
     /// All attachments that can still be seen, in the order they were made.
     pub fn attachments(&self) -> Vec<Attachment> {
         let mut state = locked(&self.state);

@@ -43,7 +43,6 @@ mod credentials;
 mod disk;
 mod error;
 mod faults;
-mod federation;
 mod ids;
 mod lifecycle;
 mod log;

@@ -33,7 +33,7 @@ impl<'a> Path<'a> {
 }
 
 /// Answers a request to the metadata service.
-pub(crate) fn answer(state: &mut State, path: &Path<'_>, request: &Parts) -> Response<Vec<u8>> {
+pub(crate) fn answer(state: &State, path: &Path<'_>, request: &Parts) -> Response<Vec<u8>> {
     let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host"];
     if forwarded.iter().any(|name| request.headers.contains_key(*name)) {
         return text(403, "Forwarded requests are refused.");
@@ -45,11 +45,8 @@ pub(crate) fn answer(state: &mut State, path: &Path<'_>, request: &Parts) -> Res
     if !matches!(path.version, "v1" | "v2") || request.method != http::Method::GET {
         return text(404, "Not found.");
     }
-    let id = path.instance.map(str::to_owned).or_else(|| state.metadata_instance.clone());
-    if let (Some(id), Some(name)) = (&id, path.rest.strip_prefix("identity/")) {
-        return identity(state, id, name);
-    }
-    let Some(instance) = id.and_then(|id| state.instance(&id)) else {
+    let id = path.instance.or(state.metadata_instance.as_deref());
+    let Some(instance) = id.and_then(|id| state.instance(id)) else {
         return text(404, "There is no instance.");
     };
     match path.rest {
@@ -59,18 +56,6 @@ pub(crate) fn answer(state: &mut State, path: &Path<'_>, request: &Parts) -> Res
             Some(field) => part(&instance_document(state, instance), field),
             None => text(404, "Not found."),
         },
-    }
-}
-
-/// A file of the instance's certificate.
-fn identity(state: &mut State, id: &str, name: &str) -> Response<Vec<u8>> {
-    let found = state.instance(id).map(|it| it.id.clone());
-    let found = found.and_then(|id| state.federation.identity(&state.tenancy, &id).ok());
-    match (found, name) {
-        (Some(it), "cert.pem") => text(200, &it.certificate),
-        (Some(it), "intermediate.pem") => text(200, &it.intermediate),
-        (Some(it), "key.pem") => text(200, &it.key),
-        _ => text(404, "Not found."),
     }
 }
 

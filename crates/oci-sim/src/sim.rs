@@ -15,7 +15,6 @@ use crate::credentials::ApiKeyUser;
 use crate::disk::Disks;
 use crate::error::Error;
 use crate::faults::{Effect, Faults};
-use crate::federation;
 use crate::ids;
 use crate::log::{Entry, Event, Log, Phase};
 use crate::metadata;
@@ -71,10 +70,6 @@ impl Sim {
     /// Performs a request: verified, logged, and with the faults that are set.
     pub fn handle(&self, request: Request<Vec<u8>>) -> Answer {
         let (parts, body) = request.into_parts();
-        if parts.uri.path() == federation::PATH {
-            let known = locked(&self.state).federation.keys();
-            known.into_iter().for_each(|(id, key)| locked(&self.keys).add(id, key));
-        }
         let signature = locked(&self.keys).verify(&parts, &body, self.now());
         let route = routes::find(&parts.method, parts.uri.path());
         let entry = entry(&parts, &body, operation(&parts, &route), signature.is_ok(), self.now());
@@ -89,16 +84,12 @@ impl Sim {
         self.tell(Phase::Received, &entry);
         let answer =
             self.answer(&entry.faults, &parts, || match metadata::Path::read(parts.uri.path()) {
-                Some(path) => metadata::answer(&mut locked(&self.state), &path, &parts),
+                Some(path) => metadata::answer(&locked(&self.state), &path, &parts),
                 None => {
                     let twist = Twist::of(&entry.faults);
                     let result = signature
                         .clone()
                         .map_err(|message| Refusal::new(401, "NotAuthenticated", message));
-                    if parts.uri.path() == federation::PATH {
-                        let reply = result.and_then(|()| self.give_token(&parts, &body));
-                        return reply.unwrap_or_else(Reply::from).into_response();
-                    }
                     let route = result.and_then(|()| route.as_ref().map_err(Refusal::clone));
                     let reply =
                         route.and_then(|(route, id)| self.perform(route, id, &parts, &body, twist));
@@ -167,15 +158,6 @@ impl Sim {
         Ok(reply)
     }
 
-    /// Exchanges a certificate for a token that is good from now on.
-    fn give_token(&self, request: &Parts, body: &[u8]) -> Result<Reply, Refusal> {
-        let kind = request.headers.get("content-type").and_then(|it| it.to_str().ok());
-        let body = parse_body(body, kind.map(str::to_owned))?;
-        let given = locked(&self.state).federation.give(&body, self.now())?;
-        locked(&self.keys).add_token(given.key_id, given.public_key, given.expires);
-        Ok(given.reply)
-    }
-
     /// The headers that every answer of the service has.
     fn stamp(&self, response: &mut Response<Vec<u8>>, request: &Parts) {
         let chosen = request.headers.get("opc-request-id").and_then(|id| id.to_str().ok());
@@ -213,7 +195,6 @@ fn perform_with(faults: &[Effect], perform: impl Fn() -> Response<Vec<u8>>) -> R
 fn operation(request: &Parts, route: &Result<(&'static Route, String), Refusal>) -> &'static str {
     match route {
         _ if metadata::Path::read(request.uri.path()).is_some() => "Metadata",
-        _ if request.uri.path() == federation::PATH => "GetToken",
         Ok((route, _)) => route.name,
         Err(_) => "Unknown",
     }

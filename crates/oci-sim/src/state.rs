@@ -10,7 +10,6 @@ use serde_json::Value;
 use crate::blueprint::{NewInstance, NewVolume};
 use crate::config::Config;
 use crate::disk::Disks;
-use crate::federation::Federation;
 use crate::ids;
 use crate::lifecycle::Life;
 use crate::retry_tokens::Remembered;
@@ -32,7 +31,6 @@ pub(crate) struct State {
     pub(crate) retry_tokens: HashMap<String, Remembered>,
     pub(crate) metadata_instance: Option<String>,
     pub(crate) disks: Option<Disks>,
-    pub(crate) federation: Federation,
     pub(crate) targets: Option<Targets>,
     serial: u64,
 }
@@ -187,7 +185,6 @@ impl State {
             retry_tokens: HashMap::new(),
             metadata_instance: None,
             disks,
-            federation: Federation::default(),
             targets,
             serial: 0,
         };

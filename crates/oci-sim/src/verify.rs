@@ -13,19 +13,9 @@ use http::request::Parts;
 use ring::digest::{SHA256, digest};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
-use crate::federation;
-
-/// The public keys of all callers by key id.
+/// The public keys of all users, as PKCS#1 DER by key id.
 #[derive(Debug, Default)]
-pub(crate) struct KeyRing(HashMap<String, Key>);
-
-#[derive(Debug)]
-struct Key {
-    /// PKCS#1 DER
-    der: Vec<u8>,
-    /// When the token that is the key id ends.
-    expires: Option<SystemTime>,
-}
+pub(crate) struct KeyRing(HashMap<String, Vec<u8>>);
 
 /// The parameters of an Authorization header.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,17 +27,7 @@ struct Authorization<'a> {
 
 impl KeyRing {
     pub(crate) fn add(&mut self, key_id: String, public_key: Vec<u8>) {
-        self.0.insert(key_id, Key { der: public_key, expires: None });
-    }
-
-    /// Adds the key that a token is bound to.
-    pub(crate) fn add_token(&mut self, key_id: String, public_key: Vec<u8>, expires: SystemTime) {
-        self.0.insert(key_id, Key { der: public_key, expires: Some(expires) });
-    }
-
-    /// Takes all tokens back.
-    pub(crate) fn revoke_tokens(&mut self) {
-        self.0.retain(|_, key| key.expires.is_none());
+        self.0.insert(key_id, public_key);
     }
 
     /// Verifies a request as the service does.
@@ -66,10 +46,7 @@ impl KeyRing {
         let key =
             self.0.get(authorization.key_id).ok_or("the key is not known").map_err(incorrect)?;
         let text = signing_string(request, &authorization.headers).map_err(incorrect)?;
-        if key.expires.is_some_and(|expires| expires <= now) {
-            return Err(incorrect("the token has expired"));
-        }
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &key.der)
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key)
             .verify(text.as_bytes(), &authorization.signature)
             .map_err(|_| incorrect("the signature does not match"))?;
         check_date(request, now)?;
@@ -118,13 +95,7 @@ fn check_coverage(request: &Parts, signed: &[&str]) -> Result<(), String> {
     } else {
         &["content-length", "content-type", "x-content-sha256"]
     };
-    // The token endpoint is the exception: there nobody signs the host.
-    let always: &[&str] = if request.uri.path() == federation::PATH {
-        &["(request-target)"]
-    } else {
-        &["(request-target)", "host"]
-    };
-    match always.iter().chain(body).find(|name| !signed.contains(name)) {
+    match ["(request-target)", "host"].iter().chain(body).find(|name| !signed.contains(name)) {
         Some(name) => Err(format!("{name} is not signed")),
         None => Ok(()),
     }

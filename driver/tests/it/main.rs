@@ -18,7 +18,6 @@ mod detach_faults;
 mod expand_volume;
 mod faults;
 mod growth;
-mod instance_principal;
 mod kill;
 mod kube;
 mod life;

@@ -15,40 +15,22 @@ fn with(changes: &[(&str, &str)]) -> String {
     })
 }
 
-#[track_caller]
-fn api_key(config: &Config) -> &ApiKey {
-    let Auth::ApiKey(key) = &config.auth else { panic!("{:?}", config.auth) };
-    key
-}
-
-#[test]
-fn one_line_is_enough_for_an_instance() {
-    for text in ["useInstancePrincipals: true", "auth: {useInstancePrincipals: true}"] {
-        let config = Config::parse(text).unwrap();
-        assert!(matches!(config.auth, Auth::InstancePrincipal));
-        assert!(config.region.is_none() && config.compartment.is_none());
-    }
-    let scoped = "useInstancePrincipals: true\nauth: {region: phx, tenancy: ocid1.tenancy.oc1..a}";
-    assert_eq!(Config::parse(scoped).unwrap().region.unwrap().id(), "us-phoenix-1");
-}
-
 #[test]
 fn the_documented_file_is_read() {
     let config = Config::parse(DOCUMENTED).unwrap();
-    let auth = api_key(&config);
-    assert_eq!(auth.tenancy.as_str(), "ocid1.tenancy.oc1..aaaatenancy");
-    assert_eq!(auth.user.as_str(), "ocid1.user.oc1..aaaauser");
-    assert_eq!(*auth.key, "-----BEGIN RSA PRIVATE KEY-----\n<snip>\n-----END RSA PRIVATE KEY-----");
+    assert_eq!(config.auth.tenancy.as_str(), "ocid1.tenancy.oc1..aaaatenancy");
+    assert_eq!(config.auth.user.as_str(), "ocid1.user.oc1..aaaauser");
     assert_eq!(
-        auth.fingerprint.as_deref(),
+        *config.auth.key,
+        "-----BEGIN RSA PRIVATE KEY-----\n<snip>\n-----END RSA PRIVATE KEY-----"
+    );
+    assert_eq!(
+        config.auth.fingerprint.as_deref(),
         Some("d4:1d:8c:d9:8f:00:b2:04:e9:80:09:98:ec:f8:42:7e")
     );
-    assert_eq!(config.region.as_ref().unwrap().id(), "us-phoenix-1");
-    assert_eq!(
-        config.compartment.as_ref().unwrap().as_str(),
-        "ocid1.compartment.oc1..aaaacompartment"
-    );
-    assert!(auth.passphrase.is_none() && config.vcn.is_none() && config.endpoint.is_none());
+    assert_eq!(config.region.unwrap().id(), "us-phoenix-1");
+    assert_eq!(config.compartment.unwrap().as_str(), "ocid1.compartment.oc1..aaaacompartment");
+    assert!(config.auth.passphrase.is_none() && config.vcn.is_none() && config.endpoint.is_none());
 }
 
 #[test]
@@ -67,7 +49,7 @@ fn a_passphrase_has_three_spellings_and_may_look_like_a_number() {
         {
             let text = format!("{DOCUMENTED}  {spelling}: {value}\n");
             let config = Config::parse(&text).unwrap();
-            assert_eq!(api_key(&config).passphrase.as_deref().map(String::as_str), Some(read));
+            assert_eq!(config.auth.passphrase.as_deref().map(String::as_str), Some(read));
         }
     }
 }
@@ -143,12 +125,9 @@ fn what_contradicts_itself_is_named() {
         "auth.region and regionKey name different regions; remove regionKey",
     );
     check(
-        &format!("{DOCUMENTED}useInstancePrincipals: true\n"),
-        "useInstancePrincipals is set and auth.user belongs to an API key; remove one of the two",
-    );
-    check(
-        "useInstancePrincipals: true\nendpoints: {auth: x}",
-        "endpoints.auth is no address; it looks like https://auth.us-phoenix-1.oraclecloud.com",
+        "useInstancePrincipals: true",
+        "useInstancePrincipals is set, but this version signs with an API key only; remove it and give \
+         auth.tenancy, auth.user, auth.key and auth.fingerprint",
     );
 }
 

@@ -13,7 +13,6 @@ mod cloud;
 mod credentials;
 mod errors;
 mod examples;
-mod instance_principal;
 mod lists;
 mod metadata;
 mod retries;
