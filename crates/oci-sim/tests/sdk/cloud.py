@@ -9,14 +9,14 @@ import oci
 
 
 class Cloud:
-    """Runs `oci-sim` for as long as a `with` block lasts."""
+    """Runs `oci-sim` for as long as a `with` block lasts; `script` is what its file of that name holds."""
 
-    def __init__(self, program, *arguments, faults=()):
+    def __init__(self, program, *arguments, **script):
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
-        script = folder / "script.json"
-        script.write_text(json.dumps({"faults": list(faults)}))
-        command = [program, "--write-credentials", folder, "--script", script, *arguments]
+        file = folder / "script.json"
+        file.write_text(json.dumps(script))
+        command = [program, "--write-credentials", folder, "--script", file, *arguments]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._told = {}
         for line in self._process.stdout:

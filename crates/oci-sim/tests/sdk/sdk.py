@@ -62,6 +62,51 @@ def a_paravirtualized_attachment_has_a_device(simulator):
         is_([device.name for device in taken], [attached.device])
 
 
+def a_fast_volume_has_more_portals(simulator):
+    fast = {"displayName": "fast", "sizeGb": 50, "vpusPerGb": 30}
+    with Cloud(simulator, "--instance", "node", "--attach-delay", "0s", volumes=[fast]) as cloud:
+        compute = cloud.client(oci.core.ComputeClient)
+        details = AttachIScsiVolumeDetails(instance_id=cloud["node"], volume_id=cloud["fast"])
+        attached = wait(compute, compute.attach_volume(details).data, "ATTACHED")
+        is_(attached.is_multipath, True)
+        assert attached.multipath_devices
+        assert attached.ipv4 not in [portal.ipv4 for portal in attached.multipath_devices]
+
+
+def instances_share_a_volume_if_all_agree(simulator):
+    with Cloud(simulator, *NODE_AND_DISK, "--instance", "other", "--attach-delay", "0s") as cloud:
+        compute = cloud.client(oci.core.ComputeClient)
+        here = iscsi(cloud, is_shareable=True)
+        wait(compute, compute.attach_volume(here).data, "ATTACHED")
+        there = AttachIScsiVolumeDetails(instance_id=cloud["other"], volume_id=cloud["disk"])
+        refused(409, "Conflict", compute.attach_volume, there)
+        there.is_shareable = True
+        is_(wait(compute, compute.attach_volume(there).data, "ATTACHED").is_shareable, True)
+        refused(409, "Conflict", compute.attach_volume, here)
+
+
+def an_instance_has_at_most_32_volumes(simulator):
+    volumes = [{"displayName": f"disk-{number}", "sizeGb": 50} for number in range(33)]
+    with Cloud(simulator, "--instance", "node", "--attach-delay", "0s", volumes=volumes) as cloud:
+        compute = cloud.client(oci.core.ComputeClient)
+        details = [AttachIScsiVolumeDetails(instance_id=cloud["node"], volume_id=cloud[volume["displayName"]])
+                   for volume in volumes]
+        for one in details[:32]:
+            compute.attach_volume(one)
+        refused(400, "LimitExceeded", compute.attach_volume, details[32])
+
+
+def a_boot_volume_is_attached_as_data(simulator):
+    boot = {"displayName": "boot", "sizeGb": 50, "id": "ocid1.bootvolume.oc1.phx.aaaaboot"}
+    with Cloud(simulator, "--instance", "node", "--attach-delay", "0s", volumes=[boot]) as cloud:
+        compute = cloud.client(oci.core.ComputeClient)
+        volumes = cloud.client(oci.core.BlockstorageClient)
+        is_(volumes.get_boot_volume(cloud["boot"]).data.lifecycle_state, "AVAILABLE")
+        refused(404, "NotAuthorizedOrNotFound", volumes.get_volume, cloud["boot"])
+        details = AttachIScsiVolumeDetails(instance_id=cloud["node"], volume_id=cloud["boot"])
+        is_(wait(compute, compute.attach_volume(details).data, "ATTACHED").volume_id, cloud["boot"])
+
+
 def a_volume_is_made_grown_and_deleted(simulator):
     with Cloud(simulator, "--volume-delay", "100ms") as cloud:
         volumes = cloud.client(oci.core.BlockstorageClient)
@@ -277,6 +322,10 @@ def is_(found, expected):
 CHECKS = [
     an_iscsi_attachment_lives_and_ends,
     a_paravirtualized_attachment_has_a_device,
+    a_fast_volume_has_more_portals,
+    instances_share_a_volume_if_all_agree,
+    an_instance_has_at_most_32_volumes,
+    a_boot_volume_is_attached_as_data,
     a_volume_is_made_grown_and_deleted,
     the_node_has_an_address,
     lists_come_in_pages,
