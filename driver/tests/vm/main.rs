@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod growth;
 mod guest;
 mod life;
 mod shell;
