@@ -36,7 +36,11 @@ impl KubeClient {
     /// The file, or one it names, cannot be read or used; the text names the field and the cure and
     /// quotes no value of a credential.
     pub fn from_kubeconfig(path: &Path, network: &Network) -> Result<Self, Error> {
-        let config = Kubeconfig::read(path)?;
+        Self::new(Kubeconfig::read(path)?, path, network)
+    }
+
+    /// `path` is where `config` comes from, for messages.
+    fn new(config: Kubeconfig, path: &Path, network: &Network) -> Result<Self, Error> {
         let uri: Uri = config.server.parse().map_err(|_| wrong(path, NO_SERVER))?;
         if !matches!(uri.scheme_str(), Some("https" | "http")) || uri.host().is_none() {
             return Err(wrong(path, NO_SERVER));
@@ -54,6 +58,19 @@ impl KubeClient {
             server: config.server,
             limit: LIMIT,
         })
+    }
+
+    /// A client for the cluster in which this process runs as a pod: `server` is its API, such as
+    /// `https://10.96.0.1:443`, and `account` the folder of the pod's service account, with `token` and
+    /// `ca.crt`. It opens no connection.
+    ///
+    /// Source: Kubernetes, "Accessing the Kubernetes API from a Pod".
+    ///
+    /// # Errors
+    /// The files cannot be read or used, or the address is none.
+    pub fn in_cluster(server: &str, account: &Path, network: &Network) -> Result<Self, Error> {
+        let config = Kubeconfig::of_service_account(server, account)?;
+        Self::new(config, account, network)
     }
 
     /// The same client with less time per question than the 10 s it takes by itself.

@@ -63,6 +63,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the API server answered that this user may not know.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
     /// Whether the same question may be answered later, with nobody changing anything.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -79,7 +84,7 @@ fn of_field(field: &Option<&'static str>) -> String {
 
 fn cure(status: u16) -> &'static str {
     if status == 401 {
-        "the kubeconfig's token or client certificate is not valid (any more)"
+        "the token or client certificate is not valid (any more)"
     } else {
         "its user needs a ClusterRole with apiGroups: [\"\"], resources: [nodes], verbs: [get]"
     }

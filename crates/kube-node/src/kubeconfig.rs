@@ -67,6 +67,30 @@ impl Kubeconfig {
     }
 }
 
+impl Kubeconfig {
+    /// What a pod is given: the API server's address in its environment, a token and an authority in
+    /// files. The token is read anew in every process, because kubelet renews it.
+    pub(crate) fn of_service_account(server: &str, account: &Path) -> Result<Self, Error> {
+        let read = |name: &'static str| {
+            let path = account.join(name);
+            let bytes = fs::read(&path).map(Zeroizing::new);
+            bytes.map_err(|source| Error::Read { path, field: None, source })
+        };
+        let (token, authority) = (read("token")?, read("ca.crt")?);
+        let token = std::str::from_utf8(&token).unwrap_or_default().trim();
+        if token.is_empty() {
+            return Err(wrong(account, "the token of the service account is empty"));
+        }
+        let authorization = Some(Zeroizing::new(format!("Bearer {token}")));
+        Ok(Self {
+            server: server.to_owned(),
+            trust: Trust::Authority(authority),
+            identity: Identity { authorization, certificate: None },
+            proxy_url: None,
+        })
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Document {

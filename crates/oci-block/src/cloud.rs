@@ -90,18 +90,31 @@ impl Cloud {
         }
     }
 
-    /// What Kubernetes knows of the node; nothing, where there is no kubeconfig or no such node.
+    /// What Kubernetes knows of the node; nothing, where there is neither a kubeconfig nor a service
+    /// account that may ask, or no such node.
     pub(crate) fn kube_node(&self, name: &str) -> Result<Option<KubeNode>, Error> {
-        let path = &self.settings.kubeconfig;
-        if !path.exists() {
-            return Ok(None);
-        }
+        let Settings { kubeconfig, kube_service, service_account, .. } = &self.settings;
         let network = kube_node::Network {
             proxy: self.settings.general_proxy.clone(),
             no_proxy: self.settings.no_proxy.clone(),
         };
-        let client = KubeClient::from_kubeconfig(path, &network)?;
-        Ok(client.with_limit(self.deadline.remaining(&*self.clock)).node(name)?)
+        let limit = self.deadline.remaining(&*self.clock);
+        if kubeconfig.exists() {
+            let client = KubeClient::from_kubeconfig(kubeconfig, &network)?;
+            return Ok(client.with_limit(limit).node(name)?);
+        }
+        let Some(server) = kube_service.as_ref().filter(|_| service_account.exists()) else {
+            return Ok(None);
+        };
+        let client = KubeClient::in_cluster(server, service_account, &network)?;
+        match client.with_limit(limit).node(name) {
+            // Every pod has an account, and nobody has promised that this one may look at nodes.
+            Err(error) if error.is_refused() => {
+                log::warn!("the node is found without Kubernetes: {error}");
+                Ok(None)
+            }
+            outcome => Ok(outcome?),
+        }
     }
 
     /// Looks at a volume, which may be a boot volume.

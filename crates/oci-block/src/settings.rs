@@ -12,6 +12,10 @@ pub struct Settings {
     pub config: PathBuf,
     /// The kubeconfig that asks for a node's provider id; may be absent.
     pub kubeconfig: PathBuf,
+    /// Where a pod finds the API server of its own cluster; asked where there is no kubeconfig.
+    pub kube_service: Option<String>,
+    /// The folder of the pod's service account.
+    pub service_account: PathBuf,
     /// The log file.
     pub log: PathBuf,
     /// The least important level that is logged, by name.
@@ -69,6 +73,10 @@ impl Settings {
             config: config_dir.join("config.yaml"),
             kubeconfig: path("OCI_FLEXD_KUBECONFIG_PATH")
                 .unwrap_or_else(|| config_dir.join("kubeconfig")),
+            kube_service: text(&["KUBERNETES_SERVICE_HOST"])
+                .map(|host| service(&host, text(&["KUBERNETES_SERVICE_PORT"]))),
+            service_account: path("OCI_FLEXD_SERVICE_ACCOUNT_DIRECTORY")
+                .unwrap_or_else(|| SERVICE_ACCOUNT.into()),
             log: log_dir.join(LOG_FILE),
             log_level: text(&["OCI_FLEXD_LOG_LEVEL"]),
             state_dir: path("OCI_FLEXD_STATE_DIRECTORY").unwrap_or_else(|| STATE_DIR.into()),
@@ -86,6 +94,17 @@ impl Settings {
     }
 }
 
+/// The URL of the API server; an address in IPv6 needs brackets.
+fn service(host: &str, port: Option<String>) -> String {
+    let port = port.unwrap_or_else(|| "443".into());
+    if host.contains(':') {
+        format!("https://[{host}]:{port}")
+    } else {
+        format!("https://{host}:{port}")
+    }
+}
+
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DRIVER_DIR: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/oracle~oci";
 // Not the driver directory: the caller's prober watches that, and each write there runs `init` again.
 const LOG_DIR: &str = "/var/log/oci-flexvolume-driver";
@@ -131,6 +150,18 @@ mod tests {
         assert_eq!(settings(&both).proxy.as_deref(), Some("http://a:1"));
         assert_eq!(settings(&both).general_proxy.as_deref(), Some("http://b:2"));
         assert_eq!(settings(&both[1..]).proxy.as_deref(), Some("http://b:2"));
+    }
+
+    #[test]
+    fn a_pod_knows_its_cluster() {
+        let service = |vars: &[(&str, &str)]| settings(vars).kube_service;
+        assert_eq!(service(&[]), None);
+        let host = ("KUBERNETES_SERVICE_HOST", "10.96.0.1");
+        assert_eq!(service(&[host]).as_deref(), Some("https://10.96.0.1:443"));
+        let port = ("KUBERNETES_SERVICE_PORT", "6443");
+        assert_eq!(service(&[host, port]).as_deref(), Some("https://10.96.0.1:6443"));
+        let host = ("KUBERNETES_SERVICE_HOST", "fd00::1");
+        assert_eq!(service(&[host]).as_deref(), Some("https://[fd00::1]:443"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Asking a real TLS server for a node.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
-use kube_node::KubeNode;
+use kube_node::{KubeClient, KubeNode, Network};
 
 use crate::{
     server::{Authority, Server, answer},
@@ -76,8 +76,8 @@ fn the_status_decides() {
     check(answer(404, NOT_FOUND), Ok(false));
     check(
         answer(401, ""),
-        Err("the API server 127.0.0.1:PORT refuses to show node worker-1 (401): the kubeconfig's \
-             token or client certificate is not valid (any more)"),
+        Err("the API server 127.0.0.1:PORT refuses to show node worker-1 (401): the token or \
+             client certificate is not valid (any more)"),
     );
     check(
         answer(403, ""),
@@ -158,4 +158,29 @@ fn a_client_certificate_opens_the_door() {
         let error = ask(&dir, &server, &authority, user).unwrap_err();
         assert!(error.contains("cannot be asked for node worker-1: "), "{error}");
     }
+}
+
+#[test]
+fn a_pod_asks_with_its_service_account() {
+    let (dir, authority) = (Dir::new(), Authority::new());
+    let server = authority.serve(None, |_| answer(200, NODE));
+    dir.write("ca.crt", &authority.pem);
+    let token = dir.write("token", "of-the-pod\n");
+    let account = token.parent().unwrap();
+    let url = format!("https://127.0.0.1:{}", server.port);
+    let ask = || KubeClient::in_cluster(&url, account, &Network::default());
+    let node = ask().unwrap().node("worker-1").unwrap().unwrap();
+    assert_eq!(node.provider_id.as_deref(), Some("oci://ocid1.instance.oc1.phx.abc"));
+    let request = server.requests.lock().unwrap().pop().unwrap();
+    assert!(request.contains("authorization: Bearer of-the-pod\r\n"), "{request}");
+    dir.write("token", " \n");
+    assert_eq!(
+        dir.text(&ask().unwrap_err()),
+        "kubeconfig DIR: the token of the service account is empty"
+    );
+    fs::remove_file(&token).unwrap();
+    assert_eq!(
+        dir.text(&ask().unwrap_err()),
+        "cannot read DIR/token: No such file or directory (os error 2)"
+    );
 }
