@@ -19,7 +19,7 @@ use crate::{
 ///
 /// Every operation is signed with the time of its sending. It is repeated, signed afresh and with
 /// the same `opc-retry-token`, with jittered exponential back-off (0.5 s, doubling up to 8 s,
-/// `Retry-After` honoured):
+/// `Retry-After` honoured, and spread by up to as much again):
 ///
 /// * until the deadline after 429, 500, 502, 503, 504 and after 409 `LockConflict`,
 ///   `ResourceLocked` and `ExternalServerIncorrectState`,

@@ -23,6 +23,7 @@ pub(crate) struct Retries {
     busy: Box<dyn Iterator<Item = Duration>>,
     lost: Box<dyn Iterator<Item = Duration>>,
     incomplete: Box<dyn Iterator<Item = Duration>>,
+    jitter: Jitter,
 }
 
 impl Retries {
@@ -31,6 +32,7 @@ impl Retries {
             busy: Box::new(backoff(jitter.clone())),
             lost: Box::new(backoff(jitter.clone()).take(FEW)),
             incomplete: Box::new(backoff(jitter.clone()).take(FEW)),
+            jitter: jitter.clone(),
         }
     }
 
@@ -44,8 +46,10 @@ impl Retries {
             Error::Transport { source, .. } if source.is_transient() => self.lost.next(),
             Error::Incomplete { .. } => self.incomplete.next(),
             Error::Service(service) if service.is_busy() || is_read_conflict(call, error) => {
+                let told = service.retry_after().unwrap_or_default();
                 // Everybody is told the same time, so it must not be everybody's.
-                self.busy.next().map(|wait| wait + service.retry_after().unwrap_or_default())
+                let apart = self.jitter.between(Duration::ZERO, told.min(LONGEST));
+                self.busy.next().map(|wait| told + apart + wait)
             }
             _ => None,
         }

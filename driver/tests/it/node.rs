@@ -101,3 +101,34 @@ fn the_search_is_remembered_and_verified() {
     success(&attach(&cluster, "worker-7"));
     assert_eq!(cluster.sim.attachments().last().unwrap().instance_id, new);
 }
+
+/// `cargo xtask bench` counts the same among a thousand.
+#[test]
+fn a_node_that_was_found_before_costs_the_same_in_compartments_of_all_sizes() {
+    for instances in [10, 150] {
+        let cluster = empty();
+        for number in 0..instances {
+            let name = format!("worker-{number}");
+            let address = format!("10.0.{}.{}", number / 100, number % 100);
+            cluster.sim.add_instance(instance("x", &name, &address, "", ""));
+        }
+        success(&attach(&cluster, "worker-7"));
+        let before = cluster.sim.requests().len();
+        success(&attach(&cluster, "worker-7"));
+        let requests = cluster.sim.requests();
+        let operations: Vec<_> = requests[before..].iter().map(|it| it.operation).collect();
+        assert_eq!(
+            operations,
+            [
+                "ListInstances",
+                "ListVnicAttachments",
+                "GetVnic",
+                "GetInstance",
+                // It is attached there already.
+                "GetVolume",
+                "AttachVolume",
+                "ListVolumeAttachments"
+            ]
+        );
+    }
+}

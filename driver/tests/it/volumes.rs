@@ -280,3 +280,23 @@ fn an_attach_costs_three_requests_in_a_compartment_of_any_size() {
         ]
     );
 }
+
+#[test]
+fn instance_and_volume_may_be_in_compartments_of_their_own() {
+    let cluster = cluster();
+    let compartment = |name: &str| Some(format!("ocid1.compartment.oc1..{name}"));
+    let node = cluster
+        .sim
+        .add_instance(NewInstance { compartment: compartment("nodes"), ..NewInstance::default() });
+    let volume = cluster
+        .sim
+        .add_volume(NewVolume { compartment: compartment("volumes"), ..NewVolume::default() });
+    for options in [[(NAME, &*volume), ISCSI], [(NAME, "pv-data"), ("volumeId", &*volume)]] {
+        success(&call(&cluster, "attach", &options, &node));
+        let there = call(&cluster, "isattached", &options, &node);
+        assert_eq!(there.json().unwrap()["attached"], true);
+        assert_eq!(live(&cluster), [(volume.clone(), node.clone())]);
+        success(&detach(&cluster, options[0].1, &node));
+        assert_eq!(live(&cluster), []);
+    }
+}

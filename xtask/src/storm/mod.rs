@@ -74,8 +74,9 @@ fn document(table: &str, binary: &Binary, machine: &Machine) -> String {
          ![Requests and arrivals over time](storm.svg)\n\n\
          “Requests” are those that were answered, beside the looks at an attachment on its way: the \
          instance, the\nvolume and AttachVolume, whatever else the compartment holds. Waits after 429 \
-         double and are random within\ntheir upper half, also beyond `Retry-After`; an attach whose \
-         looks are late looks less often. So the first crowd\ndissolves, and no other forms.\n\n\
+         double and are random within\ntheir upper half, and `Retry-After` is spread by up to as much \
+         again: what all are told must not bring all back\nat once. An attach whose looks are late looks \
+         less often.\n\n\
          `cargo xtask storm` repeats it; last on {}, on this machine: {machine}.\n",
         binary.kind,
         ATTACH_DELAY.as_secs(),

@@ -35,7 +35,8 @@ fn retry_after_is_honoured_in_both_forms() {
         result.unwrap();
         // Not all who are told so at once shall come back at once.
         let beyond = clock.slept()[0] - Duration::from_secs(at_least);
-        assert!((250..=500).contains(&beyond.as_millis()), "{beyond:?}");
+        let most = Duration::from_millis(500) + Duration::from_secs(at_least.min(8));
+        assert!(beyond >= Duration::from_millis(250) && beyond <= most, "{beyond:?}");
     }
     // nonsense and the past are ignored
     for value in ["soon", "-1", "Fri, 20 Nov 2026 11:00:00 GMT"] {
