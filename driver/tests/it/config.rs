@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use testbed::{Cluster, Setup};
+use testbed::{Cluster, FaultRow, Setup};
 
 use crate::support::{cluster_with, failure_with, seen_to_fail, success};
 
@@ -48,6 +48,45 @@ fn what_is_wrong_is_said() {
     );
     cluster.write_config(&right).unwrap();
     success(&cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap());
+}
+
+#[test]
+fn credentials_that_do_not_fit_are_told_without_the_key() {
+    let cluster = controller_only();
+    let right = cluster.config();
+    let unencrypted = right.replace("  key: |", "  passphrase: MARKER\n  key: |");
+    cluster.write_config(&unencrypted).unwrap();
+    success(&cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap());
+    let fingerprint = "  fingerprint: ";
+    let (before, _) = right.split_once(fingerprint).unwrap();
+    for (what, config, parts) in [
+        (
+            "another user's OCID",
+            right.replace("ocid1.user.oc1..", "ocid1.user.oc1..x"),
+            ["401", "NotAuthenticated"],
+        ),
+        (
+            "another tenancy's OCID",
+            right.replace("ocid1.tenancy.oc1..", "ocid1.tenancy.oc1..x"),
+            ["401", "NotAuthenticated"],
+        ),
+        (
+            "another key's fingerprint",
+            format!(
+                "{before}{fingerprint}00:11\n{}",
+                &right[before.len()..].replacen(fingerprint, "  #", 1)
+            ),
+            ["fingerprint", "one of the two is not the user's current API key"],
+        ),
+    ] {
+        cluster.write_config(&config).unwrap();
+        let mut row = FaultRow::new("A5", what);
+        let isattached = ["isattached", &cluster.options(&[]), "node-1"];
+        let answer = cluster.controller().call(&isattached).unwrap();
+        row.shows(&answer);
+        failure_with(&answer, &parts);
+        assert!(!answer.text.contains("PRIVATE") && !answer.text.contains("MARKER"), "{answer:?}");
+    }
 }
 
 #[test]
