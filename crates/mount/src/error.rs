@@ -60,6 +60,22 @@ pub enum Error {
         wanted: String,
     },
 
+    /// The file system is mounted and does not work.
+    #[error(
+        "the file system of {}, mounted at {}, has failed: {failure}; let the pods that use it end, so that \
+         it is unmounted, checked and mounted again",
+        path.display(),
+        dir.display()
+    )]
+    Failed {
+        /// the disk
+        path: PathBuf,
+        /// where it is mounted
+        dir: PathBuf,
+        /// how it shows
+        failure: String,
+    },
+
     /// The disk is mounted somewhere else: two owners would not know of each other.
     #[error(
         "{} is already mounted at {}: unmount it there first",

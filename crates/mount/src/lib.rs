@@ -20,6 +20,7 @@ use disk::{DeviceNumber, Host, mountinfo};
 mod busy;
 mod check;
 mod error;
+mod failed;
 mod format;
 mod fs_type;
 mod grow;

@@ -45,7 +45,8 @@ impl Mounter {
     ///
     /// # Errors
     /// If the place is not an empty folder, something else is mounted there, the disk is mounted
-    /// elsewhere or used otherwise, or mount fails; [`Error::NeedsRepair`] if the kernel finds the
+    /// elsewhere or used otherwise, or mount fails; [`Error::Failed`] if it is mounted and has met
+    /// errors since; [`Error::NeedsRepair`] if the kernel finds the
     /// file system damaged.
     pub fn mount(&self, request: &Request<'_>) -> Result<Outcome, Error> {
         let disk = request.disk;
@@ -62,7 +63,9 @@ impl Mounter {
                     found.dir.display()
                 );
             }
-            return request.already(&found);
+            let done = request.already(&found)?;
+            self.refuse_failed(disk, &found)?;
+            return Ok(done);
         }
         if !places.is_empty() {
             return Err(Error::Elsewhere { path: disk.path().to_owned(), places });

@@ -1,6 +1,6 @@
 //! Mounting what was not unmounted, what is read-only, what is a copy, and what is broken.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use mount::Outcome;
 
@@ -115,5 +115,29 @@ fn a_file_system_that_the_kernel_finds_damaged_is_left_to_a_person() {
             "{error}"
         );
         assert_eq!(mounter().at(&disk.mnt()).unwrap(), None);
+    });
+}
+
+#[test]
+fn a_mounted_file_system_that_met_an_error_is_not_taken_for_well() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        disk.mount("ext4").unwrap();
+        assert_eq!(disk.mount("ext4").unwrap(), Outcome::AlreadyDone);
+        let name = disk.path().file_name().unwrap().to_owned();
+        let sysfs = Path::new("/sys/fs/ext4").join(name);
+        fs::write(sysfs.join("trigger_fs_error"), "1").unwrap();
+        // It is counted a moment later.
+        while fs::read_to_string(sysfs.join("errors_count")).unwrap() == "0\n" {}
+        assert_eq!(
+            disk.mount("ext4").unwrap_err().to_string(),
+            format!(
+                "the file system of {}, mounted at {}, has failed: it has counted 1 errors; let the pods \
+                 that use it end, so that it is unmounted, checked and mounted again",
+                disk.path().display(),
+                disk.mnt().display()
+            )
+        );
+        mounter().unmount(&disk.mnt()).unwrap();
     });
 }

@@ -1,0 +1,33 @@
+//! Whether a mounted file system still works: the mount table goes on saying `rw` when it does not.
+
+use std::{fs, path::Path};
+
+use disk::{DeviceNumber, Disk, mountinfo::Entry};
+
+use crate::{Error, Mounter};
+
+impl Mounter {
+    /// Refuses a file system that has met errors since it was mounted, such as a disk that was away for
+    /// longer than I/O waits. Who was told that it is mounted would write into nothing.
+    pub(crate) fn refuse_failed(&self, disk: &Disk, found: &Entry) -> Result<(), Error> {
+        let failure = match self.errors(found.number) {
+            Some(count) => Some(format!("it has counted {count} errors")),
+            // XFS counts none, but shuts down.
+            None => fs::metadata(&found.dir).err().map(|error| error.to_string()),
+        };
+        let Some(failure) = failure else { return Ok(()) };
+        Err(Error::Failed { path: disk.path().to_owned(), dir: found.dir.clone(), failure })
+    }
+
+    /// The errors that a mounted ext file system has counted (Documentation/ABI/testing/sysfs-fs-ext4).
+    fn errors(&self, number: DeviceNumber) -> Option<u64> {
+        let sysfs = &self.host.sysfs;
+        let device = fs::canonicalize(sysfs.join(format!("dev/block/{number}"))).ok()?;
+        let count = sysfs.join("fs/ext4").join(device.file_name()?).join("errors_count");
+        read(&count).filter(|count| *count > 0)
+    }
+}
+
+fn read(path: &Path) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
