@@ -45,7 +45,8 @@ impl ExitCode {
                  to this instance"
             }
             9 => "iscsid failed: see journalctl -u iscsid",
-            10 | 11 => "the logout failed",
+            10 => "the logout failed",
+            11 => "the target did not answer in time",
             12 => "the kernel cannot do iSCSI over TCP: modprobe iscsi_tcp",
             13 => "access denied: the driver must run as root",
             14 | 16 | 27 | 30 => {
@@ -100,7 +101,7 @@ mod tests {
              8 again later   the portal does not answer: check the network, and that the volume is still attached to this instance
              9 again later   iscsid failed: see journalctl -u iscsid
             10 again later   the logout failed
-            11 again later   the logout failed
+            11 again later   the target did not answer in time
             12 operator      the kernel cannot do iSCSI over TCP: modprobe iscsi_tcp
             13 operator      access denied: the driver must run as root
             14 operator      iscsiadm and iscsid do not understand each other: they must be of one version, restart iscsid
