@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::blueprint::{NewInstance, NewVolume};
 use crate::credentials::ApiKeyUser;
 use crate::faults::Fault;
+use crate::lifecycle::Due;
 use crate::log::{Entry, Event};
 use crate::sim::{Sim, locked};
 use crate::state::{Attachment, Network, VOLUME_STATES};
@@ -67,6 +68,18 @@ impl Sim {
         for volume in locked(&self.state).volumes.iter_mut().filter(|it| it.id == id) {
             volume.life.enter(known);
         }
+    }
+
+    /// Detaches the volume from wherever it is, as somebody at the console does: now, in use or not.
+    pub fn force_detach(&self, volume: &str) {
+        let now = self.now();
+        let mut state = locked(&self.state);
+        for attachment in &mut state.attachments {
+            if attachment.volume_id == volume && attachment.is_live() {
+                attachment.life.pass("DETACHING", "DETACHED", Due::At(now));
+            }
+        }
+        state.settle(now);
     }
 
     /// The instance that the metadata service speaks of, unless the path names one.

@@ -23,10 +23,15 @@ pub struct Place<'a> {
     pub(crate) environment: Vec<(&'static str, PathBuf)>,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
     /// This machine itself: the driver sees all that is here.
     pub fn here(binary: &Path, environment: Vec<(&'static str, PathBuf)>) -> Self {
         Self { binary: binary.to_owned(), node: None, environment }
+    }
+
+    /// This machine with mounts of its own.
+    pub fn on(node: &'a Node, binary: &Path, environment: Vec<(&'static str, PathBuf)>) -> Self {
+        Self { node: Some(node), ..Self::here(binary, environment) }
     }
 
     /// Calls the driver as kubelet does and waits for its end.
