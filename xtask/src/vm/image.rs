@@ -49,6 +49,14 @@ impl Image {
                 fs::rename(kernel.join(format!("boot/vmlinuz-{version}")), part.join("vmlinuz"))?;
                 Ok(sh.remove_path(kernel)?)
             })?;
+            let vm = target.join("vm");
+            for old in sh.read_dir(&vm)? {
+                let is_image =
+                    old.file_name().is_some_and(|it| it.as_encoded_bytes().starts_with(b"guest-"));
+                if is_image {
+                    sh.remove_path(old)?;
+                }
+            }
             fs::rename(&part, &dir)?;
         }
         Ok(Self {

@@ -10,7 +10,7 @@ use crate::checkout::Checkout;
 /// Writes the files that come on top of the image; the folder.
 ///
 /// # Errors
-/// A file cannot be written, or the suite not be stripped.
+/// A file cannot be written, or a program not be stripped.
 pub(super) fn write(checkout: &Checkout, suite: &Path, driver: &Path) -> Result<PathBuf> {
     let sh = &checkout.sh;
     let dir = checkout.target().join("vm/overlay");
@@ -18,10 +18,11 @@ pub(super) fn write(checkout: &Checkout, suite: &Path, driver: &Path) -> Result<
     for folder in [DRIVER, SUITE] {
         sh.create_dir(dir.join(folder))?;
     }
-    sh.copy_file(driver, dir.join(DRIVER).join("oci"))?;
-    // Without what only a debugger needs it is a tenth of the size.
-    let to = dir.join(SUITE).join("vm");
-    cmd!(sh, "strip -o {to} {suite}").quiet().run().context("cannot strip the suite")?;
+    // Without what only a debugger needs they are a tenth of the size.
+    for (from, to) in [(driver, dir.join(DRIVER).join("oci")), (suite, dir.join(SUITE).join("vm"))]
+    {
+        cmd!(sh, "strip -o {to} {from}").quiet().run().context("cannot strip a program")?;
+    }
     for (name, text) in SCRIPTS {
         let path = dir.join(name);
         sh.write_file(&path, text)?;

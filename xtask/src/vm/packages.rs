@@ -64,7 +64,7 @@ impl<'a> Closure<'a> {
             for deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$root"; done"#;
         let debs = self.archives()?;
         cmd!(self.sh, "sh -e -c {script} sh {root} {debs...}").quiet().run()?;
-        Ok(())
+        Ok(self.sh.remove_path(self.apt.join("cache"))?)
     }
 
     fn list(&mut self) -> Result<()> {
