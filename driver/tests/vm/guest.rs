@@ -4,35 +4,37 @@ use std::{
     fs,
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex},
     thread,
 };
 
-use oci_sim::{ApiKeyUser, Config, NewInstance, NewVolume, Running, Sim};
+use oci_sim::{ApiKeyUser, Config, NewInstance, NewVolume, Node, Running, Sim};
 use testbed::Place;
 
 use crate::{
-    shell::{sh, try_sh, wait_for},
+    shell::{run, sh, wait_for},
     storage::Tgtd,
     volume::Volume,
 };
 
 /// The machine, with iscsid, tgtd and a cloud that exports what it attaches. Two instances of it are this
-/// machine, `node-1` and `node-2`: they have records of their own, and the kernel in common.
+/// machine, `node-1` and `node-2`: they have records and mounts of their own, and the kernel in common.
 pub(crate) struct Guest {
     pub(crate) sim: Running,
     pub(crate) storage: Arc<Tgtd>,
     iscsid: Mutex<Option<Child>>,
-    /// One case at a time.
-    _turn: MutexGuard<'static, ()>,
+    /// The mounts of the second node.
+    second: Node,
 }
 
 impl Guest {
     /// A node on which no volume has ever been, and a cloud with two instances.
     pub(crate) fn fresh() -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        // What a case that was killed may have left.
+        sh("pkill -9 -x 'oci|iscsid|tgtd' || :");
         sh(&format!("rm -rf {}; mkdir -p {KUBELET} {CONTROLLER}", LEFT_BEHIND.join(" ")));
         let storage = Arc::new(Tgtd::start());
         let config =
@@ -42,9 +44,13 @@ impl Guest {
             let display_name = display_name.into();
             sim.add_instance(NewInstance { display_name, ..NewInstance::default() });
         }
-        let guest = Self { sim, storage, iscsid: Mutex::default(), _turn: turn };
+        let second = Node::new("node-2").unwrap();
+        let guest = Self { sim, storage, iscsid: Mutex::default(), second };
         guest.write_config();
         guest.start_iscsid();
+        if guest.sessions() > 0 {
+            guest.clean();
+        }
         guest
     }
 
@@ -67,13 +73,20 @@ impl Guest {
         Place::here(Path::new(DRIVER), environment)
     }
 
-    /// Where the kubelet of the `number`-th node calls the driver. The first uses all the driver's own places.
-    pub(crate) fn node(&self, number: usize) -> Place<'static> {
-        let environment = match number {
-            1 => vec![("OCI_METADATA_BASE_URL", self.sim.metadata_url().into())],
-            _ => self.environment(&format!("node-{number}")),
-        };
-        Place::here(Path::new(DRIVER), environment)
+    /// Where the kubelet of a node calls the driver. The first uses all the driver's own places.
+    pub(crate) fn node(&self, number: usize) -> Place<'_> {
+        let metadata = || vec![("OCI_METADATA_BASE_URL", self.sim.metadata_url().into())];
+        match number {
+            1 => Place::here(Path::new(DRIVER), metadata()),
+            _ => Place::on(&self.second, Path::new(DRIVER), self.environment("node-2")),
+        }
+    }
+
+    /// Runs a script on a node, which must succeed; what it prints.
+    #[track_caller]
+    pub(crate) fn sh(&self, number: usize, script: &str) -> String {
+        let mut shell = self.node(number).tool("sh");
+        run(shell.args(["-c", script]), script)
     }
 
     /// Starts iscsid if it does not run.
@@ -98,6 +111,23 @@ impl Guest {
             daemon.kill().unwrap();
             daemon.wait().unwrap();
         }
+    }
+
+    /// Lets nothing through to the portal any more; it is as if its packets were dropped.
+    pub(crate) fn filter(&self, device: &str) {
+        sh(&format!("ip -n storage route add blackhole {}/32 table local", address(device)));
+    }
+
+    /// Lets everything through again.
+    pub(crate) fn unfilter(&self, device: &str) {
+        sh(&format!("ip -n storage route del blackhole {}/32 table local", address(device)));
+    }
+
+    /// From now on I/O to a lost session fails after this time; the driver's own records say two minutes.
+    pub(crate) fn give_up_after(&self, seconds: u32) {
+        sh(&format!(
+            "for it in /sys/class/iscsi_session/*/recovery_tmo; do echo {seconds} >$it; done"
+        ));
     }
 
     /// How many iSCSI sessions the kernel has.
@@ -134,9 +164,13 @@ impl Guest {
 
     /// Takes everything away that a case can leave: mounts, device mapper's devices, sessions.
     fn clean(&self) {
+        // A case may have ended it, or held it up.
+        self.storage.restart();
         sh(&format!("ip link set node up; ip -n storage link set storage up
              grep -o ' {KUBELET}[^ ]*\\| /mnt[^ ]*' /proc/self/mountinfo | tac | xargs -r -n 1 umount -l
-             dmsetup remove_all --force"));
+             dmsetup remove_all --force; losetup --detach-all
+             ip -n storage route flush type blackhole table local
+             pgrep -x systemd-udevd >/dev/null || /lib/systemd/systemd-udevd --daemon --resolve-names=never"));
         self.start_iscsid();
         wait_for(
             "iscsiadm --mode session --logout >/dev/null 2>&1
@@ -149,19 +183,35 @@ impl Drop for Guest {
     fn drop(&mut self) {
         if thread::panicking() {
             println!("{}", sh(DIAGNOSIS));
+            // Two panics at once would hide the first; the next case cleans what is left.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| self.clean()));
+        } else {
+            self.clean();
         }
-        self.clean();
         self.kill_iscsid();
     }
 }
 
-/// One user for all clouds: finding the primes of a key takes a while.
-fn user() -> ApiKeyUser {
-    static USER: OnceLock<ApiKeyUser> = OnceLock::new();
-    USER.get_or_init(|| ApiKeyUser::fresh().unwrap()).clone()
+/// The portal's address in a device path.
+fn address(device: &str) -> &str {
+    device.split("/ip-").nth(1).unwrap().split(':').next().unwrap()
 }
 
-static TURN: Mutex<()> = Mutex::new(());
+/// One user for all cases: finding the primes of a key takes a while.
+fn user() -> ApiKeyUser {
+    let path = "/tmp/api-key.pem";
+    match fs::read_to_string(path) {
+        Ok(pem) => {
+            ApiKeyUser::from_pem("ocid1.tenancy.oc1..vm", "ocid1.user.oc1..vm", &pem).unwrap()
+        }
+        Err(_) => {
+            let user = ApiKeyUser::fresh().unwrap();
+            fs::write(path, &user.private_key_pem).unwrap();
+            user
+        }
+    }
+}
+
 /// Where kubelet keeps its volumes.
 pub(crate) const KUBELET: &str = "/var/lib/kubelet";
 const CONTROLLER: &str = "/tmp/controller";
@@ -176,8 +226,8 @@ const LEFT_BEHIND: [&str; 8] = [
     "/run/oci-flexvolume-driver",
     "/var/log/oci-flexvolume-driver",
 ];
-/// The least that xfs takes, and some.
-const DISK_BYTES: u64 = 320 << 20;
+/// Small, because a proof that it is blank reads all of it.
+const DISK_BYTES: u64 = 16 << 20;
 const DIAGNOSIS: &str = "\
     echo '=== sessions'; iscsiadm -m session -P 3 2>&1 | grep -E 'Target|State|Attached|Portal'
     echo '=== mounts'; grep -E ' /var/lib/kubelet| /mnt' /proc/self/mountinfo

@@ -22,7 +22,7 @@ fn what_is_written_on_one_node_is_read_on_another() {
     let device = volume.attached(2);
     success(&volume.wait_on(2, &device));
     success(&volume.mount_with(2, &device, &[]));
-    assert_eq!(sh(&format!("cat {dir}/letter")), "letter");
+    assert_eq!(guest.sh(2, &format!("cat {dir}/letter")), "letter");
     success(&volume.unmount_on(2));
     success(&volume.detach(2));
     assert_eq!(guest.sessions(), 0);

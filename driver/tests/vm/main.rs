@@ -10,6 +10,11 @@
 mod growth;
 mod guest;
 mod life;
+mod many;
+mod mount_device;
+mod moving;
 mod shell;
 mod storage;
+mod unmount_device;
 mod volume;
+mod wait_for_attach;

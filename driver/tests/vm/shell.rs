@@ -1,7 +1,9 @@
 //! What a case does to the machine, in the words of a shell.
 
 use std::{
-    process::{Command, Output, Stdio},
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -9,15 +11,27 @@ use std::{
 /// Runs a script that must succeed; what it prints.
 #[track_caller]
 pub(crate) fn sh(script: &str) -> String {
-    let output = output(script);
+    run(&mut command(script), script)
+}
+
+/// Runs a command that must succeed and is called `what`; what it prints.
+#[track_caller]
+pub(crate) fn run(command: &mut Command, what: &str) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}: {} {stderr}", output.status);
+    assert!(output.status.success(), "{what}: {} {stderr}", output.status);
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
 /// Runs a script; whether it succeeds.
 pub(crate) fn try_sh(script: &str) -> bool {
-    output(script).status.success()
+    command(script).output().unwrap().status.success()
+}
+
+/// Whether a file holds nothing but zeros.
+pub(crate) fn is_zero(file: &Path) -> bool {
+    let bytes = fs::metadata(file).unwrap().len();
+    try_sh(&format!("cmp -n {bytes} {} /dev/zero", file.display()))
 }
 
 /// Looks every 20 ms until the script succeeds.
@@ -30,9 +44,26 @@ pub(crate) fn wait_for(script: &str) {
     }
 }
 
-fn output(script: &str) -> Output {
-    let mut command = Command::new("sh");
-    command.args(["-c", script]).stdin(Stdio::null()).output().unwrap()
+/// A script that runs until it is dropped.
+pub(crate) struct Background(Child);
+
+impl Background {
+    pub(crate) fn run(script: &str) -> Self {
+        Self(command(script).spawn().unwrap())
+    }
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn command(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).stdin(Stdio::null());
+    command
+}
+
+const PATIENCE: Duration = Duration::from_secs(120);

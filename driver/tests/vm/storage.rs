@@ -4,7 +4,7 @@ use std::{
     fs::{self, OpenOptions},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use oci_sim::{IscsiTarget, Storage};
@@ -62,9 +62,43 @@ impl Tgtd {
     /// Ends the daemon, as when the storage fails: portals refuse.
     pub(crate) fn kill(&self) {
         if let Some(mut process) = self.state().process.take() {
+            // a suspended one dies too
             process.kill().unwrap();
             process.wait().unwrap();
         }
+    }
+
+    /// Holds the daemon up: portals take connections, and answer nothing.
+    pub(crate) fn suspend(&self) {
+        let pid = self.state().process.as_ref().unwrap().id();
+        sh(&format!("kill -STOP {pid}"));
+    }
+
+    /// Puts other data behind the volume's LUN, under whoever is logged in. With a `serial` it is another
+    /// disk, otherwise it claims to be the same.
+    pub(crate) fn exchange(&self, volume: &str, backing: &str, serial: Option<usize>) {
+        let state = self.state();
+        let export = state.exports.iter().find(|it| it.target.volume == volume).unwrap();
+        let Export { tid, target, number } = export;
+        sh(&format!("{TGTADM} --op delete --mode logicalunit --tid {tid} --lun 1"));
+        sh(&unit(*tid, 1, backing, serial.unwrap_or(*number), target.is_read_only));
+    }
+
+    /// A further LUN on the volume's target.
+    pub(crate) fn add_unit(&self, volume: &str, lun: u32, backing: &str) {
+        let state = self.state();
+        let export = state.exports.iter().find(|it| it.target.volume == volume).unwrap();
+        sh(&unit(export.tid, lun, backing, 0xfff0 + lun as usize, false));
+    }
+
+    /// Whether the volume's disk is ready to read.
+    pub(crate) fn set_ready(&self, volume: &str, ready: bool) {
+        let state = self.state();
+        let export = state.exports.iter().find(|it| it.target.volume == volume).unwrap();
+        let (tid, online) = (export.tid, u8::from(ready));
+        sh(&format!(
+            "{TGTADM} --op update --mode logicalunit --tid {tid} --lun 1 --params online={online}"
+        ));
     }
 
     /// Who is logged in to the volume, as tgtd sees it.
@@ -80,7 +114,7 @@ impl Tgtd {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -140,12 +174,9 @@ fn export(export: &Export) {
         "set -e
          t() {{ {TGTADM} --tid {tid} \"$@\"; }}
          t --op new --mode target --targetname {iqn}
-         t --op new --mode logicalunit --lun 1 --backing-store {file} --device-type disk
-         t --op update --mode logicalunit --lun 1 --params \\
-           vendor_id=ORACLE,product_id=BlockVolume,scsi_sn={number:08x},scsi_id=6000000000000000{number:016x},readonly={readonly}
+         {unit}
          t --op bind --mode target --initiator-address ALL\n",
-        file = file(*number).display(),
-        readonly = u8::from(*is_read_only),
+        unit = unit(*tid, 1, &file(*number).display().to_string(), *number, *is_read_only),
     );
     if let Some((user, secret)) = chap {
         // tgtd may know the user already
@@ -158,10 +189,21 @@ fn export(export: &Export) {
     sh(&script);
 }
 
+/// The commands that make a unit which names itself by `serial`.
+fn unit(tid: u32, lun: u32, backing: &str, serial: usize, is_read_only: bool) -> String {
+    let read_only = u8::from(is_read_only);
+    format!(
+        "u() {{ {TGTADM} --mode logicalunit --tid {tid} --lun {lun} \"$@\"; }}
+         u --op new --backing-store {backing} --device-type disk
+         u --op update --params vendor_id=ORACLE,product_id=BlockVolume,scsi_sn={serial:08x},scsi_id=6000000000000000{serial:016x},readonly={read_only}"
+    )
+}
+
 fn has_initiator(tid: u32) -> bool {
     try_sh(&format!("{TGTADM} --op show --mode conn --tid {tid} | grep -q Initiator"))
 }
 
+/// Where the volume with this number has its data.
 fn file(number: usize) -> PathBuf {
     PathBuf::from(format!("{FILES}/{number}"))
 }

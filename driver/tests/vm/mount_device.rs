@@ -1,0 +1,81 @@
+//! What can be wrong between a disk in hand and a mounted file system.
+
+use std::path::Path;
+
+use testbed::FaultRow;
+
+use crate::{
+    guest::Guest,
+    shell::{is_zero, sh, try_sh},
+    volume::{Volume, failure, success},
+};
+
+#[test]
+fn a_disk_in_the_hands_of_device_mapper_is_in_use() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let device = volume.attached(1);
+    success(&volume.wait(&device));
+    let disk = Volume::disk(&device);
+    sh(&format!("dmsetup create grabbed --table '0 32768 linear /dev/{disk} 0'"));
+    for id in ["M22", "M5"] {
+        let mut row = FaultRow::new(id, "a device mapper device on the disk");
+        let answer = volume.mount(&device);
+        row.shows(&answer);
+        failure(&answer, &["in use", "dm-"]);
+    }
+    let file = guest.storage.file(&volume.ocid);
+    assert!(is_zero(&file));
+}
+
+/// Where the disk cannot be read, as device mapper's tables in sectors; `B` is the good disk.
+const UNREADABLE: [(&str, &str); 4] = [
+    ("nowhere", "0 32768 error"),
+    ("not at the beginning", "0 8 error\n8 32760 linear B 8"),
+    ("not at the end", "0 32760 linear B 0\n32760 8 error"),
+    (
+        "not in one place of the middle",
+        "0 16384 linear B 0\n16384 8 error\n16392 16376 linear B 16392",
+    ),
+];
+
+#[test]
+fn a_disk_that_cannot_be_read_is_not_formatted() {
+    let guest = Guest::fresh();
+    for (number, (place, table)) in UNREADABLE.into_iter().enumerate() {
+        let volume = guest.volume();
+        let device = volume.attached(1);
+        let file = guest.storage.file(&volume.ocid).display().to_string();
+        let good = sh(&format!("losetup -f --show {file}"));
+        let table = table.replace('B', &good);
+        sh(&format!("printf '{table}\n' | dmsetup create bad{number}"));
+        guest.storage.exchange(&volume.ocid, &format!("/dev/mapper/bad{number}"), None);
+        success(&volume.wait(&device));
+        let mut row = FaultRow::new("M10", format!("a blank disk that can be read {place}"));
+        let answer = volume.mount(&device);
+        row.shows(&answer);
+        failure(&answer, &["cannot"]);
+        assert!(is_zero(Path::new(&file)), "it was written to: {place}");
+        assert!(!try_sh(&format!("mountpoint -q {}", volume.dir())));
+        success(&volume.unmount());
+    }
+}
+
+#[test]
+fn a_name_that_was_used_before_is_another_disk() {
+    let guest = Guest::fresh();
+    let (one, two) = (guest.volume(), guest.volume());
+    let first = one.up();
+    let disk = Volume::disk(&first);
+    success(&one.unmount());
+    success(&one.detach(1));
+    let second = two.attached(1);
+    success(&two.wait(&second));
+    assert_eq!(Volume::disk(&second), disk, "the case is about a name that is used again");
+    let mut row = FaultRow::new("W9", "the kernel's name of the first volume used for the second");
+    let answer = one.mount(&second);
+    row.shows(&answer);
+    failure(&answer, &["is not the one that was seen before"]);
+    drop(row);
+    success(&two.mount(&second));
+}
