@@ -1,6 +1,6 @@
 //! The portals of a volume: one, or several where its author says that it is multipath.
 //!
-//! Decision 0010 says why: what attach answers has room for one portal.
+//! Decision 0013 says why: what attach answers has room for one portal.
 
 use std::path::Path;
 

@@ -89,6 +89,16 @@ impl Guest {
         run(shell.args(["-c", script]), script)
     }
 
+    /// The first node, with a `config.yaml` of its own.
+    pub(crate) fn node_with_credentials(&self) -> Place<'static> {
+        let environment = vec![
+            ("OCI_METADATA_BASE_URL", self.sim.metadata_url().into()),
+            ("OCI_FLEXD_CONFIG_DIRECTORY", CONTROLLER.into()),
+            ("TRUSTED_CA_CERT_PATH", self.sim.ca_path().to_owned()),
+        ];
+        Place::here(Path::new(DRIVER), environment)
+    }
+
     /// Starts iscsid if it does not run.
     pub(crate) fn start_iscsid(&self) {
         let mut iscsid = self.iscsid.lock().unwrap();

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod chap;
 mod growth;
 mod guest;
 mod life;

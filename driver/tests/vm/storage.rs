@@ -107,6 +107,23 @@ impl Tgtd {
         state.exports.iter().any(|it| it.target.volume == volume && has_initiator(it.tid))
     }
 
+    /// The user and the secret that the volume's target wants to hear.
+    pub(crate) fn chap(&self, volume: &str) -> Option<(String, String)> {
+        let state = self.state();
+        state.exports.iter().find(|it| it.target.volume == volume)?.target.chap.clone()
+    }
+
+    /// From now on the volume's target wants another secret; sessions live on.
+    pub(crate) fn rotate_chap(&self, volume: &str, secret: &str) {
+        let mut state = self.state();
+        let mut exports = state.exports.iter_mut();
+        let export = exports.find(|it| it.target.volume == volume).unwrap();
+        let (user, old) = export.target.chap.as_mut().unwrap();
+        secret.clone_into(old);
+        let script = account(export.tid, user, secret);
+        sh(&script);
+    }
+
     /// The file with the volume's data.
     pub(crate) fn file(&self, volume: &str) -> PathBuf {
         let number = self.state().volumes.iter().position(|it| it == volume);
@@ -179,12 +196,7 @@ fn export(export: &Export) {
         unit = unit(*tid, 1, &file(*number).display().to_string(), *number, *is_read_only),
     );
     if let Some((user, secret)) = chap {
-        // tgtd may know the user already
-        script += &format!(
-            "{TGTADM} --op delete --mode account --user {user} 2>/dev/null || :
-             {TGTADM} --op new --mode account --user {user} --password {secret}
-             t --op bind --mode account --user {user}\n"
-        );
+        script += &account(*tid, user, secret);
     }
     sh(&script);
 }
@@ -196,6 +208,15 @@ fn unit(tid: u32, lun: u32, backing: &str, serial: usize, is_read_only: bool) ->
         "u() {{ {TGTADM} --mode logicalunit --tid {tid} --lun {lun} \"$@\"; }}
          u --op new --backing-store {backing} --device-type disk
          u --op update --params vendor_id=ORACLE,product_id=BlockVolume,scsi_sn={serial:08x},scsi_id=6000000000000000{serial:016x},readonly={read_only}"
+    )
+}
+
+/// Lets only this user in; tgtd may know it already.
+fn account(tid: u32, user: &str, secret: &str) -> String {
+    format!(
+        "{TGTADM} --op delete --mode account --user {user} 2>/dev/null || :
+         {TGTADM} --op new --mode account --user {user} --password {secret}
+         {TGTADM} --op bind --mode account --tid {tid} --user {user}\n"
     )
 }
 
