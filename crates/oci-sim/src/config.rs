@@ -29,6 +29,8 @@ pub struct Config {
     pub keep_gone: Duration,
     /// Block volumes one instance can have attached (32 at Oracle).
     pub attachment_limit: usize,
+    /// How long a token is good that an instance or a pod gets (about 20 minutes at Oracle).
+    pub token_lifetime: Duration,
     /// The user whose signatures are good; a fresh one if absent.
     pub user: Option<ApiKeyUser>,
     /// Where the backing files of volumes lie; without it there are no disks.
@@ -81,6 +83,7 @@ impl Default for Config {
             volume_delay: Delay::Time(Duration::ZERO),
             keep_gone: Duration::from_secs(3600),
             attachment_limit: 32,
+            token_lifetime: Duration::from_secs(1200),
             user: None,
             disk_folder: None,
             storage: None,

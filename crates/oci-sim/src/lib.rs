@@ -35,6 +35,7 @@
 
 mod answer;
 mod blueprint;
+mod certificate;
 mod clock;
 mod config;
 mod control;
@@ -49,6 +50,7 @@ mod log;
 mod metadata;
 mod node;
 mod pages;
+mod principals;
 mod process;
 mod query;
 mod reply;

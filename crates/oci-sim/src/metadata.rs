@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::core::instances::SHAPE;
 use crate::core::networks::MAC_ADDRESS;
 use crate::reply::set;
+use crate::sim::{Sim, locked};
 use crate::state::{Instance, State};
 
 /// Where a metadata request leads: the instance it is about, if the path says, the version, and the rest of the path.
@@ -33,7 +34,8 @@ impl<'a> Path<'a> {
 }
 
 /// Answers a request to the metadata service.
-pub(crate) fn answer(state: &State, path: &Path<'_>, request: &Parts) -> Response<Vec<u8>> {
+pub(crate) fn answer(sim: &Sim, path: &Path<'_>, request: &Parts) -> Response<Vec<u8>> {
+    let state = &*locked(&sim.state);
     let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host"];
     if forwarded.iter().any(|name| request.headers.contains_key(*name)) {
         return text(403, "Forwarded requests are refused.");
@@ -52,9 +54,15 @@ pub(crate) fn answer(state: &State, path: &Path<'_>, request: &Parts) -> Respons
     match path.rest {
         "instance" => document(&instance_document(state, instance)),
         "vnics" => document(&vnics(instance)),
-        other => match other.strip_prefix("instance/") {
-            Some(field) => part(&instance_document(state, instance), field),
-            None => text(404, "Not found."),
+        other => match other.split_once('/') {
+            Some(("instance", field)) => part(&instance_document(state, instance), field),
+            Some(("identity", name)) => {
+                match sim.identity(&instance.id, &instance.compartment, name) {
+                    Some(pem) => text(200, &pem),
+                    None => text(404, "Not found."),
+                }
+            }
+            _ => text(404, "Not found."),
         },
     }
 }

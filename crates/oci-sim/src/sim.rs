@@ -18,6 +18,7 @@ use crate::faults::{Effect, Faults};
 use crate::ids;
 use crate::log::{Entry, Event, Log, Phase};
 use crate::metadata;
+use crate::principals::{Principals, TokenDoor};
 use crate::query::Query;
 use crate::reply::{Refusal, Reply, set};
 use crate::routes::{self, Ask, Route, Twist};
@@ -29,6 +30,7 @@ use crate::verify::KeyRing;
 pub struct Sim {
     pub(crate) user: ApiKeyUser,
     pub(crate) keys: Mutex<KeyRing>,
+    pub(crate) principals: Mutex<Principals>,
     pub(crate) clock: Clock,
     pub(crate) state: Mutex<State>,
     pub(crate) faults: Mutex<Faults>,
@@ -56,6 +58,7 @@ impl Sim {
         let sim = Self {
             user: user.clone(),
             keys: Mutex::default(),
+            principals: Mutex::default(),
             clock,
             state: Mutex::new(state),
             faults: Mutex::default(),
@@ -70,7 +73,13 @@ impl Sim {
     /// Performs a request: verified, logged, and with the faults that are set.
     pub fn handle(&self, request: Request<Vec<u8>>) -> Answer {
         let (parts, body) = request.into_parts();
-        let signature = locked(&self.keys).verify(&parts, &body, self.now());
+        let door = TokenDoor::at(&parts);
+        let signature = locked(&self.keys).verify(
+            &parts,
+            &body,
+            self.now(),
+            door == Some(TokenDoor::Federation),
+        );
         let route = routes::find(&parts.method, parts.uri.path());
         let entry = entry(&parts, &body, operation(&parts, &route), signature.is_ok(), self.now());
         let mut entry = self.log.begin(entry);
@@ -82,20 +91,25 @@ impl Sim {
             entry.faults.extend(bucket.take(self.now()));
         }
         self.tell(Phase::Received, &entry);
-        let answer =
-            self.answer(&entry.faults, &parts, || match metadata::Path::read(parts.uri.path()) {
-                Some(path) => metadata::answer(&locked(&self.state), &path, &parts),
-                None => {
+        let answer = self.answer(&entry.faults, &parts, || {
+            match (metadata::Path::read(parts.uri.path()), door) {
+                (Some(path), _) => metadata::answer(self, &path, &parts),
+                (None, Some(door)) => self
+                    .give_token(door, &parts, &body, signature.clone())
+                    .unwrap_or_else(Reply::from)
+                    .into_response(),
+                (None, None) => {
                     let twist = Twist::of(&entry.faults);
                     let result = signature
                         .clone()
                         .map_err(|message| Refusal::new(401, "NotAuthenticated", message));
-                    let route = result.and_then(|()| route.as_ref().map_err(Refusal::clone));
+                    let route = result.and_then(|_| route.as_ref().map_err(Refusal::clone));
                     let reply =
                         route.and_then(|(route, id)| self.perform(route, id, &parts, &body, twist));
                     reply.unwrap_or_else(Reply::from).into_response()
                 }
-            });
+            }
+        });
         if let Delivery::Whole(response) | Delivery::Half(response) = &answer.delivery {
             entry.status = Some(response.status().as_u16());
             let id = response.headers().get("opc-request-id").and_then(|id| id.to_str().ok());
@@ -193,6 +207,9 @@ fn perform_with(faults: &[Effect], perform: impl Fn() -> Response<Vec<u8>>) -> R
 }
 
 fn operation(request: &Parts, route: &Result<(&'static Route, String), Refusal>) -> &'static str {
+    if let Some(door) = TokenDoor::at(request) {
+        return door.name();
+    }
     match route {
         _ if metadata::Path::read(request.uri.path()).is_some() => "Metadata",
         Ok((route, _)) => route.name,

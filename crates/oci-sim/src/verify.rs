@@ -13,9 +13,26 @@ use http::request::Parts;
 use ring::digest::{SHA256, digest};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
-/// The public keys of all users, as PKCS#1 DER by key id.
+/// The public keys of all callers by key id.
 #[derive(Debug, Default)]
-pub(crate) struct KeyRing(HashMap<String, Vec<u8>>);
+pub(crate) struct KeyRing(HashMap<String, Key>);
+
+#[derive(Debug)]
+struct Key {
+    /// As PKCS#1 DER.
+    public_key: Vec<u8>,
+    kind: Kind,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    /// An API key.
+    User,
+    /// The key of an instance's certificate: it signs for tokens only.
+    Leaf,
+    /// The key that a token is bound to.
+    Session { expires: SystemTime },
+}
 
 /// The parameters of an Authorization header.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,10 +44,26 @@ struct Authorization<'a> {
 
 impl KeyRing {
     pub(crate) fn add(&mut self, key_id: String, public_key: Vec<u8>) {
-        self.0.insert(key_id, public_key);
+        self.0.insert(key_id, Key { public_key, kind: Kind::User });
     }
 
-    /// Verifies a request as the service does.
+    pub(crate) fn add_leaf(&mut self, key_id: String, public_key: Vec<u8>) {
+        self.0.insert(key_id, Key { public_key, kind: Kind::Leaf });
+    }
+
+    pub(crate) fn add_token(&mut self, key_id: String, public_key: Vec<u8>, expires: SystemTime) {
+        self.0.insert(key_id, Key { public_key, kind: Kind::Session { expires } });
+    }
+
+    pub(crate) fn remove(&mut self, key_id: &str) {
+        self.0.remove(key_id);
+    }
+
+    pub(crate) fn remove_tokens(&mut self) {
+        self.0.retain(|_, key| !matches!(key.kind, Kind::Session { .. }));
+    }
+
+    /// Verifies a request as the service does, or, for a token, as the auth service does; the key id.
     ///
     /// # Errors
     /// The text for the 401 `NotAuthenticated`: Oracle's, with our reason in brackets where Oracle is silent.
@@ -39,18 +72,31 @@ impl KeyRing {
         request: &Parts,
         body: &[u8],
         now: SystemTime,
-    ) -> Result<(), String> {
+        for_token: bool,
+    ) -> Result<String, String> {
         let authorization = header(request, "authorization").map_err(incorrect)?;
         let authorization = parse(&authorization).map_err(incorrect)?;
-        check_coverage(request, &authorization.headers).map_err(incorrect)?;
+        check_coverage(request, &authorization.headers, for_token).map_err(incorrect)?;
         let key =
             self.0.get(authorization.key_id).ok_or("the key is not known").map_err(incorrect)?;
         let text = signing_string(request, &authorization.headers).map_err(incorrect)?;
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key)
+        check_kind(&key.kind, for_token, now).map_err(incorrect)?;
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &key.public_key)
             .verify(text.as_bytes(), &authorization.signature)
             .map_err(|_| incorrect("the signature does not match"))?;
         check_date(request, now)?;
-        check_body(request, body).map_err(incorrect)
+        check_body(request, body).map_err(incorrect)?;
+        Ok(authorization.key_id.to_owned())
+    }
+}
+
+/// Certificates sign for tokens, everything else signs for the API, and a token ends.
+fn check_kind(kind: &Kind, for_token: bool, now: SystemTime) -> Result<(), &'static str> {
+    match kind {
+        Kind::Leaf if !for_token => Err("a certificate's key signs for tokens only"),
+        Kind::User | Kind::Session { .. } if for_token => Err("a token needs a certificate's key"),
+        Kind::Session { expires } if *expires <= now => Err("the token has expired"),
+        _ => Ok(()),
     }
 }
 
@@ -85,7 +131,9 @@ fn parse(text: &str) -> Result<Authorization<'_>, String> {
 }
 
 /// What must be signed is signed: the date, the request target and the host, and for bodies three headers more.
-fn check_coverage(request: &Parts, signed: &[&str]) -> Result<(), String> {
+///
+/// For a token the host must not be signed: the service behind the address does not know it.
+fn check_coverage(request: &Parts, signed: &[&str], for_token: bool) -> Result<(), String> {
     if !signed.contains(&"date") && !signed.contains(&"x-date") {
         return Err("date is not signed".into());
     }
@@ -95,7 +143,12 @@ fn check_coverage(request: &Parts, signed: &[&str]) -> Result<(), String> {
     } else {
         &["content-length", "content-type", "x-content-sha256"]
     };
-    match ["(request-target)", "host"].iter().chain(body).find(|name| !signed.contains(name)) {
+    if for_token && signed.contains(&"host") {
+        return Err("host is signed".into());
+    }
+    let always: &[&str] =
+        if for_token { &["(request-target)"] } else { &["(request-target)", "host"] };
+    match always.iter().chain(body).find(|name| !signed.contains(name)) {
         Some(name) => Err(format!("{name} is not signed")),
         None => Ok(()),
     }

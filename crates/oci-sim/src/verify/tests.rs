@@ -40,10 +40,26 @@ fn noon() -> SystemTime {
 }
 
 fn ring_for(vector: &Vector) -> KeyRing {
-    let user = ApiKeyUser::from_pem("t", "u", &vector_key("test2048")).unwrap();
+    let name = if vector.name.contains("real-cert") { "leaf2048" } else { "test2048" };
+    let user = ApiKeyUser::from_pem("t", "u", &vector_key(name)).unwrap();
+    let (id, key) = (vector.key_id.clone(), user.public_key().to_vec());
     let mut ring = KeyRing::default();
-    ring.add(vector.key_id.clone(), user.public_key().to_vec());
+    if vector.is_for_token() {
+        ring.add_leaf(id, key)
+    } else {
+        ring.add(id, key)
+    }
     ring
+}
+
+impl Vector {
+    fn is_for_token(&self) -> bool {
+        self.name.starts_with("federation")
+    }
+
+    fn verified(&self, parts: &Parts, body: &[u8], now: SystemTime) -> Result<String, String> {
+        ring_for(self).verify(parts, body, now, self.is_for_token())
+    }
 }
 
 fn received(vector: &Vector) -> (Parts, Vec<u8>) {
@@ -66,7 +82,7 @@ fn vector(name: &str) -> Vector {
 #[test]
 fn what_oracles_sdk_signs_is_good() {
     let vectors = vectors().vectors;
-    assert_eq!(vectors.len(), 22);
+    assert_eq!(vectors.len(), 25);
     for vector in &vectors {
         let (parts, body) = received(vector);
         let signed = parse(&vector.authorization).unwrap().headers;
@@ -76,7 +92,8 @@ fn what_oracles_sdk_signs_is_good() {
             "{}",
             vector.name
         );
-        assert_eq!(ring_for(vector).verify(&parts, &body, noon()), Ok(()), "{}", vector.name);
+        let verified = vector.verified(&parts, &body, noon());
+        assert_eq!(verified.as_ref(), Ok(&vector.key_id), "{}", vector.name);
     }
 }
 
@@ -86,7 +103,7 @@ fn check(change: impl FnOnce(&mut Parts, &mut Vec<u8>), reason: &str) {
     let vector = vector("post-json-attach-volume");
     let (mut parts, mut body) = received(&vector);
     change(&mut parts, &mut body);
-    let message = ring_for(&vector).verify(&parts, &body, noon()).unwrap_err();
+    let message = vector.verified(&parts, &body, noon()).unwrap_err();
     assert_eq!(message, incorrect(reason));
 }
 
@@ -139,7 +156,7 @@ fn bodies_of_bodiless_methods_must_be_covered() {
     let vector = vector("delete-detach");
     let (mut parts, _) = received(&vector);
     parts.headers.remove("content-length");
-    let result = ring_for(&vector).verify(&parts, b"x", noon());
+    let result = vector.verified(&parts, b"x", noon());
     assert_eq!(result, Err(incorrect("the body is not covered by x-content-sha256")));
 }
 
@@ -155,7 +172,7 @@ fn any_order_and_blanks_are_read() {
 fn clocks_may_differ_by_five_minutes() {
     let vector = vector("get-simple");
     let (parts, body) = received(&vector);
-    let at = |now| ring_for(&vector).verify(&parts, &body, now);
+    let at = |now| vector.verified(&parts, &body, now).map(drop);
     assert_eq!(at(noon() + Duration::from_secs(300)), Ok(()));
     assert_eq!(at(noon() - Duration::from_secs(300)), Ok(()));
     assert_eq!(
@@ -164,4 +181,31 @@ fn clocks_may_differ_by_five_minutes() {
          valid datetime range: ['Fri, 20 Nov 2026 12:01:52 UTC', 'Fri, 20 Nov 2026 12:11:53 UTC']"
     );
     assert!(at(noon() - Duration::from_secs(302)).is_err());
+}
+
+#[test]
+fn each_kind_of_key_signs_at_its_own_door() {
+    let (api, token) = (vector("get-simple"), vector("federation-x509-real-cert-sha256"));
+    for (vector, reason) in [
+        (&api, "a token needs a certificate's key"),
+        (&token, "a certificate's key signs for tokens only"),
+    ] {
+        let kind = &ring_for(vector).0[&vector.key_id].kind;
+        assert_eq!(check_kind(kind, !vector.is_for_token(), noon()), Err(reason));
+        let (parts, body) = received(vector);
+        ring_for(vector).verify(&parts, &body, noon(), !vector.is_for_token()).unwrap_err();
+    }
+}
+
+#[test]
+fn a_token_ends() {
+    let session = vector("token-get");
+    let user = ApiKeyUser::from_pem("t", "u", &vector_key("test2048")).unwrap();
+    let (parts, body) = received(&session);
+    let mut ring = KeyRing::default();
+    ring.add_token(session.key_id.clone(), user.public_key().to_vec(), noon());
+    let before = ring.verify(&parts, &body, noon() - Duration::from_secs(1), false);
+    assert_eq!(before, Ok(session.key_id));
+    let after = ring.verify(&parts, &body, noon(), false);
+    assert_eq!(after, Err(incorrect("the token has expired")));
 }

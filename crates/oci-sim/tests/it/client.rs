@@ -113,6 +113,27 @@ pub(crate) fn signed(
     extra: &[(&str, &str)],
     at: SystemTime,
 ) -> Request<Vec<u8>> {
+    signed_as(&user.key_id(), user, method, path, host, body, extra, at)
+}
+
+/// A request for the scene's instances, signed under this key id.
+pub(crate) fn get(sim: &Sim, key_id: &str, user: &ApiKeyUser) -> Answer {
+    let path = format!("/20160918/instances?compartmentId={}", sim.compartment());
+    let request = signed_as(key_id, user, "GET", &path, "sim", None, &[], sim.now());
+    Answer::of(sim.handle(request).whole().expect("an answer"))
+}
+
+#[expect(clippy::too_many_arguments, reason = "a request has many parts")]
+fn signed_as(
+    key_id: &str,
+    user: &ApiKeyUser,
+    method: &str,
+    path: &str,
+    host: &str,
+    body: Option<String>,
+    extra: &[(&str, &str)],
+    at: SystemTime,
+) -> Request<Vec<u8>> {
     let mut headers = vec![
         ("date", httpdate::fmt_http_date(at)),
         ("(request-target)", format!("{} {path}", method.to_lowercase())),
@@ -128,7 +149,7 @@ pub(crate) fn signed(
     let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
     let authorization = format!(
         "Signature version=\"1\",keyId=\"{}\",algorithm=\"rsa-sha256\",headers=\"{}\",signature=\"{}\"",
-        user.key_id(),
+        key_id,
         names.join(" "),
         sign(&user.private_key_pem, &lines.join("\n"))
     );

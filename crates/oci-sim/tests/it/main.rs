@@ -14,6 +14,7 @@ mod life;
 mod metadata;
 mod node;
 mod pages;
+mod principals;
 mod program;
 mod retry_tokens;
 mod rules;
