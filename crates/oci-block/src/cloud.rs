@@ -5,10 +5,14 @@ use std::{cell::OnceCell, fs, path::Path, sync::Arc, time::Duration};
 use clock::{Clock, Deadline};
 use kube_node::{KubeClient, KubeNode};
 use oci_iaas::{GetBootVolume, GetVolume, Ocid, Region, RegionInfo, Volume};
-use oci_rest::{ApiKey, Client, InstanceMetadata, Metadata, Network, Transport, UreqTransport};
-use oci_signer::PrivateKey;
+use oci_rest::{Client, InstanceMetadata, Metadata, Network, Transport, UreqTransport};
 
-use crate::{Config, OciBlock, Settings, error::Error, volume::BOOT_VOLUME};
+use crate::{
+    Config, OciBlock, Settings,
+    credentials::{self, Means},
+    error::Error,
+    volume::BOOT_VOLUME,
+};
 
 /// One call's view of the cloud.
 #[derive(Debug)]
@@ -42,12 +46,23 @@ impl Cloud {
         };
         let transport: Arc<dyn Transport> = Arc::new(UreqTransport::new(&network)?);
         let metadata_url = settings.metadata_url.as_deref();
-        let metadata = Metadata::new(metadata_url, Arc::clone(&transport), Arc::clone(&clock));
-
-        let region = match volume.parse::<Ocid>().ok().and_then(|ocid| Region::of(&ocid)) {
-            Some(region) => region,
-            None => region(&config, &settings, &metadata)?,
+        let mut metadata = Metadata::new(metadata_url, Arc::clone(&transport), Arc::clone(&clock));
+        if let Some(cache) = credentials::cache(&settings) {
+            metadata = metadata.with_cache(cache);
+        }
+        let means = Means {
+            config: &config,
+            settings: &settings,
+            network: &network,
+            metadata: &metadata,
+            transport: &transport,
+            clock: &clock,
         };
+        let (credentials, own_region) = means.identity()?;
+
+        let named = volume.parse::<Ocid>().ok().and_then(|ocid| Region::of(&ocid));
+        let named = named.or(config.region.clone()).or(own_region);
+        let region = region(named, &settings, &metadata)?;
         let endpoint = match &config.endpoint {
             Some(endpoint) => endpoint.clone(),
             None => region
@@ -55,7 +70,6 @@ impl Cloud {
                 .parse()
                 .map_err(|_| Error::Endpoint { endpoint: region.iaas_endpoint() })?,
         };
-        let credentials = Box::new(api_key(&config)?);
         let client = Client::new(endpoint, credentials, transport, Arc::clone(&clock), deadline);
         Ok(Self {
             client,
@@ -161,17 +175,13 @@ fn read_root_certs(settings: &Settings) -> Result<Option<Vec<u8>>, Error> {
     read.map(Some).map_err(|source| Error::RootCerts { path: path.clone(), source })
 }
 
-fn api_key(config: &Config) -> Result<ApiKey, Error> {
-    let auth = &config.auth;
-    let passphrase = auth.passphrase.as_ref().map(|it| it.as_str());
-    let key = PrivateKey::from_pem(&auth.key, passphrase).map_err(Error::Key)?;
-    let (tenancy, user) = (auth.tenancy.as_str(), auth.user.as_str());
-    Ok(ApiKey::new(tenancy, user, auth.fingerprint.as_deref(), key)?)
-}
-
-/// The configured region, or the one this host is in. What the environment says of a region that
-/// the table lacks fills in its realm.
-fn region(config: &Config, settings: &Settings, metadata: &Metadata) -> Result<Region, Error> {
+/// The region that is named, or the one this host is in. Of a region that the table lacks, the
+/// environment tells the realm, else the metadata service if this host is there.
+fn region(
+    named: Option<Region>,
+    settings: &Settings,
+    metadata: &Metadata,
+) -> Result<Region, Error> {
     let described = match &settings.region_metadata {
         Some(json) => {
             let info: Option<RegionInfo> = serde_json::from_str(json).ok();
@@ -180,15 +190,24 @@ fn region(config: &Config, settings: &Settings, metadata: &Metadata) -> Result<R
         }
         None => None,
     };
-    match (&config.region, described) {
-        (Some(region), Some(described)) if region.id() == described.id() => Ok(described),
-        (Some(region), _) => Ok(region.clone()),
+    match (named, described) {
+        (Some(region), Some(described)) if is_same(&region, &described) => Ok(described),
+        (Some(region), _) if region.key().is_some() => Ok(region),
+        (Some(region), _) => {
+            let here = metadata.instance().ok().and_then(|it| it.region().ok());
+            Ok(here.filter(|here| is_same(&region, here)).unwrap_or(region))
+        }
         (None, Some(described)) => Ok(described),
         (None, None) => {
             let instance: InstanceMetadata = metadata.instance().map_err(Error::RegionUnknown)?;
             instance.region().map_err(|_| Error::Endpoint { endpoint: instance.region.clone() })
         }
     }
+}
+
+/// Whether an unknown region, by identifier or key, is the one that is described.
+fn is_same(region: &Region, described: &Region) -> bool {
+    region.id() == described.id() || Some(region.id()) == described.key()
 }
 
 /// For calls that wait for the cloud; the next call continues.

@@ -1,6 +1,10 @@
 //! `config.yaml`: credentials and scope, as the Go driver's documentation has it.
 
-use std::{fmt, fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fmt, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use oci_iaas::{Ocid, Region};
 use serde::{Deserialize, Deserializer};
@@ -13,7 +17,7 @@ pub use error::ConfigError;
 /// What a master knows: who it is and where its nodes are.
 #[derive(Debug)]
 pub struct Config {
-    /// The API key that signs.
+    /// Who signs.
     pub auth: Auth,
     /// The region; the metadata service tells it when absent.
     pub region: Option<Region>,
@@ -23,25 +27,65 @@ pub struct Config {
     pub vcn: Option<Ocid>,
     /// The Core API's address where it is not the region's own.
     pub endpoint: Option<http::Uri>,
+    /// The address of the service that gives tokens, where it is not the usual one.
+    pub auth_endpoint: Option<http::Uri>,
+}
+
+/// Who signs.
+#[derive(Debug)]
+pub enum Auth {
+    /// A user, by an API key.
+    ApiKey(UserKey),
+    /// The instance that the driver runs on.
+    InstancePrincipals,
+    /// The service account of the pod that the driver runs in.
+    WorkloadIdentity,
+    /// What the environment says: `OCI_RESOURCE_PRINCIPAL_*`.
+    ResourcePrincipals,
+    /// A profile of the configuration file of Oracle's SDKs.
+    Profile {
+        /// The file, where it is not the usual one.
+        file: Option<PathBuf>,
+        /// The profile.
+        name: String,
+    },
+}
+
+/// A private key.
+pub enum Key {
+    /// As PEM text.
+    Inline(Zeroizing<String>),
+    /// In a file.
+    File(PathBuf),
 }
 
 /// An API signing key and whose it is.
-pub struct Auth {
+pub struct UserKey {
     /// The tenancy's OCID.
     pub tenancy: Ocid,
     /// The user's OCID.
     pub user: Ocid,
-    /// The private key, as PEM text.
-    pub key: Zeroizing<String>,
+    /// The private key.
+    pub key: Key,
     /// The private key's passphrase.
     pub passphrase: Option<Zeroizing<String>>,
     /// The key's fingerprint, if the file gives it.
     pub fingerprint: Option<String>,
 }
 
-impl fmt::Debug for Auth {
+/// Shows the file, never the text.
+impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth")
+        match self {
+            Self::Inline(_) => f.write_str("Inline(***)"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserKey")
             .field("tenancy", &self.tenancy)
             .field("user", &self.user)
             .field("fingerprint", &self.fingerprint)
@@ -59,9 +103,21 @@ impl Config {
         let at = |source| ConfigError::read(path, source);
         let text = Zeroizing::new(fs::read_to_string(path).map_err(at)?);
         let mode = fs::metadata(path).map_err(at)?.permissions().mode();
-        let config = Self::parse(&text).map_err(|problem| ConfigError::content(path, problem))?;
-        if mode & EVERYBODY != 0 {
-            return Err(ConfigError::exposed(path, mode));
+        let mut config =
+            Self::parse(&text).map_err(|problem| ConfigError::content(path, problem))?;
+        match &mut config.auth {
+            Auth::ApiKey(user) => {
+                if mode & EVERYBODY != 0 {
+                    return Err(ConfigError::exposed(path, mode));
+                }
+                if let (Key::File(key), Some(dir)) = (&mut user.key, path.parent()) {
+                    *key = dir.join(&*key);
+                }
+            }
+            _ if mode & WRITABLE_BY_EVERYBODY != 0 => {
+                return Err(ConfigError::writable(path, mode));
+            }
+            _ => {}
         }
         Ok(config)
     }
@@ -131,7 +187,9 @@ struct Document {
     region_key: Text,
     endpoints: Option<Endpoints>,
     #[serde(default, rename = "useWorkloadIdentity")]
-    _use_workload_identity: Ignored,
+    use_workload_identity: bool,
+    #[serde(default, rename = "useResourcePrincipals")]
+    use_resource_principals: bool,
     #[serde(default, rename = "loadBalancer")]
     _load_balancer: Ignored,
     #[serde(default, rename = "rateLimiter")]
@@ -142,7 +200,7 @@ struct Document {
     _tags: Ignored,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AuthKeys {
     #[serde(default, deserialize_with = "text")]
@@ -151,6 +209,12 @@ struct AuthKeys {
     user: Text,
     #[serde(default, deserialize_with = "text")]
     key: Text,
+    #[serde(default, deserialize_with = "text")]
+    key_file: Text,
+    #[serde(default, deserialize_with = "text")]
+    profile: Text,
+    #[serde(default, deserialize_with = "text")]
+    config_file: Text,
     #[serde(default, deserialize_with = "text")]
     passphrase: Text,
     #[serde(default, deserialize_with = "text")]
@@ -172,23 +236,23 @@ struct AuthKeys {
     use_instance_principals: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Endpoints {
+    #[serde(default, deserialize_with = "text")]
+    auth: Text,
     #[serde(default, deserialize_with = "text")]
     iaas: Text,
 }
 
 impl Document {
     fn check(self) -> Result<Config, Problem> {
-        let in_auth = self.auth.as_ref().is_some_and(|auth| auth.use_instance_principals);
-        if self.use_instance_principals || in_auth {
-            return Err(Problem::new(
-                "useInstancePrincipals is set, but this version signs with an API key only; remove \
-                 it and give auth.tenancy, auth.user, auth.key and auth.fingerprint",
-            ));
+        let way = self.way()?;
+        if way.is_none() && self.auth.is_none() {
+            return Err(Problem::missing(&["auth"]));
         }
-        let auth = self.auth.ok_or_else(|| Problem::missing(&["auth"]))?;
+        let auth = self.auth.unwrap_or_default();
+        let endpoints = self.endpoints.unwrap_or_default();
         let region = region(&auth.region, one("regionKey", [&auth.region_key, &self.region_key])?)?;
         let compartment = one("compartment", [&auth.compartment, &self.compartment])?;
         let vcn = one("vcn", [&auth.vcn, &self.vcn])?;
@@ -196,31 +260,88 @@ impl Document {
             region,
             compartment: compartment.map(|text| ocid("compartment", text)).transpose()?,
             vcn: vcn.map(|text| ocid("vcn", text)).transpose()?,
-            endpoint: self
-                .endpoints
-                .and_then(|all| all.iaas)
-                .map(|text| endpoint(&text))
-                .transpose()?,
-            auth: auth.check()?,
+            endpoint: endpoints.iaas.map(|text| endpoint("iaas", &text)).transpose()?,
+            auth_endpoint: endpoints.auth.map(|text| endpoint("auth", &text)).transpose()?,
+            auth: match way {
+                Some(way) => way,
+                None => Auth::ApiKey(auth.check()?),
+            },
         })
     }
 }
 
+impl Document {
+    /// The way to authenticate that is not an API key, if one is chosen: one, and no API key beside it.
+    fn way(&self) -> Result<Option<Auth>, Problem> {
+        let none = AuthKeys::default();
+        let auth = self.auth.as_ref().unwrap_or(&none);
+        let name = if auth.profile.is_some() { "auth.profile" } else { "auth.config_file" };
+        let profile = (auth.profile.is_some() || auth.config_file.is_some()).then(|| {
+            let profile = auth.profile.as_ref().map_or(DEFAULT_PROFILE, |it| it);
+            let file = auth.config_file.as_ref().map(|it| PathBuf::from(it.as_str()));
+            Auth::Profile { file, name: profile.to_owned() }
+        });
+        let instance = self.use_instance_principals || auth.use_instance_principals;
+        let mut ways = [
+            ("useInstancePrincipals", instance.then_some(Auth::InstancePrincipals)),
+            ("useWorkloadIdentity", self.use_workload_identity.then_some(Auth::WorkloadIdentity)),
+            (
+                "useResourcePrincipals",
+                self.use_resource_principals.then_some(Auth::ResourcePrincipals),
+            ),
+            (name, profile),
+        ]
+        .into_iter()
+        .filter_map(|(name, way)| Some((name, way?)));
+        let Some((name, way)) = ways.next() else { return Ok(None) };
+        if let Some((other, _)) = ways.next() {
+            return Err(Problem::new(format!("{name} and {other} are both given; keep one")));
+        }
+        let of_a_user = [
+            ("auth.tenancy", &auth.tenancy),
+            ("auth.user", &auth.user),
+            ("auth.key", &auth.key),
+            ("auth.key_file", &auth.key_file),
+            ("auth.fingerprint", &auth.fingerprint),
+            ("auth.passphrase", &auth.passphrase),
+            ("auth.passphrase", &auth.key_passphrase),
+            ("auth.passphrase", &auth.key_passphase),
+        ];
+        match of_a_user.into_iter().find(|(_, value)| value.is_some()) {
+            Some((key, _)) => Err(Problem::new(format!(
+                "{name} is given and {key} too, which belongs to an API key; keep one"
+            ))),
+            None => Ok(Some(way)),
+        }
+    }
+}
+
 impl AuthKeys {
-    fn check(self) -> Result<Auth, Problem> {
+    fn check(self) -> Result<UserKey, Problem> {
         let passphrase =
             one("auth.passphrase", [&self.passphrase, &self.key_passphrase, &self.key_passphase])?
                 .cloned();
-        let needed =
-            [("auth.tenancy", &self.tenancy), ("auth.user", &self.user), ("auth.key", &self.key)];
-        let (Some(tenancy), Some(user), Some(key)) = (&self.tenancy, &self.user, &self.key) else {
-            let absent = needed.into_iter().filter(|(_, value)| value.is_none());
+        let key = match (self.key, self.key_file) {
+            (Some(_), Some(_)) => {
+                return Err(Problem::new("auth.key and auth.key_file are both given; keep one"));
+            }
+            (Some(text), None) => Some(Key::Inline(text)),
+            (None, Some(file)) => Some(Key::File(PathBuf::from(file.as_str()))),
+            (None, None) => None,
+        };
+        let needed = [
+            ("auth.tenancy", self.tenancy.is_some()),
+            ("auth.user", self.user.is_some()),
+            ("auth.key", key.is_some()),
+        ];
+        let (Some(tenancy), Some(user), Some(key)) = (&self.tenancy, &self.user, key) else {
+            let absent = needed.into_iter().filter(|(_, given)| !given);
             return Err(Problem::missing(&absent.map(|(name, _)| name).collect::<Vec<_>>()));
         };
-        Ok(Auth {
+        Ok(UserKey {
             tenancy: ocid("tenancy", tenancy)?,
             user: ocid("user", user)?,
-            key: key.clone(),
+            key,
             passphrase,
             fingerprint: self.fingerprint.map(|text| text.to_string()),
         })
@@ -267,11 +388,12 @@ fn ocid(kind: &str, text: &Value) -> Result<Ocid, Problem> {
     fits.then_some(ocid).ok_or_else(wrong)
 }
 
-fn endpoint(text: &Value) -> Result<http::Uri, Problem> {
+fn endpoint(name: &str, text: &Value) -> Result<http::Uri, Problem> {
     let wrong = || {
-        Problem::new(
-            "endpoints.iaas is no address; it looks like https://iaas.us-phoenix-1.oraclecloud.com",
-        )
+        Problem::new(format!(
+            "endpoints.{name} is no address; it looks like \
+             https://{name}.us-phoenix-1.oraclecloud.com"
+        ))
     };
     let uri: http::Uri = text.parse().map_err(|_| wrong())?;
     let scheme = matches!(uri.scheme_str(), Some("https" | "http"));
@@ -304,7 +426,9 @@ impl<'de> Deserialize<'de> for Ignored {
     }
 }
 
+const DEFAULT_PROFILE: &str = "DEFAULT";
 const EVERYBODY: u32 = 0o007;
+const WRITABLE_BY_EVERYBODY: u32 = 0o002;
 
 #[cfg(test)]
 mod tests;

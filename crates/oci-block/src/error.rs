@@ -62,6 +62,20 @@ pub enum Error {
     /// The private key.
     #[error("auth.key in config.yaml cannot be used")]
     Key(#[source] oci_signer::Error),
+    /// The file with the private key.
+    #[error("the private key in {} cannot be used", .path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: oci_signer::Error,
+    },
+    /// Workload identity outside of a pod.
+    #[error(
+        "useWorkloadIdentity is set, but the variable KUBERNETES_SERVICE_HOST is not: this is no \
+         pod; on a host, use useInstancePrincipals"
+    )]
+    NoPod,
     /// The list of attachments contradicts itself until the time is up.
     #[error(
         "the list of attachments still shows {attachment}, which does not answer any more; the next \

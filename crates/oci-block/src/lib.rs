@@ -20,6 +20,7 @@ mod attachment;
 mod chap;
 mod cloud;
 mod config;
+mod credentials;
 mod dead_mount;
 mod detach;
 mod device;
@@ -50,13 +51,13 @@ mod wait_for_attach;
 mod witness;
 
 pub use chap::CredentialsError;
-pub use config::{Auth, Config, ConfigError, Problem};
+pub use config::{Auth, Config, ConfigError, Key, Problem, UserKey};
 pub use device::DeviceError;
 pub use error::Error;
 pub use expand_error::ExpandError;
 pub use lock::LockError;
 pub use refusal::Refusal;
-pub use settings::Settings;
+pub use settings::{ServiceAccount, Settings};
 pub use volume::VolumeNameError;
 
 use lock::VolumeLock;

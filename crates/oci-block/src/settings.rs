@@ -1,6 +1,6 @@
 //! What the environment says: places, network and overrides, read once by the driver.
 
-use std::{ffi::OsString, fmt, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
 /// Where things are on this machine and how to reach the cloud.
 ///
@@ -36,8 +36,31 @@ pub struct Settings {
     pub root_certs: Option<PathBuf>,
     /// The metadata service, with its version: `http://169.254.169.254/opc/v2`.
     pub metadata_url: Option<String>,
+    /// The service that gives tokens to instances, where it is not the region's own.
+    pub auth_url: Option<String>,
+    /// Whether tokens are shared with later calls, in memory below `run_dir`.
+    pub token_cache: bool,
+    /// The folder that `~` stands for in the configuration of Oracle's SDKs.
+    pub home: PathBuf,
+    /// The configuration file of Oracle's SDKs.
+    pub sdk_config: Option<PathBuf>,
+    /// The host of the cluster's API, as its pods know it.
+    pub cluster_host: Option<String>,
+    /// The folder with the token and the authority of the pod's service account.
+    pub service_account: ServiceAccount,
+    /// `OCI_RESOURCE_PRINCIPAL_*`; may hold secrets.
+    pub resource_principal: BTreeMap<&'static str, String>,
     /// A region that is not in the table: the SDK's JSON object.
     pub region_metadata: Option<String>,
+}
+
+/// Where a pod finds its service account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// The token.
+    pub token: PathBuf,
+    /// The certificate of the cluster's authority.
+    pub authority: PathBuf,
 }
 
 /// The URL of a proxy may hold a password.
@@ -89,6 +112,21 @@ impl Settings {
                 .iter()
                 .find_map(|name| path(name)),
             metadata_url: text(&["OCI_METADATA_BASE_URL"]),
+            auth_url: text(&["OCI_SDK_AUTH_CLIENT_REGION_URL"]),
+            token_cache: var("OCI_FLEXD_TOKEN_CACHE").is_none_or(|it| it != "off"),
+            home: path("HOME").unwrap_or_else(|| HOME.into()),
+            sdk_config: path("OCI_CONFIG_FILE"),
+            cluster_host: text(&["KUBERNETES_SERVICE_HOST"]),
+            service_account: ServiceAccount {
+                token: path("OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH")
+                    .unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT).join("token")),
+                authority: path("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH")
+                    .unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT).join("ca.crt")),
+            },
+            resource_principal: RESOURCE_PRINCIPAL
+                .iter()
+                .filter_map(|name| Some((*name, text(&[name])?)))
+                .collect(),
             region_metadata: text(&["OCI_REGION_METADATA"]),
         }
     }
@@ -111,6 +149,15 @@ const LOG_DIR: &str = "/var/log/oci-flexvolume-driver";
 const LOG_FILE: &str = "oci_flexvolume_driver.log";
 const STATE_DIR: &str = "/var/lib/oci-flexvolume-driver";
 const RUN_DIR: &str = "/run/oci-flexvolume-driver";
+const HOME: &str = "/root";
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+const RESOURCE_PRINCIPAL: [&str; 5] = [
+    "OCI_RESOURCE_PRINCIPAL_VERSION",
+    "OCI_RESOURCE_PRINCIPAL_RPST",
+    "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM",
+    "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE",
+    "OCI_RESOURCE_PRINCIPAL_REGION",
+];
 const TOOL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 #[cfg(test)]

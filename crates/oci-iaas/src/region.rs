@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Ocid;
 
@@ -138,7 +138,7 @@ impl fmt::Display for Region {
 }
 
 /// `regionInfo` of the metadata service, which is also the JSON of `OCI_REGION_METADATA`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RegionInfo {
     /// The realm: `oc1`.

@@ -7,6 +7,7 @@ mod account;
 use std::{
     error::Error,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use account::variable;
@@ -42,7 +43,7 @@ fn signer(tenancy: &Ocid, user: &Ocid, key: PrivateKey) -> Arc<Signer> {
 
 /// Asked before every request, so it only hands out what is ready.
 impl Credentials for ChangingKey {
-    fn signer(&self) -> Result<Arc<Signer>, oci_rest::Error> {
+    fn signer(&self, _: Duration) -> Result<Arc<Signer>, oci_rest::Error> {
         Ok(Arc::clone(&self.signer.read().unwrap_or_else(PoisonError::into_inner)))
     }
 

@@ -111,11 +111,17 @@ impl Client {
     ) -> Result<(T, HeaderMap), Error> {
         let mut retries = Retries::new(&self.jitter());
         let mut doubt = None;
+        let mut renewed = false;
         loop {
             let error = match self.attempt(operation, call) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            if error.is_unauthenticated() && !renewed && self.credentials.renew() {
+                renewed = true;
+                log::info!("{error}; again with a new token");
+                continue;
+            }
             let wait = retries
                 .next_wait(call, &error)
                 .filter(|wait| *wait < self.deadline.remaining(&*self.clock));
@@ -134,11 +140,12 @@ impl Client {
         operation: &'static str,
         call: &Call,
     ) -> Result<(T, HeaderMap), Error> {
-        let limit = self.deadline.remaining(&*self.clock).min(REQUEST_LIMIT);
+        let left = || self.deadline.remaining(&*self.clock).min(REQUEST_LIMIT);
+        let limit = left();
         if limit.is_zero() {
             return Err(Error::OutOfTime { operation });
         }
-        let signer = self.credentials.signer()?;
+        let signer = self.credentials.signer(limit)?;
         let signed_at = self.clock.now();
         let (mut parts, body) = self.request(call)?.into_parts();
         let signature = signer
@@ -149,7 +156,7 @@ impl Client {
         let started = self.clock.monotonic();
         let answer = self
             .transport
-            .send(Request::from_parts(parts, body), limit)
+            .send(Request::from_parts(parts, body), left())
             .map_err(|source| Error::Transport { operation, source })?;
         self.log(call, &answer, started);
 

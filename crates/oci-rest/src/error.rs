@@ -106,6 +106,19 @@ pub enum Error {
         source: Option<TransportError>,
     },
 
+    /// There is nobody to sign as.
+    #[error("{who}: {problem}")]
+    Credentials {
+        /// What was tried: `instance principals`.
+        who: String,
+        /// What is wrong, and what to do.
+        problem: String,
+        /// Whether it may pass.
+        transient: bool,
+        /// Why.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+
     /// The configured fingerprint belongs to another key.
     #[error(
         "the fingerprint {configured} is configured, but the key's is {computed}: one of the two is not the user's current API key"
@@ -127,12 +140,39 @@ pub enum Error {
 }
 
 impl Error {
+    /// Credentials that cannot be had: `who` was tried, and what is wrong with it.
+    pub fn credentials(
+        who: impl Into<String>,
+        problem: impl Into<String>,
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        let (who, problem) = (who.into(), problem.into());
+        Self::Credentials { who, problem, transient: false, source }
+    }
+
+    /// The same, of credentials that may be had later.
+    #[must_use]
+    pub fn passing(self) -> Self {
+        match self {
+            Self::Credentials { who, problem, source, .. } => {
+                Self::Credentials { who, problem, transient: true, source }
+            }
+            other => other,
+        }
+    }
+
+    /// Whether the service refused the signature, and not because of the clock.
+    pub(crate) fn is_unauthenticated(&self) -> bool {
+        self.service().is_some_and(ServiceError::is_unauthenticated)
+    }
+
     /// Whether the same call may succeed later, with nobody changing anything.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Service(error) => error.is_busy() || error.is_incorrect_state(),
             Self::Transport { source, .. } => source.is_transient(),
             Self::Metadata { source, .. } => source.as_ref().is_some_and(|it| it.is_transient()),
+            Self::Credentials { transient, .. } => *transient,
             Self::Incomplete { .. } | Self::OutOfTime { .. } | Self::StillWaiting { .. } => true,
             _ => false,
         }

@@ -61,6 +61,7 @@ mod client;
 mod credentials;
 mod error;
 mod jitter;
+mod memory_cache;
 mod metadata;
 mod network;
 mod permission;
@@ -71,8 +72,12 @@ mod ureq;
 mod wait;
 
 pub use client::{Client, Tagged};
-pub use credentials::{ApiKey, Credentials};
+pub use credentials::{
+    ApiKey, Credentials, InstancePrincipals, Profile, ResourcePrincipal, Session, SessionFile,
+    SessionKey, TokenCredentials, TokenSource, WorkloadIdentity,
+};
 pub use error::Error;
+pub use memory_cache::MemoryCache;
 pub use metadata::{InstanceMetadata, Metadata};
 pub use network::Network;
 pub use service_error::ServiceError;

@@ -1,26 +1,31 @@
 //! What an instance can learn about itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use clock::{Clock, Deadline};
 use http::{HeaderValue, Request, Response, header};
 use oci_iaas::{Ocid, ParseRegionError, Region, RegionInfo};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use crate::{Direct, Error, Transport, TransportError};
+use crate::{Direct, Error, MemoryCache, Transport, TransportError};
 
 /// The metadata service of the instance that this program runs on.
 ///
 /// Source: Oracle, "Getting Instance Metadata".
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Metadata {
     base: String,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
+    cache: Option<MemoryCache>,
 }
 
 /// What the service says about the instance; old instances leave the optional fields out.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct InstanceMetadata {
@@ -66,7 +71,18 @@ impl Metadata {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let base = base_url.unwrap_or(DEFAULT_BASE).trim_end_matches('/').to_owned();
-        Self { base, transport, clock }
+        Self { base, transport, clock, cache: None }
+    }
+
+    /// The same, sharing what it learns about the instance with other processes for 15 minutes.
+    #[must_use]
+    pub fn with_cache(self, cache: MemoryCache) -> Self {
+        Self { cache: Some(cache), ..self }
+    }
+
+    /// Where the service is asked.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
     }
 
     /// The instance that this program runs on. May be repeated; takes at most 5 s.
@@ -78,21 +94,58 @@ impl Metadata {
     /// There is no metadata service (then this is no instance of OCI, or a firewall is in the way),
     /// or it is the one of another cloud.
     pub fn instance(&self) -> Result<InstanceMetadata, Error> {
-        let deadline = Deadline::after(&*self.clock, LIMIT);
+        if let Some(instance) = self.cached() {
+            return Ok(instance);
+        }
+        let instance = parse(&self.get("instance/", &Deadline::after(&*self.clock, LIMIT))?)?;
+        let entry = Entry { at: self.seconds(), instance };
+        if let (Some(cache), Ok(text)) = (&self.cache, serde_json::to_string(&entry)) {
+            cache.store(&self.identity(), &text);
+        }
+        Ok(entry.instance)
+    }
+
+    /// A document that is text.
+    pub(crate) fn text(&self, path: &str, deadline: &Deadline) -> Result<Zeroizing<String>, Error> {
+        let Found { url, answer } = self.get(path, deadline)?;
+        String::from_utf8(answer.into_body()).map(Zeroizing::new).map_err(|_| Error::Metadata {
+            url,
+            problem: "the answer is no text".to_owned(),
+            source: None,
+        })
+    }
+
+    fn cached(&self) -> Option<InstanceMetadata> {
+        let text = self.cache.as_ref()?.load(&self.identity())?;
+        let entry: Entry = serde_json::from_str(&text).ok()?;
+        let age = self.seconds().checked_sub(entry.at)?;
+        (age < CACHED_FOR.as_secs()).then_some(entry.instance)
+    }
+
+    fn identity(&self) -> String {
+        format!("metadata {}", self.base)
+    }
+
+    fn seconds(&self) -> u64 {
+        self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+
+    /// One success, of version 2 or else of version 1.
+    fn get(&self, path: &str, deadline: &Deadline) -> Result<Found, Error> {
         let Some(root) = self.base.strip_suffix("/v2") else {
-            return parse(&self.ask(&self.base, &deadline)?);
+            return self.ask(&self.base, path, deadline);
         };
-        match self.ask(&self.base, &deadline) {
+        match self.ask(&self.base, path, deadline) {
             Err(Error::Metadata { source: None, .. }) => {
-                parse(&self.ask(&format!("{root}/v1"), &deadline)?)
+                self.ask(&format!("{root}/v1"), path, deadline)
             }
-            answer => parse(&answer?),
+            answer => answer,
         }
     }
 
     /// One success of the service of one version.
-    fn ask(&self, base: &str, deadline: &Deadline) -> Result<Found, Error> {
-        let url = format!("{base}/instance/");
+    fn ask(&self, base: &str, path: &str, deadline: &Deadline) -> Result<Found, Error> {
+        let url = format!("{base}/{path}");
         let mut waits = WAITS.into_iter();
         loop {
             let limit = deadline.remaining(&*self.clock).min(REQUEST_LIMIT);
@@ -110,6 +163,13 @@ impl Metadata {
             }
         }
     }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    /// In seconds since 1970.
+    at: u64,
+    instance: InstanceMetadata,
 }
 
 struct Found {
@@ -153,6 +213,8 @@ fn parse(found: &Found) -> Result<InstanceMetadata, Error> {
 }
 
 const DEFAULT_BASE: &str = "http://169.254.169.254/opc/v2";
+/// An instance may be moved into another compartment.
+const CACHED_FOR: Duration = Duration::from_secs(900);
 const LIMIT: Duration = Duration::from_secs(5);
 const REQUEST_LIMIT: Duration = Duration::from_secs(2);
 const WAITS: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(700)];

@@ -22,6 +22,8 @@ pub struct ServiceError {
     request_id: Option<String>,
     retry_after: Option<Duration>,
     hint: Option<String>,
+    /// The clocks differ too much.
+    skewed: bool,
     /// An earlier try of the call may have been carried out.
     in_doubt: bool,
 }
@@ -45,6 +47,7 @@ impl ServiceError {
             operation: context.operation,
             endpoint: context.endpoint.to_owned(),
             hint: hint(context, status, code.as_deref(), headers),
+            skewed: clock_hint(headers, context.signed_at).is_some(),
             status,
             code,
             message,
@@ -72,6 +75,11 @@ impl ServiceError {
     /// What Oracle's support asks for.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
+    }
+
+    /// Whether the signature was refused, and not because of the clock.
+    pub(crate) fn is_unauthenticated(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED && !self.skewed
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {

@@ -62,7 +62,14 @@ impl PrivateKey {
     /// ```
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        colon_hex(&Md5::digest(der::public_key_info(self.0.public_key().as_ref())))
+        colon_hex(&Md5::digest(self.public_key_info()))
+    }
+
+    /// The public half, as the SubjectPublicKeyInfo (RFC 5280) that certificates hold and that token
+    /// endpoints bind tokens to: DER.
+    #[must_use]
+    pub fn public_key_info(&self) -> Vec<u8> {
+        der::public_key_info(self.0.public_key().as_ref())
     }
 
     /// PKCS #1 v1.5 with SHA-256: the same message has the same signature.

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use rsa::pkcs1::{EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
-use rsa::pkcs8::{EncodePublicKey as _, LineEnding};
+use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
+use rsa::pkcs8::EncodePublicKey as _;
 use rsa::{RsaPrivateKey, RsaPublicKey};
 
 use crate::error::Error;
@@ -26,21 +26,28 @@ pub(crate) struct Certified {
 }
 
 impl Certified {
-    /// A fresh authority.
+    /// The authority.
     pub(crate) fn authority() -> Result<Self, Error> {
-        let key = Key::fresh()?;
+        let key = Key::read(include_str!("keys/authority.pem"))?;
         let name = name(&[(COMMON_NAME, "PKISVC Identity Intermediate us-phoenix-1")]);
-        let certificate = certificate(&name, &name, &key.info, &key.private_key)?;
+        let certificate = certificate(1, &name, &name, &key.info, &key.private_key)?;
         Ok(key.with(name, certificate))
     }
 
-    /// A fresh key and a certificate by `self` of an instance: its OCID and the units of its subject.
-    pub(crate) fn issue(&self, instance: &str, units: &[String]) -> Result<Self, Error> {
-        let key = Key::fresh()?;
+    /// The `number`-th certificate by `self`, of an instance: its OCID and the units of its subject. The next one has another
+    /// key.
+    pub(crate) fn issue(
+        &self,
+        number: u32,
+        instance: &str,
+        units: &[String],
+    ) -> Result<Self, Error> {
+        let even = number.is_multiple_of(2);
+        let key = Key::read(if even { LEAF_KEYS[0] } else { LEAF_KEYS[1] })?;
         let mut subject = vec![(COMMON_NAME, instance)];
         subject.extend(units.iter().map(|unit| (ORGANIZATIONAL_UNIT, unit.as_str())));
         let name = name(&subject);
-        let certificate = certificate(&self.name, &name, &key.info, &self.private_key)?;
+        let certificate = certificate(number, &self.name, &name, &key.info, &self.private_key)?;
         Ok(key.with(name, certificate))
     }
 
@@ -66,7 +73,7 @@ impl std::fmt::Debug for Certified {
     }
 }
 
-/// A fresh key in the forms that are needed.
+/// A key in the forms that are needed.
 struct Key {
     pem: String,
     private_key: Vec<u8>,
@@ -75,11 +82,11 @@ struct Key {
 }
 
 impl Key {
-    fn fresh() -> Result<Self, Error> {
-        let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).map_err(error)?;
+    fn read(pem: &str) -> Result<Self, Error> {
+        let key = RsaPrivateKey::from_pkcs1_pem(pem).map_err(error)?;
         let public = RsaPublicKey::from(&key);
         Ok(Self {
-            pem: key.to_pkcs1_pem(LineEnding::LF).map_err(error)?.to_string(),
+            pem: pem.to_owned(),
             private_key: key.to_pkcs1_der().map_err(error)?.as_bytes().to_vec(),
             public_key: public.to_pkcs1_der().map_err(error)?.into_vec(),
             info: public.to_public_key_der().map_err(error)?.into_vec(),
@@ -93,6 +100,7 @@ impl Key {
 }
 
 fn certificate(
+    number: u32,
     issuer: &[u8],
     subject: &[u8],
     key_info: &[u8],
@@ -104,7 +112,7 @@ fn certificate(
         SEQUENCE,
         &[
             &der(VERSION, &[&der(INTEGER, &[&[2]])]),
-            &der(INTEGER, &[&[0x12, 0x67]]),
+            &der(INTEGER, &[&[1], &number.to_be_bytes()]),
             &algorithm,
             issuer,
             &der(SEQUENCE, &[&validity.concat()]),
@@ -155,6 +163,8 @@ fn error(error: impl std::fmt::Display) -> Error {
     Error::Key(error.to_string())
 }
 
+/// Throw-away keys: to find new primes takes longer than a metadata service may.
+const LEAF_KEYS: [&str; 2] = [include_str!("keys/leaf-1.pem"), include_str!("keys/leaf-2.pem")];
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OBJECT_IDENTIFIER: u8 = 0x06;

@@ -27,6 +27,8 @@ use crate::sim::{Sim, locked};
 pub(crate) struct Principals {
     authority: Option<Certified>,
     leaves: HashMap<String, Certified>,
+    /// How many certificates were issued.
+    issued: u32,
     service_accounts: HashSet<String>,
 }
 
@@ -148,7 +150,8 @@ impl Sim {
             format!("opc-instance:{instance}"),
             format!("opc-tenant:{tenancy}"),
         ];
-        let leaf = authority.issue(instance, &units)?;
+        principals.issued += 1;
+        let leaf = authority.issue(principals.issued, instance, &units)?;
         principals.leaves.insert(instance.to_owned(), leaf.clone());
         for id in key_ids(tenancy, &leaf.certificate) {
             locked(&self.keys).add_leaf(id, leaf.public_key.clone());

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
-use oci_sim::{ApiKeyUser, Config, Delay, NewInstance, NewVolume, Node, Running, Sim};
+use oci_sim::{ApiKeyUser, Config, Delay, NewInstance, NewVolume, Node, Region, Running, Sim};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
@@ -31,6 +31,8 @@ pub struct Setup {
     pub detach_delay: Duration,
     /// How long a volume whose size changes is PROVISIONING.
     pub volume_delay: Delay,
+    /// Where the cloud stands.
+    pub region: Region,
 }
 
 impl Default for Setup {
@@ -43,6 +45,7 @@ impl Default for Setup {
             attach_delay: Duration::ZERO,
             detach_delay: Duration::ZERO,
             volume_delay: Delay::Time(Duration::ZERO),
+            region: Region::default(),
         }
     }
 }
@@ -83,6 +86,7 @@ impl Cluster {
             attach_delay: Delay::Time(setup.attach_delay),
             detach_delay: Delay::Time(setup.detach_delay),
             volume_delay: setup.volume_delay,
+            region: setup.region.clone(),
             disk_folder: Some(dir.path().join("disks")),
             user: Some(user()?),
             ..Config::default()

@@ -9,6 +9,7 @@
 
 mod attach;
 mod attach_faults;
+mod auth;
 mod config;
 mod contract;
 mod deadlines;

@@ -42,6 +42,18 @@ pub enum ConfigError {
         mode: u32,
     },
 
+    /// Everybody on this host may change what the driver does.
+    #[error(
+        "everybody may change {} (mode {mode:04o}); run: chmod 644 {0}",
+        .path.display()
+    )]
+    Writable {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+
     /// The text is wrong.
     #[error("{}: {problem}", .path.display())]
     Content {
@@ -61,7 +73,11 @@ impl ConfigError {
         }
     }
 
-    pub(super) fn exposed(path: &Path, mode: u32) -> Self {
+    pub(super) fn writable(path: &Path, mode: u32) -> Self {
+        Self::Writable { path: path.to_owned(), mode: mode & 0o7777 }
+    }
+
+    pub(crate) fn exposed(path: &Path, mode: u32) -> Self {
         Self::Exposed { path: path.to_owned(), mode: mode & 0o7777 }
     }
 

@@ -7,6 +7,17 @@ fn check(text: &str, problem: &str) {
     assert_eq!(Config::parse(text).unwrap_err().to_string(), problem);
 }
 
+/// The API key of a file that has one.
+fn user(config: &Config) -> &UserKey {
+    let Auth::ApiKey(user) = &config.auth else { panic!("{:?}", config.auth) };
+    user
+}
+
+fn inline(user: &UserKey) -> &str {
+    let Key::Inline(text) = &user.key else { panic!("{user:?}") };
+    text
+}
+
 /// The documented file with some lines changed.
 fn with(changes: &[(&str, &str)]) -> String {
     changes.iter().fold(DOCUMENTED.to_owned(), |text, (from, to)| {
@@ -18,19 +29,21 @@ fn with(changes: &[(&str, &str)]) -> String {
 #[test]
 fn the_documented_file_is_read() {
     let config = Config::parse(DOCUMENTED).unwrap();
-    assert_eq!(config.auth.tenancy.as_str(), "ocid1.tenancy.oc1..aaaatenancy");
-    assert_eq!(config.auth.user.as_str(), "ocid1.user.oc1..aaaauser");
+    let auth = user(&config);
+    assert_eq!(auth.tenancy.as_str(), "ocid1.tenancy.oc1..aaaatenancy");
+    assert_eq!(auth.user.as_str(), "ocid1.user.oc1..aaaauser");
     assert_eq!(
-        *config.auth.key,
+        inline(auth),
         "-----BEGIN RSA PRIVATE KEY-----\n<snip>\n-----END RSA PRIVATE KEY-----"
     );
     assert_eq!(
-        config.auth.fingerprint.as_deref(),
+        auth.fingerprint.as_deref(),
         Some("d4:1d:8c:d9:8f:00:b2:04:e9:80:09:98:ec:f8:42:7e")
     );
-    assert_eq!(config.region.unwrap().id(), "us-phoenix-1");
-    assert_eq!(config.compartment.unwrap().as_str(), "ocid1.compartment.oc1..aaaacompartment");
-    assert!(config.auth.passphrase.is_none() && config.vcn.is_none() && config.endpoint.is_none());
+    assert_eq!(config.region.as_ref().unwrap().id(), "us-phoenix-1");
+    let compartment = config.compartment.as_ref().unwrap();
+    assert_eq!(compartment.as_str(), "ocid1.compartment.oc1..aaaacompartment");
+    assert!(auth.passphrase.is_none() && config.vcn.is_none() && config.endpoint.is_none());
 }
 
 #[test]
@@ -49,7 +62,7 @@ fn a_passphrase_has_three_spellings_and_may_look_like_a_number() {
         {
             let text = format!("{DOCUMENTED}  {spelling}: {value}\n");
             let config = Config::parse(&text).unwrap();
-            assert_eq!(config.auth.passphrase.as_deref().map(String::as_str), Some(read));
+            assert_eq!(user(&config).passphrase.as_deref().map(String::as_str), Some(read));
         }
     }
 }
@@ -61,6 +74,22 @@ fn the_cloud_controller_managers_file_is_read() {
          loadBalancer:\n  subnet1: x\nrateLimiter: {{}}\nmetrics: {{prefix: p}}\ntags: {{}}\nuseWorkloadIdentity: false\n"
     );
     assert_eq!(Config::parse(&text).unwrap().vcn.unwrap().as_str(), "ocid1.vcn.oc1.phx.aaaavcn");
+}
+
+#[test]
+fn other_ways_to_authenticate_are_one_line() {
+    let check = |text: &str, expected: &str| {
+        assert_eq!(format!("{:?}", Config::parse(text).unwrap().auth), expected, "{text}");
+    };
+    check("useInstancePrincipals: true", "InstancePrincipals");
+    check("auth: {useInstancePrincipals: true, region: phx}", "InstancePrincipals");
+    check("useWorkloadIdentity: true", "WorkloadIdentity");
+    check("useResourcePrincipals: true", "ResourcePrincipals");
+    check("auth: {profile: other}", r#"Profile { file: None, name: "other" }"#);
+    check("auth: {config_file: /f}", r#"Profile { file: Some("/f"), name: "DEFAULT" }"#);
+    let text = "useInstancePrincipals: true\nendpoints: {auth: 'https://auth.example'}";
+    let endpoint = Config::parse(text).unwrap().auth_endpoint.unwrap();
+    assert_eq!(endpoint, "https://auth.example/");
 }
 
 #[test]
@@ -125,9 +154,24 @@ fn what_contradicts_itself_is_named() {
         "auth.region and regionKey name different regions; remove regionKey",
     );
     check(
-        "useInstancePrincipals: true",
-        "useInstancePrincipals is set, but this version signs with an API key only; remove it and give \
-         auth.tenancy, auth.user, auth.key and auth.fingerprint",
+        &format!("{DOCUMENTED}useInstancePrincipals: true\n"),
+        "useInstancePrincipals is given and auth.tenancy too, which belongs to an API key; keep one",
+    );
+    check(
+        "useInstancePrincipals: true\nuseWorkloadIdentity: true",
+        "useInstancePrincipals and useWorkloadIdentity are both given; keep one",
+    );
+    check(
+        "useResourcePrincipals: true\nauth: {config_file: /f}",
+        "useResourcePrincipals and auth.config_file are both given; keep one",
+    );
+    check(
+        "auth: {profile: a, key_passphase: MARKER}",
+        "auth.profile is given and auth.passphrase too, which belongs to an API key; keep one",
+    );
+    check(
+        &format!("{DOCUMENTED}  key_file: /f\n"),
+        "auth.key and auth.key_file are both given; keep one",
     );
 }
 
@@ -198,6 +242,42 @@ auth:
     -----END RSA PRIVATE KEY-----
   fingerprint: d4:1d:8c:d9:8f:00:b2:04:e9:80:09:98:ec:f8:42:7e
 ";
+
+#[test]
+fn a_key_file_is_looked_for_beside_the_configuration() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.yaml");
+    let begin = DOCUMENTED.find("  key: |").unwrap();
+    let end = DOCUMENTED.find("  fingerprint").unwrap();
+    for (given, expected) in [("k.pem", dir.path().join("k.pem")), ("/a/k.pem", "/a/k.pem".into())]
+    {
+        let (head, tail) = (&DOCUMENTED[..begin], &DOCUMENTED[end..]);
+        fs::write(&path, format!("{head}  key_file: {given}\n{tail}")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let config = Config::read(&path).unwrap();
+        let Key::File(file) = &user(&config).key else { panic!("{config:?}") };
+        assert_eq!(*file, expected);
+    }
+}
+
+#[test]
+fn a_file_without_secrets_may_be_read_by_everybody_and_changed_by_nobody() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.yaml");
+    fs::write(&path, "useInstancePrincipals: true").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    Config::read(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o646)).unwrap();
+    let path = path.display();
+    assert_eq!(
+        Config::read(Path::new(&path.to_string())).unwrap_err().to_string(),
+        format!("everybody may change {path} (mode 0646); run: chmod 644 {path}")
+    );
+}
 
 mod properties {
     use proptest::prelude::*;

@@ -158,8 +158,11 @@ fn every_row_of_the_table_is_complete_and_unique() {
     for row in &rows {
         let [id, key, realm, domain] = row[..] else { panic!("{row:?}") };
         assert_eq!(key.len(), 3);
-        for name in [id, key] {
+        let part = if ["phx", "iad"].contains(&key) { key } else { id };
+        for name in [id, key, &id.to_uppercase(), &key.to_uppercase()] {
             let region = Region::parse(name).unwrap();
+            let volume = Ocid::volume(&region, "aaaa").unwrap();
+            assert_eq!(volume.as_str(), format!("ocid1.volume.{realm}.{part}.aaaa"));
             assert_eq!((region.id(), region.key(), region.realm()), (id, Some(key), realm));
             assert_eq!(region.iaas_endpoint(), format!("https://iaas.{id}.{domain}"));
         }

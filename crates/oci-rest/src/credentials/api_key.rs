@@ -1,6 +1,6 @@
 //! The API signing key of a user.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use oci_signer::{KeyId, PrivateKey, Signer};
 
@@ -41,7 +41,7 @@ impl ApiKey {
 }
 
 impl Credentials for ApiKey {
-    fn signer(&self) -> Result<Arc<Signer>, Error> {
+    fn signer(&self, _: Duration) -> Result<Arc<Signer>, Error> {
         Ok(Arc::clone(&self.signer))
     }
 

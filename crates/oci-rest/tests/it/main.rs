@@ -15,6 +15,7 @@ mod errors;
 mod examples;
 mod lists;
 mod metadata;
+mod principals;
 mod retries;
 mod script;
 mod server;

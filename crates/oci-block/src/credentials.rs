@@ -1,0 +1,154 @@
+//! Who signs: what `config.yaml` chooses, made ready.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clock::Clock;
+use http::Uri;
+use oci_iaas::Region;
+use oci_rest::{
+    ApiKey, Credentials, InstancePrincipals, MemoryCache, Metadata, Network, Profile,
+    ResourcePrincipal, TokenCredentials, TokenSource, Transport, UreqTransport, WorkloadIdentity,
+};
+use oci_signer::PrivateKey;
+use zeroize::Zeroizing;
+
+use crate::{
+    Auth, Config, ConfigError, Settings,
+    config::{Key, UserKey},
+    error::Error,
+};
+
+/// What there is to make credentials of.
+pub(crate) struct Means<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) settings: &'a Settings,
+    pub(crate) network: &'a Network,
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) transport: &'a Arc<dyn Transport>,
+    pub(crate) clock: &'a Arc<dyn Clock>,
+}
+
+/// Credentials, and the region that comes with them where it does.
+pub(crate) type Identity = (Box<dyn Credentials>, Option<Region>);
+
+impl Means<'_> {
+    /// Makes the credentials ready; nothing is asked on the network yet.
+    pub(crate) fn identity(&self) -> Result<Identity, Error> {
+        match &self.config.auth {
+            Auth::ApiKey(user) => Ok((Box::new(api_key(user)?), None)),
+            Auth::InstancePrincipals => Ok((self.tokens(self.instance_principals()?), None)),
+            Auth::WorkloadIdentity => Ok((self.tokens(self.workload_identity()?), None)),
+            Auth::ResourcePrincipals => {
+                let vars = &self.settings.resource_principal;
+                let source = ResourcePrincipal::from_vars(|name| vars.get(name).cloned())?;
+                let region = Region::parse(source.region()).ok();
+                Ok((self.tokens(source), region))
+            }
+            Auth::Profile { file, name } => {
+                let file = self.sdk_config(file.as_deref());
+                let profile = Profile::read(&file, name, &self.settings.home)?;
+                check_private(&profile.key_file()?)?;
+                let region = profile.region().and_then(|it| Region::parse(it).ok());
+                Ok((profile.credentials(Arc::clone(self.clock))?, region))
+            }
+        }
+    }
+
+    fn tokens(&self, source: impl TokenSource + 'static) -> Box<dyn Credentials> {
+        let credentials = TokenCredentials::new(Box::new(source), Arc::clone(self.clock));
+        Box::new(match cache(self.settings) {
+            Some(cache) => credentials.with_cache(cache),
+            None => credentials,
+        })
+    }
+
+    fn instance_principals(&self) -> Result<InstancePrincipals, Error> {
+        let (transport, clock) = (Arc::clone(self.transport), Arc::clone(self.clock));
+        let endpoint = self.auth_endpoint()?;
+        Ok(InstancePrincipals::new(self.metadata.clone(), transport, clock, endpoint))
+    }
+
+    fn workload_identity(&self) -> Result<WorkloadIdentity, Error> {
+        let account = &self.settings.service_account;
+        let endpoint = match (&self.config.auth_endpoint, &self.settings.cluster_host) {
+            (Some(endpoint), _) => endpoint.clone(),
+            (None, Some(host)) => {
+                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+                let endpoint = format!("https://{host}:{WORKLOAD_PORT}");
+                endpoint.parse().map_err(|_| Error::Endpoint { endpoint })?
+            }
+            (None, None) => return Err(Error::NoPod),
+        };
+        let authority = &account.authority;
+        let read = fs::read(authority);
+        let root_certs =
+            Some(read.map_err(|source| Error::RootCerts { path: authority.clone(), source })?);
+        let network = Network { root_certs, ..self.network.clone() };
+        let transport = Arc::new(UreqTransport::new(&network)?);
+        let clock = Arc::clone(self.clock);
+        Ok(WorkloadIdentity::new(endpoint, account.token.clone(), transport, clock))
+    }
+
+    fn auth_endpoint(&self) -> Result<Option<Uri>, Error> {
+        let by_environment = || {
+            let endpoint = self.settings.auth_url.as_ref()?;
+            let wrong = |_| Error::Endpoint { endpoint: endpoint.clone() };
+            Some(endpoint.parse().map_err(wrong))
+        };
+        match &self.config.auth_endpoint {
+            Some(endpoint) => Ok(Some(endpoint.clone())),
+            None => by_environment().transpose(),
+        }
+    }
+
+    fn sdk_config(&self, file: Option<&Path>) -> PathBuf {
+        let home = &self.settings.home;
+        match file.or(self.settings.sdk_config.as_deref()) {
+            Some(file) => file.strip_prefix("~").map_or_else(|_| file.into(), |it| home.join(it)),
+            None => home.join(".oci/config"),
+        }
+    }
+}
+
+/// What calls share until the next reboot, if they may.
+pub(crate) fn cache(settings: &Settings) -> Option<MemoryCache> {
+    settings.token_cache.then(|| MemoryCache::new(settings.run_dir.join("tokens")))
+}
+
+fn api_key(user: &UserKey) -> Result<ApiKey, Error> {
+    let pem = match &user.key {
+        Key::Inline(text) => text.clone(),
+        Key::File(path) => {
+            check_private(path)?;
+            let read = fs::read_to_string(path);
+            let unreadable = |source| ConfigError::Unreadable { path: path.clone(), source };
+            Zeroizing::new(read.map_err(unreadable)?)
+        }
+    };
+    let passphrase = user.passphrase.as_ref().map(|it| it.as_str());
+    let key = PrivateKey::from_pem(&pem, passphrase).map_err(|source| match &user.key {
+        Key::Inline(_) => Error::Key(source),
+        Key::File(path) => Error::KeyFile { path: path.clone(), source },
+    })?;
+    let (tenancy, id) = (user.tenancy.as_str(), user.user.as_str());
+    Ok(ApiKey::new(tenancy, id, user.fingerprint.as_deref(), key)?)
+}
+
+/// Refuses a file with a key that everybody may read.
+fn check_private(path: &Path) -> Result<(), Error> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
+    if mode & EVERYBODY != 0 {
+        return Err(ConfigError::exposed(path, mode).into());
+    }
+    Ok(())
+}
+
+const EVERYBODY: u32 = 0o007;
+/// Where an enhanced cluster of OKE gives tokens to its pods.
+const WORKLOAD_PORT: u16 = 12250;

@@ -1,0 +1,481 @@
+//! Tokens against the simulated cloud: instances, pods, functions and sessions, over real TLS with real RSA.
+
+use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
+
+use clock::{Clock, Deadline, ManualClock};
+use oci_iaas::{GetInstance, Ocid};
+use oci_rest::{
+    Client, Credentials, Error, InstancePrincipals, MemoryCache, Metadata, Network, Profile,
+    ResourcePrincipal, SessionFile, TokenCredentials, TokenSource, Transport, UreqTransport,
+    WorkloadIdentity,
+};
+use oci_sim::{Config, Effect, Fault, NewInstance, Phase, Running, Sim};
+use tempfile::TempDir;
+
+use crate::script::{chain, noon, ocid};
+
+/// A cloud with an instance, and a folder in memory.
+struct World {
+    cloud: Running,
+    clock: Arc<ManualClock>,
+    transport: Arc<dyn Transport>,
+    instance: Ocid,
+    memory: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let config = Config { stopped_at: Some(noon()), ..Config::default() };
+        let cloud = Sim::start(config).unwrap();
+        let instance = ocid(&cloud.add_instance(NewInstance::default()));
+        let root_certs = Some(cloud.ca_pem().as_bytes().to_vec());
+        let network = Network { root_certs, ..Network::default() };
+        let transport = Arc::new(UreqTransport::new(&network).unwrap());
+        let clock = Arc::new(ManualClock::at(noon()));
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        Self { cloud, clock, transport, instance, memory }
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as Arc<dyn Clock>
+    }
+
+    fn cache(&self) -> MemoryCache {
+        MemoryCache::new(self.memory.path().join("cache"))
+    }
+
+    fn pass(&self, time: Duration) {
+        self.clock.sleep(time);
+        self.cloud.advance(time);
+    }
+
+    fn metadata(&self) -> Metadata {
+        let url = self.cloud.metadata_url();
+        Metadata::new(Some(&url), Arc::clone(&self.transport), self.clock())
+    }
+
+    fn instance_principals(&self) -> InstancePrincipals {
+        let endpoint = Some(self.cloud.endpoint().parse().unwrap());
+        let transport = Arc::clone(&self.transport);
+        InstancePrincipals::new(self.metadata(), transport, self.clock(), endpoint)
+    }
+
+    fn tokens(&self, source: impl TokenSource + 'static) -> TokenCredentials {
+        TokenCredentials::new(Box::new(source), self.clock())
+    }
+
+    /// A process that begins: nothing but the cache is left of those before.
+    fn process(&self) -> Client {
+        self.client(Box::new(self.tokens(self.instance_principals()).with_cache(self.cache())))
+    }
+
+    fn client(&self, credentials: Box<dyn Credentials>) -> Client {
+        Client::new(
+            self.cloud.endpoint().parse().unwrap(),
+            credentials,
+            Arc::clone(&self.transport),
+            self.clock(),
+            Deadline::after(&*self.clock, Duration::from_secs(7200)),
+        )
+    }
+
+    fn ask(&self, client: &Client) -> Result<(), Error> {
+        client.send(&GetInstance { id: &self.instance }).map(|it| assert_eq!(it.id, self.instance))
+    }
+
+    /// The operations asked for since the last time.
+    fn seen(&self, so_far: usize) -> Vec<&'static str> {
+        self.cloud.requests().iter().skip(so_far).map(|it| it.operation).collect()
+    }
+}
+
+const COLD: [&str; 5] = ["Metadata", "Metadata", "Metadata", "Federation", "GetInstance"];
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn an_instance_signs_as_itself() {
+    let world = World::new();
+    let client = world.process();
+    world.ask(&client).unwrap();
+    assert_eq!(world.seen(0), COLD);
+    assert!(world.cloud.requests()[3..].iter().all(|it| it.is_signed));
+    world.ask(&client).unwrap();
+    assert_eq!(world.seen(5), ["GetInstance"]);
+}
+
+#[test]
+fn a_warm_process_asks_neither_metadata_nor_auth_service() {
+    let world = World::new();
+    world.ask(&world.process()).unwrap();
+    world.ask(&world.process()).unwrap();
+    assert_eq!(world.seen(5), ["GetInstance"]);
+}
+
+#[test]
+fn a_token_is_renewed_five_minutes_before_it_ends() {
+    let world = World::new();
+    let client = world.process();
+    world.ask(&client).unwrap();
+    world.pass(14 * MINUTE);
+    world.ask(&client).unwrap();
+    assert_eq!(world.seen(5), ["GetInstance"]);
+    world.pass(MINUTE);
+    for renewing in [&client, &world.process()] {
+        world.ask(renewing).unwrap();
+    }
+    assert_eq!(world.seen(6), [&COLD[..], &["GetInstance"]].concat());
+}
+
+#[test]
+fn an_auth_service_in_trouble_is_survived_as_long_as_the_token() {
+    let world = World::new();
+    let client = world.process();
+    world.ask(&client).unwrap();
+    let trouble = Effect::status(503, "ServiceUnavailable", "later");
+    world.cloud.fail(Fault::new("Federation", 1.., trouble));
+    world.pass(16 * MINUTE);
+    world.ask(&client).unwrap();
+    world.pass(4 * MINUTE);
+    let error = world.ask(&client).unwrap_err();
+    let text = chain(&error);
+    let start = "instance principals: 127.0.0.1 answers 503 ServiceUnavailable; it may be tried again (opc-request-id ";
+    assert!(text.starts_with(start), "{text}");
+    assert!(error.is_transient());
+}
+
+#[test]
+fn a_refused_token_is_replaced_once() {
+    let world = World::new();
+    let client = world.process();
+    world.ask(&client).unwrap();
+    world.cloud.revoke_tokens();
+    world.ask(&client).unwrap();
+    assert_eq!(world.seen(5), [&["GetInstance"], &COLD[..]].concat());
+    // and so it is for a process that finds the token in the cache
+    world.cloud.revoke_tokens();
+    world.ask(&world.process()).unwrap();
+    assert_eq!(world.seen(11), [&["GetInstance"], &COLD[..]].concat());
+
+    let never = Effect::status(401, "NotAuthenticated", "no");
+    world.cloud.fail(Fault::new("GetInstance", 1.., never));
+    let error = world.ask(&client).unwrap_err();
+    assert_eq!(error.status(), Some(401));
+    // the client's own token was revoked too, and another process's is in the cache
+    let seen = world.seen(17);
+    assert_eq!(seen.iter().filter(|it| **it == "GetInstance").count(), 2, "{seen:?}");
+}
+
+#[test]
+fn a_wrong_clock_is_no_reason_for_another_token() {
+    let world = World::new();
+    let client = world.process();
+    world.ask(&client).unwrap();
+    world.cloud.advance(7 * MINUTE);
+    let text = chain(&world.ask(&client).unwrap_err());
+    assert!(text.contains("; this machine's clock is 420 s behind"), "{text}");
+    assert_eq!(world.seen(5), ["GetInstance"]);
+}
+
+#[test]
+fn a_rotated_certificate_is_fetched_again() {
+    let world = World::new();
+    let client = world.process();
+    world.ask(&client).unwrap();
+    world.cloud.rotate_certificate(world.instance.as_str());
+    world.cloud.revoke_tokens();
+    world.ask(&client).unwrap();
+    assert_eq!(world.seen(5), [&["GetInstance"], &COLD[..]].concat());
+}
+
+#[test]
+fn a_rotation_between_certificate_and_key_is_noticed() {
+    for (after, again) in [("/cert.pem", 1), ("/intermediate.pem", 1)] {
+        let world = World::new();
+        let (sim, instance) = (Arc::downgrade(world.cloud.sim()), world.instance.to_string());
+        let once = std::sync::Once::new();
+        world.cloud.on_request(move |event| {
+            if event.phase == Phase::Performed && event.entry.path.ends_with(after) {
+                once.call_once(|| sim.upgrade().unwrap().rotate_certificate(&instance));
+            }
+        });
+        world.ask(&world.process()).unwrap();
+        let metadata = world.seen(0).iter().filter(|it| **it == "Metadata").count();
+        assert_eq!(metadata, 3 + 3 * again, "{after}: {:?}", world.seen(0));
+    }
+}
+
+#[test]
+fn version_1_of_the_metadata_service_is_enough() {
+    let world = World::new();
+    let old = Effect::status(404, "NotFound", "no");
+    world.cloud.fail(Fault::new("GET /opc/v2", 1.., old));
+    world.ask(&world.process()).unwrap();
+}
+
+#[test]
+fn the_auth_service_is_that_of_the_region() {
+    let world = World::new();
+    let source = InstancePrincipals::new(
+        world.metadata(),
+        Arc::clone(&world.transport),
+        world.clock(),
+        None,
+    );
+    // the region's own host cannot be reached from here, and must not be: a closed port stands for it
+    let proxy = Network { proxy: Some("http://127.0.0.1:1".into()), ..Network::default() };
+    let proxied = Arc::new(UreqTransport::new(&proxy).unwrap());
+    let elsewhere = InstancePrincipals::new(world.metadata(), proxied, world.clock(), None);
+    let text = chain(&elsewhere.session(MINUTE).unwrap_err());
+    let start = "instance principals: no answer from auth.us-phoenix-1.oraclecloud.com: ";
+    assert!(text.starts_with(start), "{text}");
+    assert_eq!(source.describe(), "this instance (instance principal)");
+}
+
+#[test]
+fn refusals_say_what_was_tried_and_what_to_do() {
+    let world = World::new();
+    let no = Effect::status(401, "NotAuthenticated", "MARKER");
+    world.cloud.fail(Fault::new("Federation", 1.., no));
+    let error = world.ask(&world.process()).unwrap_err();
+    let text = chain(&error);
+    let start = "instance principals: 127.0.0.1 answers 401 NotAuthenticated; is the clock right, \
+                 and is this the metadata service of this instance? (opc-request-id ";
+    assert!(text.starts_with(start) && !text.contains("MARKER"), "{text}");
+    assert!(!error.is_transient());
+    assert_eq!(world.seen(0).iter().filter(|it| **it == "Federation").count(), 2);
+
+    let world = World::new();
+    world.cloud.fail(Fault::new("Federation", 1, Effect::Body("{}".into())));
+    let text = chain(&world.ask(&world.process()).unwrap_err());
+    assert_eq!(text, "instance principals: the auth service answers without a token");
+    for effect in [Effect::DropBefore, Effect::Throttle { retry_after: None }] {
+        world.cloud.clear_faults();
+        world.cloud.fail(Fault::new("Federation", 1..=2, effect));
+        fs::remove_dir_all(world.memory.path().join("cache")).unwrap();
+        world.ask(&world.process()).unwrap();
+    }
+}
+
+#[test]
+fn a_pod_signs_as_its_service_account() {
+    let world = World::new();
+    let token = world.memory.path().join("token");
+    fs::write(&token, "ACCOUNT\n").unwrap();
+    let source = || {
+        let (transport, endpoint) = (Arc::clone(&world.transport), world.cloud.endpoint());
+        WorkloadIdentity::new(endpoint.parse().unwrap(), token.clone(), transport, world.clock())
+    };
+    let client = || world.client(Box::new(world.tokens(source()).with_cache(world.cache())));
+    let text = chain(&world.ask(&client()).unwrap_err());
+    let start = "workload identity: 127.0.0.1 answers 401 NotAuthenticated; is this an enhanced OKE \
+                 cluster, and the service account's token of this cluster? (opc-request-id ";
+    assert!(text.starts_with(start) && !text.contains("ACCOUNT"), "{text}");
+    world.cloud.add_service_account("ACCOUNT");
+    world.ask(&client()).unwrap();
+    world.ask(&client()).unwrap();
+    assert_eq!(world.seen(1), ["WorkloadIdentity", "GetInstance", "GetInstance"]);
+    assert!(!format!("{:?}", source()).contains("ACCOUNT"));
+    fs::remove_file(&token).unwrap();
+    let text = chain(&source().session(MINUTE).unwrap_err());
+    let start = "workload identity: cannot read the service account's token in /dev/shm/";
+    assert!(text.starts_with(start), "{text}");
+}
+
+#[test]
+fn a_function_signs_with_what_its_environment_holds() {
+    let world = World::new();
+    let user = world.cloud.credentials();
+    let token = world.cloud.issue_token(user, 20 * MINUTE).unwrap();
+    let folder = world.memory.path();
+    let in_file = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).unwrap();
+        folder.join(name).to_str().unwrap().to_owned()
+    };
+    let key = user.private_key_pem.clone();
+    for (token, key) in [
+        (token.clone(), key.clone()),
+        (in_file("rpst", &format!("{token}\n")), in_file("key.pem", &key)),
+    ] {
+        let var = |name: &str| {
+            Some(match name {
+                "OCI_RESOURCE_PRINCIPAL_VERSION" => "2.2".to_owned(),
+                "OCI_RESOURCE_PRINCIPAL_RPST" => token.clone(),
+                "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM" => key.clone(),
+                "OCI_RESOURCE_PRINCIPAL_REGION" => "us-phoenix-1".to_owned(),
+                _ => return None,
+            })
+        };
+        let source = ResourcePrincipal::from_vars(var).unwrap();
+        assert_eq!(format!("{source:?}"), r#"ResourcePrincipal { region: "us-phoenix-1", .. }"#);
+        world.ask(&world.client(Box::new(world.tokens(source)))).unwrap();
+    }
+    for (name, value, problem) in [
+        (
+            "",
+            None,
+            "the variable OCI_RESOURCE_PRINCIPAL_VERSION is not set; this is no function or container with a resource principal",
+        ),
+        (
+            "OCI_RESOURCE_PRINCIPAL_VERSION",
+            Some("3.0"),
+            "OCI_RESOURCE_PRINCIPAL_VERSION is not 2.2, the only one that is known",
+        ),
+        (
+            "OCI_RESOURCE_PRINCIPAL_VERSION",
+            Some("2.2"),
+            "the variable OCI_RESOURCE_PRINCIPAL_RPST is not set; this is no function or container with a resource principal",
+        ),
+    ] {
+        let var = |it: &str| value.filter(|_| it == name).map(str::to_owned);
+        let error = ResourcePrincipal::from_vars(var).unwrap_err();
+        assert_eq!(error.to_string(), format!("the resource principal: {problem}"));
+    }
+}
+
+/// The token ends, somebody runs `oci session refresh`, and the same process goes on.
+#[test]
+fn a_refreshed_session_is_read_again() {
+    let world = World::new();
+    let user = world.cloud.credentials();
+    let (token, key) = (world.memory.path().join("token"), world.memory.path().join("key.pem"));
+    let refresh = || fs::write(&token, world.cloud.issue_token(user, 10 * MINUTE).unwrap() + "\n");
+    refresh().unwrap();
+    fs::write(&key, &user.private_key_pem).unwrap();
+    let source = SessionFile { token: token.clone(), key, passphrase: None };
+    let client = world.client(Box::new(world.tokens(source)));
+    world.ask(&client).unwrap();
+    world.pass(6 * MINUTE);
+    refresh().unwrap();
+    world.cloud.revoke_tokens();
+    refresh().unwrap();
+    world.ask(&client).unwrap();
+    assert_eq!(world.seen(0), ["GetInstance"; 2]);
+}
+
+#[test]
+fn profiles_are_read_as_oracles_sdk_reads_them() {
+    let world = World::new();
+    let user = world.cloud.credentials();
+    let home = world.memory.path();
+    fs::create_dir(home.join(".oci")).unwrap();
+    fs::write(home.join(".oci/key.pem"), format!("{}OCI_API_KEY\n", user.private_key_pem)).unwrap();
+    let token = world.cloud.issue_token(user, 20 * MINUTE).unwrap();
+    fs::write(home.join(".oci/token"), token).unwrap();
+    let text = format!(
+        "# a comment\n[DEFAULT]\nuser={}\ntenancy = {}\nkey_file=~/.oci/key.pem\nregion=phx\n\
+         ; another\n[named]\nregion = us-ashburn-1\nfingerprint={}\n[session]\nuser=\n\
+         security_token_file=~/.oci/token\n[instance]\nkey_file=\nauthentication_type=instance_principal\n",
+        user.user, user.tenancy, user.fingerprint
+    );
+    for (name, region) in [("DEFAULT", "phx"), ("named", "us-ashburn-1"), ("session", "phx")] {
+        let profile = Profile::parse(&text, name, home).unwrap();
+        assert_eq!(profile.region(), Some(region));
+        let credentials = profile.credentials(world.clock()).unwrap();
+        world.ask(&world.client(credentials)).unwrap();
+    }
+    let error = Profile::parse(&text, "absent", home).unwrap_err();
+    let who = |name: &str| format!("the profile {name} of Oracle's configuration file: ");
+    assert_eq!(error.to_string(), who("absent") + "the file has no such profile");
+    let error = Profile::parse("[DEFAULT]\nMARKER", "DEFAULT", home).unwrap_err();
+    assert_eq!(error.to_string(), who("DEFAULT") + "line 2 is not key = value");
+    let instance = Profile::parse("[a]\nauthentication_type=x", "a", home).unwrap();
+    assert_eq!(
+        instance.credentials(world.clock()).unwrap_err().to_string(),
+        who("a")
+            + "it has no key_file, and authentication_type is not followed here: say in \
+                    config.yaml what to use"
+    );
+}
+
+#[test]
+fn the_cache_is_closed_to_others_and_never_on_a_disk() {
+    let world = World::new();
+    world.ask(&world.process()).unwrap();
+    let folder = world.memory.path().join("cache");
+    assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
+    let files: Vec<_> = fs::read_dir(&folder).unwrap().map(|it| it.unwrap()).collect();
+    assert_eq!(files.len(), 2, "an entry and its lock: {files:?}");
+    assert!(files.iter().all(|it| it.metadata().unwrap().mode() & 0o777 == 0o600));
+
+    let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let cache = MemoryCache::new(disk.path().join("cache"));
+    cache.store("a", "SECRET");
+    assert!(cache.load("a").is_none());
+    assert_eq!(all_files(disk.path()), 0);
+}
+
+fn all_files(dir: &Path) -> usize {
+    let entries = fs::read_dir(dir).unwrap().map(|it| it.unwrap().path());
+    entries.map(|it| if it.is_dir() { all_files(&it) } else { 1 }).sum()
+}
+
+#[test]
+fn a_cache_that_is_not_ours_alone_is_not_used() {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let folder = memory.path().join("cache");
+    let cache = MemoryCache::new(&folder);
+    let loads = || cache.load("a").is_some();
+    let store = || {
+        cache.store("a", "SECRET");
+        assert!(loads());
+    };
+    store();
+    let entry = || fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&folder, 0o750);
+    assert!(!loads(), "a folder that a group may read");
+    mode(&folder, 0o700);
+    mode(&entry(), 0o604);
+    assert!(!loads(), "an entry that everybody may read");
+    store();
+    chown(entry(), Some(65534), None).unwrap();
+    assert!(!loads(), "an entry of somebody else");
+    store();
+    chown(&folder, Some(65534), None).unwrap();
+    assert!(!loads(), "a folder of somebody else");
+    chown(&folder, Some(0), None).unwrap();
+    let (path, moved) = (entry(), memory.path().join("moved"));
+    fs::rename(&path, &moved).unwrap();
+    symlink(&moved, &path).unwrap();
+    assert!(!loads(), "a link to an entry");
+    fs::remove_file(&path).unwrap();
+    fs::rename(&moved, &path).unwrap();
+    assert!(loads());
+    let real = memory.path().join("real");
+    fs::rename(&folder, &real).unwrap();
+    symlink(&real, &folder).unwrap();
+    assert!(!loads(), "a link to a folder");
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&real, &folder).unwrap();
+    assert!(loads());
+    let other_boot = fs::read_to_string(entry()).unwrap().replace(r#""boot":""#, r#""boot":"0"#);
+    fs::write(entry(), other_boot).unwrap();
+    assert!(!loads(), "an entry of another boot");
+    assert_eq!(all_files(&folder), 0, "which is removed");
+    store();
+    fs::write(entry(), "garbage").unwrap();
+    assert!(!loads(), "an entry that is none");
+}
+
+#[test]
+fn no_secret_is_printed() {
+    let world = World::new();
+    let credentials = world.tokens(world.instance_principals()).with_cache(world.cache());
+    credentials.signer(MINUTE).unwrap();
+    let folder = world.memory.path().join("cache");
+    let text: String = fs::read_dir(&folder)
+        .unwrap()
+        .map(|it| fs::read_to_string(it.unwrap().path()).unwrap())
+        .collect();
+    let entry: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let value: serde_json::Value = serde_json::from_str(entry["value"].as_str().unwrap()).unwrap();
+    let shown = format!("{credentials:?} {}", credentials.describe());
+    for secret in [value["token"].as_str().unwrap(), value["key"].as_str().unwrap()] {
+        assert!(secret.len() > 100 && !shown.contains(&secret[40..60]), "{shown}");
+    }
+    assert!(shown.contains("this instance of ocid1.tenancy.oc1.."), "{shown}");
+}
