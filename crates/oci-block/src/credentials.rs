@@ -74,7 +74,7 @@ impl Means<'_> {
     }
 
     fn workload_identity(&self) -> Result<WorkloadIdentity, Error> {
-        let account = &self.settings.service_account;
+        let account = &self.settings.pod_account;
         let endpoint = match (&self.config.auth_endpoint, &self.settings.cluster_host) {
             (Some(endpoint), _) => endpoint.clone(),
             (None, Some(host)) => {

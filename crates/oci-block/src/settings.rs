@@ -46,8 +46,8 @@ pub struct Settings {
     pub sdk_config: Option<PathBuf>,
     /// The host of the cluster's API, as its pods know it.
     pub cluster_host: Option<String>,
-    /// The folder with the token and the authority of the pod's service account.
-    pub service_account: ServiceAccount,
+    /// The token and the authority of the pod's service account, for workload identity.
+    pub pod_account: ServiceAccount,
     /// `OCI_RESOURCE_PRINCIPAL_*`; may hold secrets.
     pub resource_principal: BTreeMap<&'static str, String>,
     /// A region that is not in the table: the SDK's JSON object.
@@ -117,7 +117,7 @@ impl Settings {
             home: path("HOME").unwrap_or_else(|| HOME.into()),
             sdk_config: path("OCI_CONFIG_FILE"),
             cluster_host: text(&["KUBERNETES_SERVICE_HOST"]),
-            service_account: ServiceAccount {
+            pod_account: ServiceAccount {
                 token: path("OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH")
                     .unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT).join("token")),
                 authority: path("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH")
@@ -150,7 +150,6 @@ const LOG_FILE: &str = "oci_flexvolume_driver.log";
 const STATE_DIR: &str = "/var/lib/oci-flexvolume-driver";
 const RUN_DIR: &str = "/run/oci-flexvolume-driver";
 const HOME: &str = "/root";
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const RESOURCE_PRINCIPAL: [&str; 5] = [
     "OCI_RESOURCE_PRINCIPAL_VERSION",
     "OCI_RESOURCE_PRINCIPAL_RPST",
