@@ -3,7 +3,7 @@
 use anyhow::Result;
 use xshell::cmd;
 
-use crate::{checkout::Checkout, progress::loudly, sdk_test, test, vm};
+use crate::{checkout::Checkout, fault_matrix, progress::loudly, sdk_test, test, vm};
 
 /// Check format, lints and documentation, then run every test, those in the virtual machine too
 #[derive(clap::Args)]
@@ -34,7 +34,8 @@ impl Args {
         } else {
             loudly("Oracle's clients", || sdk_test::all(checkout))?;
         }
-        loudly("tests on real iSCSI", || vm::all(checkout))
+        loudly("tests on real iSCSI", || vm::all(checkout))?;
+        loudly("the fault matrix", || fault_matrix::write(checkout))
     }
 }
 

@@ -1,11 +1,13 @@
-//! Several calls at once.
+//! Several things at once.
 
-use std::thread;
+use std::{thread, time::Duration};
 
+use oci_sim::{Effect, Fault};
 use testbed::FaultRow;
 
 use crate::{
     guest::Guest,
+    shell::sh,
     volume::{Volume, success},
 };
 
@@ -28,4 +30,22 @@ fn eight_volumes_come_and_go_at_once() {
     all(&|volume, _| success(&volume.unmount()));
     assert_eq!(guest.sessions(), 0);
     row.saw("Success", "24 calls, all successful");
+}
+
+#[test]
+fn a_clock_that_jumps_moves_no_deadline() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    guest.sim.fail(Fault::new("ListInstances", 1..=1, Effect::Late(3000)));
+    let mut row =
+        FaultRow::new("X11", "the clock jumps an hour ahead while attach waits for the cloud");
+    let answer = thread::scope(|scope| {
+        let call = scope.spawn(|| volume.attach(1));
+        thread::sleep(Duration::from_secs(1));
+        sh("date --set '1 hour' >/dev/null");
+        call.join().unwrap()
+    });
+    row.shows(&answer);
+    success(&answer);
+    assert!(guest.sim.requests().iter().any(|it| it.operation == "ListInstances"));
 }
