@@ -128,6 +128,30 @@ impl Disk {
         }
     }
 
+    /// Proves that nobody uses a disk that the kernel has given up (`transport-offline`): it cannot be opened
+    /// any more, and so not be claimed by anybody afterwards.
+    ///
+    /// The kernel looks for other claims before it asks the disk (`blkdev_get_by_dev`): an exclusive open fails
+    /// with EBUSY while the disk is in use, and with ENXIO when it is not.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], or `path` is not device `number`.
+    pub fn prove_abandoned(path: &Path, number: DeviceNumber, host: &Host) -> Result<(), Error> {
+        let path = &fs::canonicalize(path)
+            .map_err(|source| Error::Open { path: path.to_owned(), source })?;
+        same_number(path, number, number_at(path)?)?;
+        match File::options().read(true).custom_flags(flag(OFlags::EXCL)).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                let users = users::find(path, number, &Sysfs::of(number, host), host);
+                Err(Error::InUse { path: path.to_owned(), users: users.unwrap_or_default() })
+            }
+            Err(error) if error.raw_os_error() != Some(ENXIO) => {
+                Err(Error::Open { path: path.to_owned(), source: error })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks that the path still leads to the pinned device, that its size is what it was, and
     /// that the kernel runs it. Cheap; call it before every step that matters.
     ///
@@ -219,6 +243,9 @@ fn same_number(path: &Path, was: DeviceNumber, now: DeviceNumber) -> Result<(), 
 fn end(path: &Path, mut file: &File) -> Result<u64, Error> {
     file.seek(SeekFrom::End(0)).map_err(|source| Error::Open { path: path.to_owned(), source })
 }
+
+/// No such device or address: the disk cannot be opened.
+const ENXIO: i32 = 6;
 
 #[expect(clippy::cast_possible_wrap, reason = "the bits are what open(2) takes")]
 fn flag(flags: OFlags) -> i32 {

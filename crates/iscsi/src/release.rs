@@ -24,13 +24,23 @@ impl Initiator {
         let mut claim = None;
         if let Some(unit) = session.unit(target) {
             claim = match &unit.block {
+                Some(block) if unit.state == LOST => {
+                    let path = self.host.dev.join(&block.name);
+                    Disk::prove_abandoned(&path, block.number, &self.host.disk)
+                        .map_err(|error| not_released(target, error))?;
+                    log::warn!("{} of {target} is not flushed: it is lost", block.name);
+                    None
+                }
                 Some(block) => Some(self.claim(session, target, unit, block)?),
                 None if unit.is_disk => {
                     return Err(not_ready(target, "its block device is coming or going"));
                 }
                 None => None,
             };
-            unit.set_state("offline")?;
+            // Nobody can change the state of a lost one (scsi_sysfs.c, `store_state_field`).
+            if unit.state != LOST {
+                unit.set_state("offline")?;
+            }
             unit.delete()?;
         }
         self.watch(self.after(REMOVAL), || {
@@ -50,14 +60,12 @@ impl Initiator {
     ) -> Result<Claim, Error> {
         match unit.state.as_str() {
             "running" => {}
-            // Left by a broken-off release, or by a session lost for good, on which I/O fails at once. It can only
-            // be opened while it runs.
-            "offline" | "transport-offline" => unit.set_state("running")?,
+            // Left by a broken-off release. It can only be opened while it runs.
+            "offline" => unit.set_state("running")?,
             // I/O to it waits until the session is back or its replacement_timeout has passed.
             state => return Err(not_ready(target, &format!("the kernel says it is {state}"))),
         }
-        let not_released =
-            |error| Error::NotReleased { target: target.clone(), source: Box::new(error) };
+        let not_released = |error| not_released(target, error);
         let path = self.host.dev.join(&block.name);
         let disk = Disk::open(&path, &self.host.disk).map_err(not_released)?;
         if disk.number() != block.number {
@@ -82,4 +90,10 @@ fn not_ready(target: &Target, obstacle: &str) -> Error {
     Error::NotReady { target: target.clone(), obstacle: obstacle.to_owned() }
 }
 
+fn not_released(target: &Target, error: disk::Error) -> Error {
+    Error::NotReleased { target: target.clone(), source: Box::new(error) }
+}
+
+/// The state of a disk whose session did not come back in time: I/O fails at once.
+const LOST: &str = "transport-offline";
 const REMOVAL: Duration = Duration::from_secs(10);

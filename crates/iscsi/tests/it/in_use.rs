@@ -207,6 +207,25 @@ fn a_logout_broken_off_at_any_point_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_mounted_disk_of_a_session_lost_for_good_is_not_let_go() {
+    let alone = alone();
+    let disk = Loop::new(&alone);
+    let world = disk.world();
+    let dir = disk.dir.path().join("mounted");
+    std::fs::create_dir(&dir).unwrap();
+    run("mkfs.ext4", &["-q", &disk.device]);
+    run("mount", &[&disk.device, dir.to_str().unwrap()]);
+    world.happens(Event::State(1, "FAILED"));
+    world.happens(Event::Write(format!("{}/state", unit_dir(1, 1)), "transport-offline"));
+    let error = world.initiator().log_out(&volume()).unwrap_err();
+    assert!(error.is_in_use(), "{}", chain(&error));
+    assert_eq!(world.take(), "", "iscsiadm was run");
+    assert_eq!(world.tree().read(&format!("{}/delete", unit_dir(1, 1))), "");
+    run("umount", &[dir.to_str().unwrap()]);
+    logged_out(&world);
+}
+
+#[test]
 fn the_disk_of_a_session_lost_for_good_is_let_go() {
     let alone = alone();
     let disk = Loop::new(&alone);
