@@ -41,12 +41,21 @@ def it_tells_an_error(simulator, program):
         assert (error["status"], error["code"]) == (404, "NotAuthorizedOrNotFound"), error
 
 
-def call(cloud, program, *words):
+def it_signs_as_an_instance(simulator, program):
+    with Cloud(simulator, *NODE_AND_DISK) as cloud:
+        where = {"OCI_METADATA_BASE_URL": cloud["metadata"],
+                 "OCI_CLI_FEDERATION_ENDPOINT": f"{cloud.endpoint}/v1/x509"}
+        words = ["--auth", "instance_principal", "compute", "instance", "get", "--instance-id", cloud["node"]]
+        assert answer(call(cloud, program, *words, **where))["display-name"] == "node"
+    assert cloud.log.count(" Federation ") == 1, cloud.log
+
+
+def call(cloud, program, *words, **variables):
     """Runs a command with a profile of the configuration file that the simulator wrote."""
     where = ["--config-file", cloud.config_file, "--profile", "DEFAULT", "--endpoint", cloud.endpoint,
              "--cert-bundle", cloud.ca]
     quiet = {"SUPPRESS_LABEL_WARNING": "True"}  # about a line for scanners of secrets in the key file
-    return subprocess.run([program, *where, *words], capture_output=True, text=True, env={**os.environ, **quiet})
+    return subprocess.run([program, *where, *words], capture_output=True, text=True, env={**os.environ, **quiet, **variables})
 
 
 def answer(ended):
@@ -58,4 +67,5 @@ CHECKS = [
     it_attaches_waits_lists_and_detaches,
     it_follows_pages,
     it_tells_an_error,
+    it_signs_as_an_instance,
 ]

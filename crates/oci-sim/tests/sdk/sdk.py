@@ -1,5 +1,6 @@
 """What the Python SDK finds in the simulated cloud."""
 
+import os
 import time
 from email.utils import formatdate
 
@@ -277,6 +278,21 @@ def strangers_are_not_let_in(simulator):
         refused(401, "NotAuthenticated", cloud.client(oci.core.ComputeClient, config=unknown).get_instance, cloud["node"])
 
 
+def an_instance_signs_as_itself(simulator):
+    with Cloud(simulator, *NODE_AND_DISK, "--attach-delay", "0s") as cloud:
+        os.environ["OCI_METADATA_BASE_URL"] = cloud["metadata"]
+        signer = oci.auth.signers.InstancePrincipalsSecurityTokenSigner(
+            federation_endpoint=f"{cloud.endpoint}/v1/x509", federation_client_cert_bundle_verify=cloud.ca)
+        is_(signer.region, cloud.config["region"])
+        compute = cloud.client(oci.core.ComputeClient, config={}, signer=signer)
+        is_(compute.get_instance(cloud["node"]).data.display_name, "node")
+        token = signer.federation_client.get_security_token()
+        signer.refresh_security_token()
+        assert signer.federation_client.get_security_token() != token
+        wait(compute, compute.attach_volume(iscsi(cloud)).data, "ATTACHED")
+    is_(cloud.log.count(" Federation "), 2)
+
+
 def a_signature_covers_date_and_body(simulator):
     with Cloud(simulator, *NODE_AND_DISK) as cloud:
         signer = oci.signer.Signer.from_config(cloud.config)
@@ -338,5 +354,6 @@ CHECKS = [
     a_failed_attach_has_a_reason,
     the_sdk_retries_what_passes,
     strangers_are_not_let_in,
+    an_instance_signs_as_itself,
     a_signature_covers_date_and_body,
 ]
