@@ -189,10 +189,16 @@ impl Guest {
     }
 }
 
+/// Into the output of the failing case.
+#[expect(clippy::print_stdout, reason = "what libtest shows of a case that fails")]
+fn show(text: &str) {
+    println!("{text}");
+}
+
 impl Drop for Guest {
     fn drop(&mut self) {
         if thread::panicking() {
-            println!("{}", sh(DIAGNOSIS));
+            show(&sh(DIAGNOSIS));
             // Two panics at once would hide the first; the next case cleans what is left.
             let _ = panic::catch_unwind(AssertUnwindSafe(|| self.clean()));
         } else {
