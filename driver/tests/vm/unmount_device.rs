@@ -45,6 +45,12 @@ fn lost_data_is_said_once() {
     let answer = volume.unmount();
     row.shows(&answer);
     failure(&answer, &["may be lost"]);
+    drop(row);
+    let mut row = FaultRow::new("U8", "unmountdevice again, the portal still dead");
+    let answer = volume.unmount();
+    row.shows(&answer);
+    success(&answer);
+    assert_eq!(guest.sessions(), 0);
 }
 
 #[test]
