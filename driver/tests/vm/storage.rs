@@ -161,7 +161,8 @@ impl Storage for Tgtd {
         };
         let gone = state.exports.remove(at);
         let in_use = has_initiator(gone.tid);
-        sh(&format!("{TGTADM} --op delete --mode target --tid {} --force", gone.tid));
+        // It refuses while it still answers what was asked before.
+        wait_for(&format!("{TGTADM} --op delete --mode target --tid {} --force", gone.tid));
         if in_use { Err(format!("{} was taken from its initiator", target.volume)) } else { Ok(()) }
     }
 
