@@ -14,6 +14,8 @@ mod life;
 mod many;
 mod mount_device;
 mod moving;
+mod multipath;
+mod sessions;
 mod shell;
 mod storage;
 mod unmount_device;

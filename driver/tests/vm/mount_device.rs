@@ -79,3 +79,28 @@ fn a_name_that_was_used_before_is_another_disk() {
     drop(row);
     success(&two.mount(&second));
 }
+
+#[test]
+fn a_disk_that_dies_before_mkfs_is_formatted_by_the_next_call() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let device = volume.attached(1);
+    success(&volume.wait(&device));
+    guest.give_up_after(1);
+    sh("mkdir -p /tmp/tools
+        printf '#!/bin/sh\npkill -9 -x tgtd\nexec /usr/sbin/mkfs.ext4 \"$@\"\n' >/tmp/tools/mkfs.ext4
+        chmod +x /tmp/tools/mkfs.ext4");
+    let mut row = FaultRow::new("M21", "the target dies between the proof of blankness and mkfs");
+    let args = ["mountdevice", &volume.dir(), &device, &volume.options(&[])];
+    let mut call = guest.node(1).command(&args);
+    call.env("OCI_FLEXD_TOOL_PATH", "/tmp/tools:/usr/sbin:/usr/bin:/sbin:/bin");
+    let answer = testbed::run(call).unwrap();
+    row.shows(&answer);
+    failure(&answer, &[]);
+    drop(row);
+    assert!(!try_sh(&format!("mountpoint -q {}", volume.dir())));
+    guest.storage.restart();
+    success(&volume.wait(&device));
+    success(&volume.mount(&device));
+    success(&volume.unmount());
+}
