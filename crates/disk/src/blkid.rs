@@ -82,7 +82,7 @@ fn parse(text: &str) -> Option<Probe> {
             "PTTYPE" => &mut probe.partition_table,
             _ => &mut None,
         };
-        *slot = Some(value.replace('\\', ""));
+        *slot = Some(value.replace('\\', "")).filter(|value| !value.is_empty());
         lines += 1;
     }
     (lines > 0).then_some(probe)
@@ -150,6 +150,7 @@ mod tests {
         check(0, "no values here\n", "", None);
         check(0, "DEVNAME=/dev/sdb\n", "", Some(Verdict::Found(Probe::default())));
         assert_eq!(found("DEVNAME=/dev/sdb\n"), "something without a type");
+        assert_eq!(found("TYPE=\n"), "something without a type");
     }
 
     mod properties {

@@ -27,7 +27,7 @@ fn a_session_that_nobody_ends_is_ended_on_the_way_of_another_call() {
     time_passes();
     // Somebody reads it: no mount, no claim, but in use.
     sh(
-        "sleep 1000 </dev/$(ls /sys/class/iscsi_session/*/device/target*/*:1/block | grep -m 1 sd) & echo $! >/tmp/reader",
+        "sleep 1000 </dev/$(ls /sys/class/iscsi_session/*/device/target*/*:1/block | grep -m 1 sd) >/dev/null 2>&1 & echo $! >/tmp/reader",
     );
     success(&used.wait(&other));
     assert_eq!(guest.sessions(), 2);
