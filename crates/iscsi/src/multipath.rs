@@ -246,16 +246,19 @@ impl Initiator {
 
     /// The one map over the disks of `paths`, which must have no other disks in it.
     fn map_over(&self, paths: &[Target]) -> Result<Option<Map>, Error> {
-        let mut ours = Vec::new();
         let mut maps: Vec<Map> = Vec::new();
         for path in paths {
             let Some(block) = self.block(path)? else { continue };
-            ours.push(block.number);
             for map in self.host.disk.maps_above(block.number).map_err(MultipathError::Sysfs)? {
-                if !maps.contains(&map) {
-                    maps.push(map);
-                }
+                // multipathd may have given it more paths since it was seen above another one.
+                maps.retain(|seen| seen.number != map.number);
+                maps.push(map);
             }
+        }
+        // Looked at after the maps: a path is a disk of ours before it is in a map.
+        let mut ours = Vec::new();
+        for path in paths {
+            ours.extend(self.block(path)?.map(|block| block.number));
         }
         if maps.len() > 1 {
             let maps = maps.into_iter().map(|map| map.name).collect();

@@ -62,6 +62,7 @@ fn a_node_that_lost_its_power_finds_its_volume_again() {
     let device = volume.up();
     sh(&format!("echo safe >{dir}/safe && sync {dir}/safe"));
     // From here on nothing of what the node does reaches the disk, as after the loss.
+    guest.give_up_after(1);
     guest.storage.kill();
     sh(&format!("umount -l {dir}; iscsiadm -m session -u; rm -rf /run/oci-flexvolume-driver"));
     guest.storage.restart();
