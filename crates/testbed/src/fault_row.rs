@@ -15,11 +15,12 @@ use crate::Answer;
 /// One observation for `docs/fault-matrix.md`: a fault was made, a call was seen to end.
 ///
 /// ```no_run
-/// # fn answer() -> testbed::Answer { unimplemented!() }
+/// # fn example(node: &testbed::Place<'_>) -> std::io::Result<()> {
 /// let mut row = testbed::FaultRow::new("M8", "swap on the disk");
-/// let answer = answer();
-/// row.shows(&answer);
+/// row.shows(&node.call(&["unmountdevice", "/mnt/volume"])?);
 /// // … the assertions; if one fails, or nothing was shown, the row says FAIL
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// The rows stand in `xtask/src/fault_matrix/rows.txt`. Observations go, one line of JSON each, to the
