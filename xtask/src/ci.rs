@@ -3,14 +3,13 @@
 use anyhow::Result;
 use xshell::cmd;
 
-use crate::{checkout::Checkout, fault_matrix, progress::loudly, sdk_test, test, vm};
+use crate::{checkout::Checkout, progress::loudly, test};
 
-/// Check format, lints and documentation, then run every test, those in the virtual machine too
+/// Check format, lints, documentation and packages, then run every test
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the test of the simulated cloud with Oracle's clients, which come from PyPI
-    #[arg(long)]
-    without_sdk: bool,
+    #[command(flatten)]
+    scope: test::Scope,
 }
 
 impl Args {
@@ -28,14 +27,7 @@ impl Args {
             Ok(checkout.afresh(doc).run()?)
         })?;
         loudly("packages of the published crates", || package(checkout))?;
-        loudly("tests", || test::all(checkout, &[]))?;
-        if self.without_sdk {
-            println!("▸ Oracle's clients are left out");
-        } else {
-            loudly("Oracle's clients", || sdk_test::all(checkout))?;
-        }
-        loudly("tests on real iSCSI", || vm::all(checkout))?;
-        loudly("the fault matrix", || fault_matrix::write(checkout))
+        test::all(checkout, &self.scope)
     }
 }
 

@@ -7,36 +7,64 @@ use crate::{
     checkout::Checkout,
     fault_matrix::{self, Run},
     prerequisites::{self, DESTROYERS, DISKS},
+    progress::loudly,
+    sdk_test, vm,
 };
 
-/// Run every test: unit, crate and contract tests, and those in the documentation
+/// Run every test: on this machine, with Oracle's clients, and on real iSCSI in a virtual machine
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Passed on to `cargo test`, as in `cargo xtask test -p flexvolume transcript`
+    #[command(flatten)]
+    scope: Scope,
+    /// Only these, passed on to `cargo test`, as in `cargo xtask test -p flexvolume transcript`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     cargo: Vec<String>,
 }
 
+/// How much of all.
+#[derive(clap::Args)]
+pub(crate) struct Scope {
+    /// Leave out the test of the simulated cloud with Oracle's clients, which come from PyPI
+    #[arg(long)]
+    without_sdk: bool,
+}
+
 impl Args {
     pub(crate) fn run(&self, checkout: &Checkout) -> Result<()> {
-        all(checkout, &self.cargo)
+        if self.cargo.is_empty() {
+            all(checkout, &self.scope)
+        } else {
+            // A part of the tests sees a part of the matrix, so nothing is recorded.
+            Ok(cargo_test(checkout, &self.cargo)?.run()?)
+        }
     }
 }
 
-/// Runs the tests in a mount namespace of their own: what a killed test leaves mounted ends with it.
-pub(crate) fn all(checkout: &Checkout, cargo: &[String]) -> Result<()> {
+/// Every test, and the fault matrix as they have seen it.
+pub(crate) fn all(checkout: &Checkout, scope: &Scope) -> Result<()> {
+    loudly("tests", || {
+        let tests = cargo_test(checkout, &["--workspace", "--no-fail-fast"])?;
+        Ok(tests.env("FAULT_MATRIX", fault_matrix::afresh(checkout, Run::Host)?).run()?)
+    })?;
+    if scope.without_sdk {
+        println!("▸ Oracle's clients are left out");
+    } else {
+        loudly("Oracle's clients", || sdk_test::all(checkout))?;
+    }
+    loudly("tests on real iSCSI", || vm::all(checkout))?;
+    loudly("the fault matrix", || fault_matrix::write(checkout))
+}
+
+/// The tests on this machine, in a mount namespace of their own: what a killed test leaves mounted ends
+/// with it.
+fn cargo_test<'a, A: AsRef<std::ffi::OsStr>>(
+    checkout: &'a Checkout,
+    args: &[A],
+) -> Result<xshell::Cmd<'a>> {
     let sh = &checkout.sh;
     prerequisites::require_root(sh, "the tests mount real filesystems on loop devices")?;
     prerequisites::provide(sh, &[DISKS, DESTROYERS].concat())?;
-    let whole = cargo.is_empty();
-    let scope = if whole { &["--workspace", "--no-fail-fast"][..] } else { &[] };
     let alone = ["--mount", "--propagation", "private"];
-    let cargo =
-        cmd!(sh, "unshare {alone...} cargo test --locked --all-features {scope...} {cargo...}");
-    let mut tests = checkout.afresh(cargo);
-    // A part of the tests sees a part of the matrix.
-    if whole {
-        tests = tests.env("FAULT_MATRIX", fault_matrix::afresh(checkout, Run::Host)?);
-    }
-    Ok(tests.run()?)
+    let cargo = cmd!(sh, "unshare {alone...} cargo test --locked --all-features {args...}");
+    Ok(checkout.afresh(cargo))
 }
