@@ -35,25 +35,6 @@ fn a_node_that_is_gone_is_no_reason_to_guess() {
 }
 
 #[test]
-fn a_disk_that_is_mounted_on_this_host_is_not_detached() {
-    let cluster = cluster();
-    let kubelet = Kubelet { cluster: &cluster, number: 1 };
-    let options = cluster.options(&[]);
-    let device = kubelet.attach(&options);
-    success(&kubelet.mount(&device, &options));
-    // kubelet itself detaches where the controller manager does not.
-    let node = cluster.node(1);
-    let mut command = node.command(&["detach", cluster.volume_name(), "node-1"]);
-    let controller = cluster.controller();
-    for variable in ["OCI_FLEXD_CONFIG_DIRECTORY", "TRUSTED_CA_CERT_PATH"] {
-        command.env(variable, controller.folder(variable).unwrap());
-    }
-    failure_with(&testbed::run(command).unwrap(), &["is still mounted at"]);
-    assert_eq!(cluster.sim.violations(), Vec::<String>::new());
-    assert_eq!(cluster.sim.attachments()[0].lifecycle_state, "ATTACHED");
-}
-
-#[test]
 fn a_disk_that_is_mounted_anywhere_on_this_host_is_not_detached() {
     let cluster = cluster();
     let kubelet = Kubelet { cluster: &cluster, number: 1 };

@@ -257,6 +257,7 @@ fn a_disk_in_use_on_this_host_is_left_alone() {
     let answer = testbed::run(command).unwrap();
     row.shows(&answer);
     failure_with(&answer, &["is still mounted at"]);
+    assert_eq!(cluster.sim.violations(), Vec::<String>::new());
     assert_eq!(removals(&cluster), 0);
     success(&kubelet.unmount());
 }
