@@ -1,214 +1,21 @@
-//! A node with credentials, the cloud, and a target that lets in who knows its secret.
+//! Whose credentials a session gets, and through which portals.
 
-use std::{
-    ffi::OsString,
-    fs,
-    os::unix::fs::symlink,
-    path::Path,
-    sync::{Arc, Mutex, OnceLock},
-};
+use std::{fs, sync::Arc};
 
-use clock::SystemClock;
-use command::{Command, Output, Runner};
-use expect_test::{Expect, expect};
-use oci_sim::{ApiKeyUser, Config, NewInstance, NewVolume, Running, Sim};
-use tempfile::TempDir;
+use expect_test::expect;
+use oci_sim::NewInstance;
 
 use super::*;
 use crate::{
-    Settings,
     device::Device,
     paths::with_all_portals,
     witness::{Recall, Witness},
 };
+use scene::*;
+
+mod scene;
 
 const USE_CHAP: &str = r#""useChap":"true","#;
-const MULTIPATH: &str = r#""multipath":"true","#;
-
-/// A node with credentials, the cloud, and a target behind iscsiadm that lets in who knows its secret.
-struct Scene {
-    sim: Running,
-    target: Target,
-    attachment: String,
-    wanted: Arc<Mutex<String>>,
-    portal: Arc<Portal>,
-    driver: OciBlock,
-    _dir: TempDir,
-}
-
-/// iscsiadm, as far as node records and authentication go.
-#[derive(Debug)]
-struct Portal {
-    dir: std::path::PathBuf,
-    wanted: Arc<Mutex<String>>,
-    ran: Mutex<Vec<String>>,
-    /// A portal that does not answer.
-    down: Mutex<Option<String>>,
-}
-
-impl Runner for Portal {
-    fn run(&self, command: &Command) -> Result<Output, command::Error> {
-        let line = command.to_string();
-        let words: Vec<_> = line.split(' ').collect();
-        let [_, _, _, _, iqn, _, portal, rest @ ..] = &*words else { panic!("{line}") };
-        let verb = rest.get(1).unwrap_or(&rest[0]).trim_start_matches("--");
-        let record = self.dir.join("nodes").join(iqn).join(portal.replace(':', ","));
-        let code = match verb {
-            "new" => {
-                fs::create_dir_all(record.parent().unwrap()).unwrap();
-                fs::write(record, "# END RECORD\n").unwrap();
-                0
-            }
-            "delete" => fs::remove_file(record).map_or(21, |()| 0),
-            "login" => {
-                let wanted = format!("password = {}\n", self.wanted.lock().unwrap());
-                if self.down.lock().unwrap().as_deref() == Some(*portal) {
-                    8
-                } else if fs::read_to_string(record).unwrap().contains(&wanted) {
-                    self.open_session(iqn, portal);
-                    0
-                } else {
-                    24
-                }
-            }
-            _ => 0,
-        };
-        self.ran.lock().unwrap().push(verb.to_owned());
-        Ok(Output { code, stdout: String::new(), stderr: String::new() })
-    }
-}
-
-impl Portal {
-    fn open_session(&self, iqn: &str, portal: &str) {
-        let sessions = self.dir.join("sys/class/iscsi_session");
-        let number = 1 + fs::read_dir(&sessions).map_or(0, Iterator::count);
-        let session = self.dir.join(format!("sys/devices/host3/session{number}"));
-        let class = sessions.join(format!("session{number}"));
-        let connection = session.join("connection1:0/iscsi_connection/connection1:0");
-        for dir in [&class, &connection] {
-            fs::create_dir_all(dir).unwrap();
-        }
-        let (address, port) = portal.rsplit_once(':').unwrap();
-        for (file, text) in [
-            (class.join("targetname"), iqn),
-            (class.join("state"), "LOGGED_IN"),
-            (connection.join("persistent_address"), address),
-            (connection.join("persistent_port"), port),
-        ] {
-            fs::write(file, text).unwrap();
-        }
-        symlink(session, class.join("device")).unwrap();
-    }
-}
-
-fn user() -> ApiKeyUser {
-    static USER: OnceLock<ApiKeyUser> = OnceLock::new();
-    USER.get_or_init(|| ApiKeyUser::fresh().unwrap()).clone()
-}
-
-/// An attachment with or without CHAP, whose target wants its secret.
-fn scene(use_chap: &str) -> Scene {
-    scene_with(NewVolume::default(), use_chap)
-}
-
-/// An attachment with three portals.
-fn multipath_scene(more: &str) -> Scene {
-    let fast = NewVolume { vpus_per_gb: Some(30), ..NewVolume::default() };
-    scene_with(fast, &format!("{MULTIPATH}{more}"))
-}
-
-fn scene_with(volume: NewVolume, use_chap: &str) -> Scene {
-    let sim = Sim::start(Config { user: Some(user()), ..Config::default() }).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let node = NewInstance { display_name: "node-1".into(), ..NewInstance::default() };
-    sim.add_instance(node);
-    let volume = sim.add_volume(volume);
-    write_config(&sim, dir.path());
-    let wanted = Arc::new(Mutex::new(String::from("the secret")));
-    let ran = Mutex::default();
-    let portal = Arc::new(Portal {
-        dir: dir.path().to_owned(),
-        wanted: Arc::clone(&wanted),
-        ran,
-        down: Mutex::default(),
-    });
-    let mut driver =
-        OciBlock::new(settings(&sim, dir.path()), portal.clone(), Arc::new(SystemClock));
-    fs::create_dir_all(dir.path().join("sys/class")).unwrap();
-    driver.iscsi.sysfs = dir.path().join("sys");
-    driver.iscsi.nodes = vec![dir.path().join("nodes")];
-
-    let path = crate::attach::attach(&driver, &options(&volume, use_chap), "node-1").unwrap();
-    let Device::Iscsi(target) = Device::parse(&path).unwrap() else { panic!("{path:?}") };
-    let attachment = sim.attachments()[0].id.clone();
-    sim.set_chap_secret(&attachment, "the secret");
-    Scene { sim, target, attachment, wanted, portal, driver, _dir: dir }
-}
-
-fn settings(sim: &Running, dir: &Path) -> Settings {
-    let vars = [
-        ("OCI_FLEXD_DRIVER_DIRECTORY", dir.as_os_str().to_owned()),
-        ("OCI_FLEXD_STATE_DIRECTORY", dir.join("state").into()),
-        ("OCI_FLEXD_RUN_DIRECTORY", dir.join("run").into()),
-        ("OCI_METADATA_BASE_URL", sim.metadata_url().into()),
-        ("TRUSTED_CA_CERT_PATH", sim.ca_path().into()),
-    ];
-    Settings::from_vars(|name| -> Option<OsString> {
-        vars.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
-    })
-}
-
-fn write_config(sim: &Running, dir: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let user = sim.credentials();
-    let key = user.private_key_pem.trim_end().replace('\n', "\n    ");
-    let text = format!(
-        "auth:\n  tenancy: {}\n  compartment: {}\n  user: {}\n  region: us-phoenix-1\n  key: |\n    \
-         {key}\nendpoints:\n  iaas: {}\n",
-        user.tenancy,
-        sim.compartment(),
-        user.user,
-        sim.endpoint(),
-    );
-    let path = dir.join("config.yaml");
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-fn options(volume: &str, more: &str) -> Options {
-    let json = format!(r#"{{{more}"kubernetes.io/pvOrVolumeName":"{volume}"}}"#);
-    Options::from_json(json.as_bytes()).unwrap()
-}
-
-impl Scene {
-    /// Logs in with these options: what iscsiadm was asked for, and the error.
-    fn log_in(&self, more: &str) -> String {
-        let volume = self.sim.attachments()[0].volume_id.clone();
-        let initiator = self.driver.initiator();
-        let outcome = self.driver.log_in(&initiator, &self.target, &options(&volume, more));
-        let ran = std::mem::take(&mut *self.portal.ran.lock().unwrap()).join(" ");
-        let outcome = match outcome {
-            Ok(()) => "logged in".to_owned(),
-            Err(error) => chain(&error),
-        };
-        assert!(!outcome.contains("secret\n") && !outcome.contains("the secret"), "{outcome}");
-        format!("{outcome}\nran: {ran}\n")
-            .replace(&self.target.to_string(), "TARGET")
-            .replace(&self.attachment, "ATTACHMENT")
-    }
-
-    #[track_caller]
-    fn check(&self, more: &str, expected: &Expect) {
-        expected.assert_eq(&self.log_in(more));
-    }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chain(source)),
-        None => error.to_string(),
-    }
-}
 
 #[test]
 fn credentials_come_from_the_api() {
@@ -339,17 +146,6 @@ fn the_option_is_yes_or_no() {
         scene("").log_in(r#""useChap":"CHAP","#),
         "the option useChap is `CHAP`; it may be true or false (the default)\nran: \n"
     );
-}
-
-impl Scene {
-    /// The device with all its portals.
-    fn portals(&self, more: &str, recall: &Recall) -> Result<Vec<String>, String> {
-        let volume = self.sim.attachments()[0].volume_id.clone();
-        let device = Device::Iscsi(self.target.clone());
-        let all = with_all_portals(&self.driver, device, &options(&volume, more), recall);
-        let all = all.map_err(|error| chain(&error))?;
-        Ok(all.targets().iter().map(|target| target.portal().to_string()).collect())
-    }
 }
 
 #[test]
