@@ -88,6 +88,22 @@ impl Initiator {
 }
 
 impl Unit {
+    /// Lets nothing reach the disk any more. A lost one is so already, and the kernel lets nobody say otherwise
+    /// (scsi_sysfs.c, `store_state_field`); the session may be given up at any moment, also now.
+    pub(crate) fn take_offline(&self) -> Result<(), Error> {
+        if self.is_lost()? {
+            return Ok(());
+        }
+        match self.set_state("offline") {
+            Err(_) if self.is_lost()? => Ok(()),
+            written => written,
+        }
+    }
+
+    fn is_lost(&self) -> Result<bool, Error> {
+        Ok(sysfs::attribute(&self.device.join("state"))?.as_deref() == Some(LOST))
+    }
+
     /// `running` or `offline`.
     pub(crate) fn set_state(&self, state: &str) -> Result<(), Error> {
         sysfs::write(&self.device.join("state"), state)
@@ -104,4 +120,41 @@ fn rescan_running(unit: &Unit) -> Result<(), Error> {
     if unit.state == "running" { sysfs::write(&unit.device.join("rescan"), "1") } else { Ok(()) }
 }
 
+/// The state of a disk whose session did not come back in time: I/O fails at once.
+pub(crate) const LOST: &str = "transport-offline";
 pub(crate) const APPEARANCE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::Path};
+
+    use super::*;
+
+    /// What becomes of the state file, which shows `state`; and of the call.
+    #[track_caller]
+    fn check(state: &str, after: &str, succeeds: bool) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("state"), state).unwrap();
+        assert_eq!(unit(dir.path()).take_offline().is_ok(), succeeds);
+        assert_eq!(fs::read_to_string(dir.path().join("state")).unwrap(), after);
+    }
+
+    fn unit(device: &Path) -> Unit {
+        let (state, device) = ("running".into(), device.to_owned());
+        Unit { lun: 1, state, block: None, is_disk: true, device }
+    }
+
+    #[test]
+    fn a_disk_that_is_lost_since_it_was_looked_at_stays_as_it_is() {
+        check("running\n", "offline\n", true);
+        check("transport-offline\n", "transport-offline\n", true);
+    }
+
+    #[test]
+    fn a_state_that_the_kernel_does_not_take_is_an_error() {
+        // It refuses words.
+        let dir = tempfile::tempdir().unwrap();
+        symlink("/proc/self/oom_score_adj", dir.path().join("state")).unwrap();
+        assert!(unit(dir.path()).take_offline().is_err());
+    }
+}

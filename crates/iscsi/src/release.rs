@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use disk::{Access, Claim, Disk};
 
-use crate::{Block, Error, Initiator, Session, Target, Unit};
+use crate::{Block, Error, Initiator, Session, Target, Unit, device::LOST};
 
 /// The unit of a target is gone from this machine, and was free when it went.
 ///
@@ -37,10 +37,7 @@ impl Initiator {
                 }
                 None => None,
             };
-            // Nobody can change the state of a lost one (scsi_sysfs.c, `store_state_field`).
-            if unit.state != LOST {
-                unit.set_state("offline")?;
-            }
+            unit.take_offline()?;
             unit.delete()?;
         }
         self.watch(self.after(REMOVAL), || {
@@ -94,6 +91,4 @@ fn not_released(target: &Target, error: disk::Error) -> Error {
     Error::NotReleased { target: target.clone(), source: Box::new(error) }
 }
 
-/// The state of a disk whose session did not come back in time: I/O fails at once.
-const LOST: &str = "transport-offline";
 const REMOVAL: Duration = Duration::from_secs(10);
