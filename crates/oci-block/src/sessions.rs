@@ -105,8 +105,8 @@ impl Sessions {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let text: String =
             targets.iter().map(|it| format!("{}\n", it.device_path().display())).collect();
-        // Beside the notes, whose names are volumes'.
-        let new = self.dir.with_extension("new");
+        // Beside the notes, whose names are volumes'; one for each, because locks are too.
+        let new = self.dir.with_file_name(format!("sessions.{volume}.new"));
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(text.as_bytes())?;
@@ -157,6 +157,26 @@ mod tests {
         sessions.forget("v");
         assert!(!sessions.are_ours("v"));
         sessions.forget("v");
+    }
+
+    #[test]
+    fn volumes_that_are_noted_at_once_keep_their_own_targets() {
+        let dir = tempfile::tempdir().unwrap();
+        let sessions = Sessions::new(dir.path());
+        let [one, other] = targets().try_into().unwrap();
+        std::thread::scope(|scope| {
+            for (volume, target) in [("v", &one), ("w", &other)] {
+                let sessions = &sessions;
+                scope.spawn(move || {
+                    for _ in 0..500 {
+                        sessions.write(volume, std::slice::from_ref(target)).unwrap();
+                        let text = fs::read_to_string(sessions.path(volume)).unwrap();
+                        assert_eq!(text, format!("{}\n", target.device_path().display()));
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
     }
 
     #[test]
