@@ -56,6 +56,7 @@ fn cell(text: &str) -> String {
 static RANDOM: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let patterns = [
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
+        (r"\b([0-9a-f]{2}:){15}[0-9a-f]{2}\b", "FINGERPRINT"),
         (r"(ocid1\.[a-z]+)\.[a-z0-9.-]*[a-z0-9]{20,}", "$1…"),
         (r"\b[a-z0-9]{50,}\b", "aaaa…"),
         (r"/tmp/\.tmp[A-Za-z0-9]+", "…"),
@@ -97,11 +98,12 @@ mod tests {
                 "volume ocid1.volume… is gone",
             ),
             ("0a1b2c3d-0000-1111-2222-333344445555", "UUID"),
+            ("key 2f:35:41:16:54:72:67:b5:83:cc:ab:63:60:dc:61:34: no", "key FINGERPRINT: no"),
             ("a|b\nc", "a\\|b c"),
         ];
         for (text, shown) in cases {
             assert_eq!(cell(text), shown);
         }
-        assert_eq!(RANDOM.len(), 12, "a pattern does not compile");
+        assert_eq!(RANDOM.len(), 13, "a pattern does not compile");
     }
 }
