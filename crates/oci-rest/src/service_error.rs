@@ -137,7 +137,7 @@ fn hint(
     match status {
         StatusCode::UNAUTHORIZED => {
             Some(clock_hint(headers, context.signed_at).unwrap_or_else(|| {
-                format!("signed as {}: is that key known to OCI?", context.signed_as)
+                format!("signed as {}: does OCI know that caller and key?", context.signed_as)
             }))
         }
         StatusCode::NOT_FOUND => {

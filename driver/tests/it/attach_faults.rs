@@ -339,7 +339,7 @@ fn refusals_are_told_with_code_cause_and_cure() {
             "RelatedResourceNotAuthorizedOrNotFound",
             &["not found, or not permitted", statement],
         ),
-        (401, "NotAuthenticated", &["signed as ", "is that key known to OCI?"]),
+        (401, "NotAuthenticated", &["signed as ", "does OCI know that caller and key?"]),
         (403, "NotAllowed", &[statement]),
         (404, "NotAuthorizedOrNotFound", &["not found, or not permitted", statement]),
         (413, "PayloadTooLarge", &[]),

@@ -239,7 +239,7 @@ fn a_wrong_clock_and_a_wrong_key_are_told_apart() {
     let user = ApiKeyUser::fresh().unwrap();
     let stranger = client(&world.cloud, &world.clock, &user);
     let text = chain(&stranger.send(&GetVolume { id: &world.volume }).unwrap_err());
-    let signed = format!("; signed as {} with the key {}: is", user.user, user.fingerprint);
+    let signed = format!("; signed as {} with the key {}: does", user.user, user.fingerprint);
     assert!(text.contains("401 NotAuthenticated") && text.contains(&signed), "{text}");
 }
 

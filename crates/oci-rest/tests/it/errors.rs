@@ -42,13 +42,13 @@ fn a_401_tells_the_clock_skew_or_who_signed() {
     check(
         with(refused(), "date", "Fri, 20 Nov 2026 12:04:59 GMT"),
         expect![
-            "GetVolumeAttachment at iaas.example: 401 NotAuthenticated: the service says so; signed as ocid1.user.oc1..u with the key 57:44:0d:65:0b:ab:1c:95:b8:b6:bb:b5:0c:b1:af:55: is that key known to OCI? (opc-request-id REQ)"
+            "GetVolumeAttachment at iaas.example: 401 NotAuthenticated: the service says so; signed as ocid1.user.oc1..u with the key 57:44:0d:65:0b:ab:1c:95:b8:b6:bb:b5:0c:b1:af:55: does OCI know that caller and key? (opc-request-id REQ)"
         ],
     );
     check(
         refused(),
         expect![
-            "GetVolumeAttachment at iaas.example: 401 NotAuthenticated: the service says so; signed as ocid1.user.oc1..u with the key 57:44:0d:65:0b:ab:1c:95:b8:b6:bb:b5:0c:b1:af:55: is that key known to OCI? (opc-request-id REQ)"
+            "GetVolumeAttachment at iaas.example: 401 NotAuthenticated: the service says so; signed as ocid1.user.oc1..u with the key 57:44:0d:65:0b:ab:1c:95:b8:b6:bb:b5:0c:b1:af:55: does OCI know that caller and key? (opc-request-id REQ)"
         ],
     );
 }
