@@ -1,7 +1,8 @@
 //! `cargo xtask vm-test`: the driver on real iSCSI, in a small virtual machine.
 //!
 //! `packages` has Debian's packages unpacked, not installed; `image` makes the guest of them; `overlay`
-//! adds the driver and the suite; `machine` boots it all; `console` reads what the guest says.
+//! adds the driver and the suite; `machine` boots it all; `console` reads what the guest says; `turn`
+//! keeps two runs of a checkout apart.
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,7 @@ use crate::{
     progress::{loudly, quietly},
 };
 use machine::Machine;
+use turn::Turn;
 
 mod console;
 mod image;
@@ -24,6 +26,7 @@ mod kernel;
 mod machine;
 mod overlay;
 mod packages;
+mod turn;
 
 /// Run the driver on open-iscsi, a target, udev and real file systems, in a virtual machine
 #[derive(clap::Args)]
@@ -56,6 +59,9 @@ pub(crate) fn all(checkout: &Checkout) -> Result<()> {
 }
 
 fn run(checkout: &Checkout, suite: &Path, machine: Machine, case: Option<&str>) -> Result<()> {
+    let vm = checkout.target().join("vm");
+    checkout.sh.create_dir(&vm)?;
+    let _turn = Turn::wait(&vm)?;
     prerequisites::provide(&checkout.sh, HOST)?;
     let driver = match checkout.sh.var_os("OCI_DRIVER") {
         Some(given) => given.into(),
@@ -69,7 +75,7 @@ fn run(checkout: &Checkout, suite: &Path, machine: Machine, case: Option<&str>) 
             // A part of the cases sees a part of the matrix.
             verdict.write_rows(&fault_matrix::afresh(checkout, Run::Vm)?)?;
         }
-        verdict.write_failures(&checkout.target().join("vm/failed"))?;
+        verdict.write_failures(&vm.join("failed"))?;
         println!("{} passed, {} failed", verdict.passed, verdict.failed);
         match verdict.exit {
             Some(0) => ensure!(verdict.passed > 0, "no case has this in its name"),
