@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: what the driver costs, against the bounds that this project has set itself.
 //!
 //! `binary` builds what is measured and `machine` says where; `node` makes a place for the calls and
-//! `stopwatch` takes the cost of one. `calls`, `mounting`, `volume`, `lookup`, `signing` and `size`
-//! measure, each one group of `Figure`s; `report` puts them into a table.
+//! `stopwatch` takes the cost of one. `calls`, `mounting`, `volume`, `identity`, `lookup`, `signing`
+//! and `size` measure, each one group of `Figure`s; `report` puts them into a table.
 
 use anyhow::Result;
 
@@ -23,6 +23,7 @@ use signing::Signing;
 pub(crate) mod binary;
 mod calls;
 mod figure;
+mod identity;
 mod lookup;
 pub(crate) mod machine;
 mod mounting;
@@ -70,6 +71,7 @@ fn measure(checkout: &Checkout, binary: &Binary) -> Result<Measured> {
     let cpu = || volume::cpu(&binary.path, signing.millis);
     figures.push(quietly("attach and detach, CPU time", cpu)?);
     figures.extend(quietly("attach and detach, waiting", || volume::waiting(&binary.path))?);
+    figures.extend(quietly("attach as an instance", || identity::figures(&binary.path))?);
     figures.extend(quietly("nodes by host name", || lookup::figures(&binary.path))?);
     figures.push(signing.figure());
     figures.push(size::figure(&binary.path)?);
