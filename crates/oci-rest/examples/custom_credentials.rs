@@ -1,5 +1,6 @@
-//! Credentials of one's own: a user's key that can be replaced while requests are under way, for
-//! instance when a vault hands out a new one: `cargo run --example custom_credentials`
+//! Credentials of one's own: a user's key in a file that somebody replaces now and then, while the
+//! program runs. When the service refuses the old key, the file is read again:
+//! `cargo run --example custom_credentials`
 #![expect(clippy::print_stdout, reason = "its user reads the terminal")]
 
 mod account;
@@ -15,52 +16,67 @@ use oci_iaas::{ListVolumes, Ocid};
 use oci_rest::Credentials;
 use oci_signer::{KeyId, PrivateKey, Signer};
 
-/// A user whose key may change; every clone sees the change.
-#[derive(Clone, Debug)]
-struct ChangingKey {
+/// A user whose key may change.
+#[derive(Debug)]
+struct KeyFile {
     tenancy: Ocid,
     user: Ocid,
-    signer: Arc<RwLock<Arc<Signer>>>,
+    current: RwLock<Current>,
 }
 
-impl ChangingKey {
-    fn new(tenancy: Ocid, user: Ocid, key: PrivateKey) -> Self {
-        let signer = Arc::new(RwLock::new(signer(&tenancy, &user, key)));
-        Self { tenancy, user, signer }
+#[derive(Clone, Debug)]
+struct Current {
+    fingerprint: String,
+    signer: Arc<Signer>,
+}
+
+impl KeyFile {
+    fn new(tenancy: Ocid, user: Ocid) -> Result<Self, Box<dyn Error>> {
+        let current = RwLock::new(Current::new(&tenancy, &user, account::key()?));
+        Ok(Self { tenancy, user, current })
     }
 
-    /// From now on, requests are signed with `key`.
-    fn replace(&self, key: PrivateKey) {
-        let signer = signer(&self.tenancy, &self.user, key);
-        *self.signer.write().unwrap_or_else(PoisonError::into_inner) = signer;
+    fn current(&self) -> Current {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn signer(tenancy: &Ocid, user: &Ocid, key: PrivateKey) -> Arc<Signer> {
-    let id = KeyId::api_key(tenancy.as_str(), user.as_str(), &key.fingerprint());
-    Arc::new(Signer::new(id, key))
+impl Current {
+    fn new(tenancy: &Ocid, user: &Ocid, key: PrivateKey) -> Self {
+        let fingerprint = key.fingerprint();
+        let id = KeyId::api_key(tenancy.as_str(), user.as_str(), &fingerprint);
+        Self { fingerprint, signer: Arc::new(Signer::new(id, key)) }
+    }
 }
 
-/// Asked before every request, so it only hands out what is ready.
-impl Credentials for ChangingKey {
+impl Credentials for KeyFile {
+    /// Asked before every request, so it only hands out what is ready.
     fn signer(&self, _: Duration) -> Result<Arc<Signer>, oci_rest::Error> {
-        Ok(Arc::clone(&self.signer.read().unwrap_or_else(PoisonError::into_inner)))
+        Ok(self.current().signer)
     }
 
     fn describe(&self) -> String {
-        format!("{} with the key of the day", self.user)
+        format!("{} with the key {}", self.user, self.current().fingerprint)
+    }
+
+    /// Asked after a 401: another key is worth another try, the same one is not.
+    fn renew(&self) -> bool {
+        let Ok(key) = account::key() else { return false };
+        let new = Current::new(&self.tenancy, &self.user, key);
+        let is_other = new.fingerprint != self.current().fingerprint;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+        is_other
     }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (tenancy, user) =
         (variable("OCI_CLI_TENANCY")?.parse()?, variable("OCI_CLI_USER")?.parse()?);
-    let credentials = ChangingKey::new(tenancy, user, account::key()?);
-    let client = account::client(credentials.clone())?;
+    let client = account::client(KeyFile::new(tenancy, user)?)?;
     let compartment: Ocid = variable("OCI_COMPARTMENT")?.parse()?;
-    let volumes = ListVolumes { compartment: &compartment, display_name: None };
-    println!("{} volumes with the first key", client.list(&volumes)?.len());
-    credentials.replace(account::key()?);
-    println!("{} volumes with the second", client.list(&volumes)?.len());
+    for moment in ["now", "later"] {
+        let volumes = ListVolumes { compartment: &compartment, display_name: None };
+        println!("{moment}: {} volumes", client.list(&volumes)?.len());
+    }
     Ok(())
 }

@@ -135,8 +135,13 @@ fn write(dir: &OwnedFd, name: &str, text: &str) -> io::Result<()> {
     let _ = unlinkat(dir, &new, AtFlags::empty());
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(dir, &new, flags, PRIVATE)?);
-    file.write_all(text.as_bytes())?;
-    Ok(renameat(dir, &new, dir, name)?)
+    let written = file.write_all(text.as_bytes());
+    let written = written.and_then(|()| Ok(renameat(dir, &new, dir, name)?));
+    if written.is_err() {
+        // what is left holds a secret that nobody reads
+        let _ = unlinkat(dir, &new, AtFlags::empty());
+    }
+    written
 }
 
 fn check_private(metadata: &fs::Metadata) -> io::Result<()> {

@@ -23,6 +23,11 @@ impl Sim {
         locked(&self.keys).add(user.key_id(), user.public_key().to_vec());
     }
 
+    /// Refuses the user's key from now on, as after it was deleted in the console.
+    pub fn remove_user(&self, user: &ApiKeyUser) {
+        locked(&self.keys).remove(&user.key_id());
+    }
+
     /// Lets a public key (PKCS#1 DER) in under this `keyId`.
     pub fn add_key(&self, key_id: &str, public_key: &[u8]) {
         locked(&self.keys).add(key_id.to_owned(), public_key.to_vec());

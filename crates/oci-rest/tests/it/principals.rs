@@ -462,6 +462,20 @@ fn a_cache_that_is_not_ours_alone_is_not_used() {
 }
 
 #[test]
+fn an_entry_that_cannot_be_written_leaves_nothing() {
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let folder = memory.path().join("cache");
+    let cache = MemoryCache::new(&folder);
+    cache.store("a", "SECRET");
+    let entry = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    fs::remove_file(&entry).unwrap();
+    fs::create_dir(&entry).unwrap();
+    cache.store("a", "SECRET");
+    assert!(cache.load("a").is_none());
+    assert_eq!(all_files(memory.path()), 0);
+}
+
+#[test]
 fn no_secret_is_printed() {
     let world = World::new();
     let credentials = world.tokens(world.instance_principals()).with_cache(world.cache());
