@@ -28,6 +28,9 @@ pub enum Coverage {
     Regional,
     /// What the token endpoint `/v1/x509` wants: the same without the host.
     Federation,
+    /// The same as [`Regional`](Self::Regional), and `opc-obo-token`: the token of a user on whose
+    /// behalf an instance or another resource acts.
+    OnBehalfOf,
     /// Never the body: for uploads to Object Storage, whose bodies stream.
     WithoutBody,
     /// Exactly these headers in this order, in lower case; `(request-target)` is the request line.
@@ -41,6 +44,7 @@ impl Coverage {
         let (always, with_body): (&[_], &[_]) = match self {
             Self::Regional => (&["date", REQUEST_TARGET, "host"], &BODY),
             Self::Federation => (&["date", REQUEST_TARGET], &BODY),
+            Self::OnBehalfOf => (&["date", REQUEST_TARGET, "host", DELEGATION_TOKEN], &BODY),
             Self::WithoutBody => (&["date", REQUEST_TARGET, "host"], &[]),
             Self::Listed(names) => (names, &[]),
         };
@@ -51,7 +55,7 @@ impl Coverage {
     /// Whether this coverage lets a body with this method go unsigned.
     pub(crate) fn allows_body(self, method: &Method) -> bool {
         match self {
-            Self::Regional | Self::Federation => has_body(method),
+            Self::Regional | Self::Federation | Self::OnBehalfOf => has_body(method),
             Self::WithoutBody | Self::Listed(_) => true,
         }
     }
@@ -62,4 +66,5 @@ fn has_body(method: &Method) -> bool {
 }
 
 pub(crate) const REQUEST_TARGET: &str = "(request-target)";
+pub(crate) const DELEGATION_TOKEN: &str = "opc-obo-token";
 const BODY: [&str; 3] = ["content-length", "content-type", "x-content-sha256"];

@@ -15,13 +15,16 @@ use ring::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Coverage, Error, KeyId, PrivateKey, error::Kind, signing_string};
+use crate::{
+    Coverage, Error, KeyId, PrivateKey, coverage::DELEGATION_TOKEN, error::Kind, signing_string,
+};
 
 /// Signs requests as one caller. May be shared between threads.
 pub struct Signer {
     key_id: KeyId,
     key: PrivateKey,
     coverage: Coverage,
+    delegation_token: Option<HeaderValue>,
     random: SystemRandom,
 }
 
@@ -29,7 +32,8 @@ impl Signer {
     /// A signer for the services of a region, for the caller that `key_id` names.
     #[must_use]
     pub fn new(key_id: KeyId, key: PrivateKey) -> Self {
-        Self { key_id, key, coverage: Coverage::default(), random: SystemRandom::new() }
+        let random = SystemRandom::new();
+        Self { key_id, key, coverage: Coverage::default(), delegation_token: None, random }
     }
 
     /// The same signer with another coverage.
@@ -38,9 +42,21 @@ impl Signer {
         Self { coverage, ..self }
     }
 
+    /// The same signer, acting on behalf of the user who gave this delegation token: it is sent as
+    /// `opc-obo-token`, and covered ([`Coverage::OnBehalfOf`]). White space around it does not matter.
+    ///
+    /// # Errors
+    /// If the token cannot be written in a header. Nothing of it is shown.
+    pub fn on_behalf_of(self, delegation_token: &str) -> Result<Self, Error> {
+        let mut token = HeaderValue::from_str(delegation_token.trim())
+            .map_err(|_| Kind::NotText { name: DELEGATION_TOKEN })?;
+        token.set_sensitive(true);
+        Ok(Self { delegation_token: Some(token), coverage: Coverage::OnBehalfOf, ..self })
+    }
+
     /// The headers to set on the request: `authorization`, which is marked sensitive, and as far as
     /// they are covered `date` or `x-date`, `content-length`, `content-type` (the request's own, or
-    /// `application/json`) and `x-content-sha256`. They replace headers of the same name.
+    /// `application/json`), `x-content-sha256` and `opc-obo-token`. They replace headers of the same name.
     ///
     /// `at` is the time to sign for: the service refuses what is more than 5 minutes off. Sign again
     /// for every repetition of a request.
@@ -60,6 +76,9 @@ impl Signer {
                 "content-length" => headers.insert(CONTENT_LENGTH, body.len().into()),
                 "content-type" => headers.insert(CONTENT_TYPE, content_type(request)),
                 "x-content-sha256" => headers.insert(CONTENT_DIGEST, content_digest(body)?),
+                DELEGATION_TOKEN => self.delegation_token.clone().and_then(|token| {
+                    headers.insert(HeaderName::from_static(DELEGATION_TOKEN), token)
+                }),
                 _ => None,
             };
         }

@@ -147,6 +147,27 @@ fn a_query_without_a_path_gets_the_slash_with_which_it_is_sent() {
 }
 
 #[test]
+fn a_delegation_token_is_sent_and_covered() {
+    let signer = signer("ST$t").on_behalf_of("DELEGATION\n").unwrap();
+    let request = request(Method::POST, "https://host/a");
+    let headers = signer.sign(&request, b"", noon()).unwrap();
+    assert_eq!(headers["opc-obo-token"], "DELEGATION");
+    assert!(headers["opc-obo-token"].is_sensitive());
+    expect![[r#"
+        date: Fri, 20 Nov 2026 12:00:00 GMT
+        (request-target): post /a
+        host: host
+        opc-obo-token: DELEGATION
+        content-length: 0
+        content-type: application/json
+        x-content-sha256: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="#]]
+    .assert_eq(&oci_signer::signing_string(&request, &headers, Coverage::OnBehalfOf).unwrap());
+    let error = signer.on_behalf_of("MAR\nKER").unwrap_err();
+    expect!["header opc-obo-token cannot be signed: it is not visible ASCII"]
+        .assert_eq(&error.to_string());
+}
+
+#[test]
 fn headers_that_are_no_text_are_refused() {
     let mut request = request(Method::PUT, "https://host/a");
     request.headers.insert("content-type", http::HeaderValue::from_bytes(b"a/\xff").unwrap());

@@ -59,7 +59,10 @@ fn debug_shows_neither_key_nor_token_nor_signature() {
     assert_eq!(format!("{signer:?}"), "Signer { coverage: Regional, .. }");
 
     let (request, ()) = Request::get("https://host/").body(()).unwrap().into_parts();
+    let signer = signer.on_behalf_of("DELEGATIONTOKEN").unwrap();
+    hides(&["DELEGATIONTOKEN"], &format!("{signer:?}"));
     let headers = signer.sign(&request, b"", SystemTime::UNIX_EPOCH).unwrap();
-    let signature = headers["authorization"].to_str().unwrap();
+    hides(&["DELEGATIONTOKEN"], &format!("{headers:?}"));
+    let signature = headers["authorization"].to_str().unwrap().split("signature=").nth(1).unwrap();
     hides(&["SECRETSECRET", signature], &format!("{headers:?}"));
 }
