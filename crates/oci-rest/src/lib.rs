@@ -76,7 +76,7 @@ mod wait;
 pub use client::{Client, Tagged};
 pub use credentials::{
     ApiKey, Credentials, InstancePrincipals, Profile, ResourcePrincipal, Session, SessionFile,
-    SessionKey, TokenCredentials, TokenSource, WorkloadIdentity,
+    SessionKey, TokenCredentials, TokenExchange, TokenSource, WorkloadIdentity,
 };
 pub use error::Error;
 pub use memory_cache::MemoryCache;

@@ -29,6 +29,8 @@ pub struct Entry {
     pub request_id: Option<String>,
     /// The signature was good.
     pub is_signed: bool,
+    /// The user who has delegated what he may do, by the token of the request.
+    pub on_behalf_of: Option<String>,
     /// The faults that hit it.
     pub faults: Vec<Effect>,
     /// The answer's status; absent while it is being performed, and if the connection was reset instead.

@@ -44,7 +44,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let folder = arguments.write_credentials.as_deref().unwrap_or(temporary.path());
     write_credentials(&cloud, folder)?;
-    let added = script.play(&cloud);
+    let added = script.play(&cloud)?;
     cloud.on_request(|event| {
         if let Event { phase: Phase::Performed, entry, .. } = event {
             // nobody may be reading any more

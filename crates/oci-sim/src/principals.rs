@@ -32,40 +32,12 @@ pub(crate) struct Principals {
     service_accounts: HashSet<String>,
 }
 
-/// Where tokens are given out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TokenDoor {
-    /// To instances.
-    Federation,
-    /// To pods.
-    WorkloadIdentity,
-}
-
-impl TokenDoor {
-    /// The door at this path, if there is one.
-    pub(crate) fn at(request: &Parts) -> Option<Self> {
-        match (request.method.as_str(), request.uri.path()) {
-            ("POST", "/v1/x509") => Some(Self::Federation),
-            ("POST", "/resourcePrincipalSessionTokens") => Some(Self::WorkloadIdentity),
-            _ => None,
-        }
-    }
-
-    /// The operation's name in the log and in faults.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Federation => "Federation",
-            Self::WorkloadIdentity => "WorkloadIdentity",
-        }
-    }
-}
-
 /// What a token says of its owner.
-struct Owner<'a> {
-    subject: &'a str,
-    kind: &'a str,
-    tenancy: &'a str,
-    compartment: &'a str,
+pub(crate) struct Owner<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) tenancy: &'a str,
+    pub(crate) compartment: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +97,16 @@ impl Sim {
         self.token(&owner, user.public_key().to_vec(), lifetime)
     }
 
+    /// A token with which the user lets others act on his behalf.
+    ///
+    /// # Errors
+    /// No authority can be made.
+    pub fn issue_delegation_token(&self, user: &crate::ApiKeyUser) -> Result<String, Error> {
+        let token = self.issue_token(user, Duration::from_secs(3600))?;
+        locked(&self.keys).add_delegation(token.clone(), user.user.clone());
+        Ok(token)
+    }
+
     /// A document below `/identity/` for this instance, made at the first question.
     pub(crate) fn identity(&self, instance: &str, compartment: &str, name: &str) -> Option<String> {
         let tenancy = self.user.tenancy.as_str();
@@ -167,24 +149,7 @@ impl Sim {
         }
     }
 
-    /// Gives a token out at one of the doors. `key_id` is who signed.
-    pub(crate) fn give_token(
-        &self,
-        door: TokenDoor,
-        request: &Parts,
-        body: &[u8],
-        key_id: Result<String, String>,
-    ) -> Result<Reply, Refusal> {
-        match door {
-            TokenDoor::Federation => {
-                let key_id = key_id.map_err(not_authenticated)?;
-                self.federate(body, &key_id)
-            }
-            TokenDoor::WorkloadIdentity => self.serve_pod(request, body),
-        }
-    }
-
-    fn federate(&self, body: &[u8], key_id: &str) -> Result<Reply, Refusal> {
+    pub(crate) fn federate(&self, body: &[u8], key_id: &str) -> Result<Reply, Refusal> {
         let body: FederationBody = serde_json::from_slice(body).map_err(unreadable)?;
         let certificate = BASE64.decode(&body.certificate).map_err(unreadable)?;
         let tenancy = self.user.tenancy.clone();
@@ -218,12 +183,10 @@ impl Sim {
             tenancy: &tenancy,
             compartment: &compartment,
         };
-        let lifetime = locked(&self.state).config.token_lifetime;
-        let token = self.token(&owner, key, lifetime).map_err(broken)?;
-        Ok(Reply::ok(json!({ "token": token })))
+        Ok(Reply::ok(json!({ "token": self.usual_token(&owner, key)? })))
     }
 
-    fn serve_pod(&self, request: &Parts, body: &[u8]) -> Result<Reply, Refusal> {
+    pub(crate) fn serve_pod(&self, request: &Parts, body: &[u8]) -> Result<Reply, Refusal> {
         let bearer = request.headers.get("authorization").and_then(|value| value.to_str().ok());
         let account = bearer.and_then(|it| it.strip_prefix("Bearer ")).unwrap_or_default();
         if !locked(&self.principals).service_accounts.contains(account) {
@@ -238,10 +201,15 @@ impl Sim {
             tenancy: &self.user.tenancy,
             compartment: &compartment,
         };
-        let lifetime = locked(&self.state).config.token_lifetime;
-        let token = self.token(&owner, key, lifetime).map_err(broken)?;
+        let token = self.usual_token(&owner, key)?;
         let inner = json!({ "token": format!("ST${token}") }).to_string();
         Ok(Reply::ok(Value::String(BASE64.encode(inner))))
+    }
+
+    /// A token that lasts as long as those of the service do.
+    pub(crate) fn usual_token(&self, owner: &Owner<'_>, key: Vec<u8>) -> Result<String, Refusal> {
+        let lifetime = locked(&self.state).config.token_lifetime;
+        self.token(owner, key, lifetime).map_err(broken)
     }
 
     /// A JWT, and its entry among the keys.
@@ -289,7 +257,7 @@ fn key_ids(tenancy: &str, certificate: &[u8]) -> [String; 2] {
 }
 
 /// The public key as PKCS#1 DER, from the Base64 of its SubjectPublicKeyInfo.
-fn session_key(text: &str) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn session_key(text: &str) -> Result<Vec<u8>, Refusal> {
     let info = BASE64.decode(text).map_err(unreadable)?;
     let key = RsaPublicKey::from_public_key_der(&info).map_err(unreadable)?;
     if key.size() < 256 {
@@ -302,11 +270,11 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-fn not_authenticated(message: String) -> Refusal {
+pub(crate) fn not_authenticated(message: String) -> Refusal {
     Refusal::new(401, "NotAuthenticated", message)
 }
 
-fn unreadable(error: impl std::fmt::Display) -> Refusal {
+pub(crate) fn unreadable(error: impl std::fmt::Display) -> Refusal {
     Refusal::new(400, "CannotParseRequest", format!("The request is not as it should be: {error}"))
 }
 

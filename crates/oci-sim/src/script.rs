@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -20,6 +21,16 @@ pub struct Script {
     pub volumes: Vec<NewVolume>,
     /// Faults to set.
     pub faults: Vec<Fault>,
+    /// Versions of resource principals; the resource of each has the user's key.
+    pub resources: Vec<String>,
+    /// Paths where parts of resources ask for what they are a part of.
+    pub parent_resources: Vec<String>,
+    /// Names and secrets of clients of the identity domain.
+    pub clients: Vec<(String, String)>,
+    /// Tokens that the identity domain takes for the user.
+    pub trusted_tokens: Vec<String>,
+    /// Tokens of the user's, by kind: one to sign with, one to delegate.
+    pub tokens: bool,
 }
 
 impl Script {
@@ -35,7 +46,11 @@ impl Script {
     }
 
     /// Adds and sets everything; the OCIDs of what was added, with their names.
-    pub fn play(self, sim: &Sim) -> Vec<(String, String)> {
+    ///
+    /// # Errors
+    /// A token cannot be made.
+    pub fn play(self, sim: &Sim) -> Result<Vec<(String, String)>, Error> {
+        let user = sim.credentials();
         let mut added = Vec::new();
         for instance in self.instances {
             added.push((instance.display_name.clone(), sim.add_instance(instance)));
@@ -43,7 +58,20 @@ impl Script {
         for volume in self.volumes {
             added.push((volume.display_name.clone(), sim.add_volume(volume)));
         }
+        for version in self.resources {
+            let id = sim.add_resource(&version, user);
+            added.push((format!("resource-{version}"), id));
+        }
+        if self.tokens {
+            added.push(("token".into(), sim.issue_token(user, LIFETIME)?));
+            added.push(("delegation-token".into(), sim.issue_delegation_token(user)?));
+        }
+        self.parent_resources.iter().for_each(|path| sim.add_parent_resource(path, None));
+        self.clients.iter().for_each(|(id, secret)| sim.add_client(id, secret));
+        self.trusted_tokens.iter().for_each(|token| sim.trust_token(token, &user.user));
         self.faults.into_iter().for_each(|fault| sim.fail(fault));
-        added
+        Ok(added)
     }
 }
+
+const LIFETIME: Duration = Duration::from_secs(1200);

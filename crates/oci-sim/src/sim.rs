@@ -15,22 +15,27 @@ use crate::credentials::ApiKeyUser;
 use crate::disk::Disks;
 use crate::error::Error;
 use crate::faults::{Effect, Faults};
+use crate::identity_domain::IdentityDomain;
 use crate::ids;
 use crate::log::{Entry, Event, Log, Phase};
 use crate::metadata;
-use crate::principals::{Principals, TokenDoor};
+use crate::principals::Principals;
 use crate::query::Query;
 use crate::reply::{Refusal, Reply, set};
+use crate::resources::Resources;
 use crate::routes::{self, Ask, Route, Twist};
 use crate::state::State;
 use crate::throttle::Bucket;
-use crate::verify::KeyRing;
+use crate::token_door::TokenDoor;
+use crate::verify::{KeyRing, Purpose};
 
 /// The cloud in memory. All methods take `&self` and may be called while requests are served.
 pub struct Sim {
     pub(crate) user: ApiKeyUser,
     pub(crate) keys: Mutex<KeyRing>,
     pub(crate) principals: Mutex<Principals>,
+    pub(crate) resources: Mutex<Resources>,
+    pub(crate) identity_domain: Mutex<IdentityDomain>,
     pub(crate) clock: Clock,
     pub(crate) state: Mutex<State>,
     pub(crate) faults: Mutex<Faults>,
@@ -59,6 +64,8 @@ impl Sim {
             user: user.clone(),
             keys: Mutex::default(),
             principals: Mutex::default(),
+            resources: Mutex::default(),
+            identity_domain: Mutex::default(),
             clock,
             state: Mutex::new(state),
             faults: Mutex::default(),
@@ -73,15 +80,13 @@ impl Sim {
     /// Performs a request: verified, logged, and with the faults that are set.
     pub fn handle(&self, request: Request<Vec<u8>>) -> Answer {
         let (parts, body) = request.into_parts();
-        let door = TokenDoor::at(&parts);
-        let signature = locked(&self.keys).verify(
-            &parts,
-            &body,
-            self.now(),
-            door == Some(TokenDoor::Federation),
-        );
+        let door = TokenDoor::at(self, &parts);
+        let purpose = door.map_or(Purpose::Operation, TokenDoor::purpose);
+        let signature = locked(&self.keys).verify(&parts, &body, self.now(), purpose);
         let route = routes::find(&parts.method, parts.uri.path());
-        let entry = entry(&parts, &body, operation(&parts, &route), signature.is_ok(), self.now());
+        let operation = door.map_or_else(|| operation(&parts, &route), TokenDoor::name);
+        let mut entry = entry(&parts, &body, operation, signature.is_ok(), self.now());
+        entry.on_behalf_of = locked(&self.keys).delegator(&parts).map(str::to_owned);
         let mut entry = self.log.begin(entry);
         entry.faults =
             locked(&self.faults).hit(entry.operation, parts.method.as_str(), parts.uri.path());
@@ -94,8 +99,8 @@ impl Sim {
         let answer = self.answer(&entry.faults, &parts, || {
             match (metadata::Path::read(parts.uri.path()), door) {
                 (Some(path), _) => metadata::answer(self, &path, &parts),
-                (None, Some(door)) => self
-                    .give_token(door, &parts, &body, signature.clone())
+                (None, Some(door)) => door
+                    .answer(self, &parts, &body, signature.clone())
                     .unwrap_or_else(Reply::from)
                     .into_response(),
                 (None, None) => {
@@ -207,9 +212,6 @@ fn perform_with(faults: &[Effect], perform: impl Fn() -> Response<Vec<u8>>) -> R
 }
 
 fn operation(request: &Parts, route: &Result<(&'static Route, String), Refusal>) -> &'static str {
-    if let Some(door) = TokenDoor::at(request) {
-        return door.name();
-    }
     match route {
         _ if metadata::Path::read(request.uri.path()).is_some() => "Metadata",
         Ok((route, _)) => route.name,
@@ -236,6 +238,7 @@ fn entry(
         if_match: header("if-match"),
         request_id: None,
         is_signed,
+        on_behalf_of: None,
         faults: Vec::new(),
         status: None,
     }

@@ -13,9 +13,12 @@ use http::request::Parts;
 use ring::digest::{SHA256, digest};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
-/// The public keys of all callers by key id.
+/// The public keys of all callers by key id, and the users who have delegated what they may do, by token.
 #[derive(Debug, Default)]
-pub(crate) struct KeyRing(HashMap<String, Key>);
+pub(crate) struct KeyRing {
+    keys: HashMap<String, Key>,
+    delegations: HashMap<String, String>,
+}
 
 #[derive(Debug)]
 struct Key {
@@ -30,8 +33,21 @@ enum Kind {
     User,
     /// The key of an instance's certificate: it signs for tokens only.
     Leaf,
+    /// The key of a resource: it signs for tokens only, too.
+    Resource,
     /// The key that a token is bound to.
     Session { expires: SystemTime },
+}
+
+/// What a request is signed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// An operation of the API.
+    Operation,
+    /// A token for a certificate.
+    Federation,
+    /// A token for a resource.
+    Resource,
 }
 
 /// The parameters of an Authorization header.
@@ -44,23 +60,41 @@ struct Authorization<'a> {
 
 impl KeyRing {
     pub(crate) fn add(&mut self, key_id: String, public_key: Vec<u8>) {
-        self.0.insert(key_id, Key { public_key, kind: Kind::User });
+        self.keys.insert(key_id, Key { public_key, kind: Kind::User });
     }
 
     pub(crate) fn add_leaf(&mut self, key_id: String, public_key: Vec<u8>) {
-        self.0.insert(key_id, Key { public_key, kind: Kind::Leaf });
+        self.keys.insert(key_id, Key { public_key, kind: Kind::Leaf });
     }
 
     pub(crate) fn add_token(&mut self, key_id: String, public_key: Vec<u8>, expires: SystemTime) {
-        self.0.insert(key_id, Key { public_key, kind: Kind::Session { expires } });
+        self.keys.insert(key_id, Key { public_key, kind: Kind::Session { expires } });
+    }
+
+    pub(crate) fn add_resource(&mut self, key_id: String, public_key: Vec<u8>) {
+        self.keys.insert(key_id, Key { public_key, kind: Kind::Resource });
+    }
+
+    /// The key under this id, as PKCS#1 DER.
+    pub(crate) fn public_key(&self, key_id: &str) -> Option<&[u8]> {
+        Some(&self.keys.get(key_id)?.public_key)
+    }
+
+    pub(crate) fn add_delegation(&mut self, token: String, user: String) {
+        self.delegations.insert(token, user);
+    }
+
+    /// Who gave the delegation token of this request, if it has a known one.
+    pub(crate) fn delegator(&self, request: &Parts) -> Option<&str> {
+        self.delegations.get(&header(request, DELEGATION).ok()?).map(String::as_str)
     }
 
     pub(crate) fn remove(&mut self, key_id: &str) {
-        self.0.remove(key_id);
+        self.keys.remove(key_id);
     }
 
     pub(crate) fn remove_tokens(&mut self) {
-        self.0.retain(|_, key| !matches!(key.kind, Kind::Session { .. }));
+        self.keys.retain(|_, key| !matches!(key.kind, Kind::Session { .. }));
     }
 
     /// Verifies a request as the service does, or, for a token, as the auth service does; the key id.
@@ -72,31 +106,49 @@ impl KeyRing {
         request: &Parts,
         body: &[u8],
         now: SystemTime,
-        for_token: bool,
+        purpose: Purpose,
     ) -> Result<String, String> {
         let authorization = header(request, "authorization").map_err(incorrect)?;
         let authorization = parse(&authorization).map_err(incorrect)?;
-        check_coverage(request, &authorization.headers, for_token).map_err(incorrect)?;
+        check_coverage(request, &authorization.headers, purpose).map_err(incorrect)?;
         let key =
-            self.0.get(authorization.key_id).ok_or("the key is not known").map_err(incorrect)?;
+            self.keys.get(authorization.key_id).ok_or("the key is not known").map_err(incorrect)?;
         let text = signing_string(request, &authorization.headers).map_err(incorrect)?;
-        check_kind(&key.kind, for_token, now).map_err(incorrect)?;
+        check_kind(&key.kind, purpose, now).map_err(incorrect)?;
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &key.public_key)
             .verify(text.as_bytes(), &authorization.signature)
             .map_err(|_| incorrect("the signature does not match"))?;
         check_date(request, now)?;
         check_body(request, body).map_err(incorrect)?;
+        self.check_delegation(request, &key.kind).map_err(incorrect)?;
         Ok(authorization.key_id.to_owned())
+    }
+
+    /// Whoever has a token may act on behalf of a user who has delegated that.
+    fn check_delegation(&self, request: &Parts, kind: &Kind) -> Result<(), &'static str> {
+        match (request.headers.contains_key(DELEGATION), kind) {
+            (false, _) => Ok(()),
+            (true, Kind::Session { .. }) if self.delegator(request).is_some() => Ok(()),
+            (true, Kind::Session { .. }) => Err("the delegation token is not known"),
+            (true, _) => Err("only those with a token act on behalf of others"),
+        }
     }
 }
 
-/// Certificates sign for tokens, everything else signs for the API, and a token ends.
-fn check_kind(kind: &Kind, for_token: bool, now: SystemTime) -> Result<(), &'static str> {
-    match kind {
-        Kind::Leaf if !for_token => Err("a certificate's key signs for tokens only"),
-        Kind::User | Kind::Session { .. } if for_token => Err("a token needs a certificate's key"),
-        Kind::Session { expires } if *expires <= now => Err("the token has expired"),
-        _ => Ok(()),
+/// Certificates and resources sign for tokens, everything else signs for the API, and a token ends.
+fn check_kind(kind: &Kind, purpose: Purpose, now: SystemTime) -> Result<(), &'static str> {
+    match (kind, purpose) {
+        (Kind::Session { expires }, _) if *expires <= now => Err("the token has expired"),
+        (Kind::Leaf, Purpose::Federation)
+        | (Kind::Resource, Purpose::Resource)
+        | (Kind::Session { .. }, Purpose::Resource)
+        | (Kind::User | Kind::Session { .. }, Purpose::Operation) => Ok(()),
+        (Kind::Leaf, _) => Err("a certificate's key signs for tokens only"),
+        (Kind::Resource, _) => Err("a resource's key signs for tokens only"),
+        (Kind::User | Kind::Session { .. }, Purpose::Federation) => {
+            Err("a token needs a certificate's key")
+        }
+        (Kind::User, Purpose::Resource) => Err("a token needs a resource's key"),
     }
 }
 
@@ -133,7 +185,8 @@ fn parse(text: &str) -> Result<Authorization<'_>, String> {
 /// What must be signed is signed: the date, the request target and the host, and for bodies three headers more.
 ///
 /// For a token the host must not be signed: the service behind the address does not know it.
-fn check_coverage(request: &Parts, signed: &[&str], for_token: bool) -> Result<(), String> {
+fn check_coverage(request: &Parts, signed: &[&str], purpose: Purpose) -> Result<(), String> {
+    let for_token = purpose == Purpose::Federation;
     if !signed.contains(&"date") && !signed.contains(&"x-date") {
         return Err("date is not signed".into());
     }
@@ -145,6 +198,9 @@ fn check_coverage(request: &Parts, signed: &[&str], for_token: bool) -> Result<(
     };
     if for_token && signed.contains(&"host") {
         return Err("host is signed".into());
+    }
+    if request.headers.contains_key(DELEGATION) && !signed.contains(&DELEGATION) {
+        return Err("the delegation token is not signed".into());
     }
     let always: &[&str] =
         if for_token { &["(request-target)"] } else { &["(request-target)", "host"] };
@@ -219,6 +275,7 @@ fn incorrect(reason: impl AsRef<str>) -> String {
     )
 }
 
+const DELEGATION: &str = "opc-obo-token";
 /// Source: "Maximum Allowed Client Clock Skew", Oracle's API documentation.
 const ALLOWED_SKEW: Duration = Duration::from_secs(300);
 

@@ -1,10 +1,12 @@
-//! Asking an auth service for a token: a POST with JSON, repeated where it may help.
+//! Asking for a token: a request that is repeated where that may help, and what is answered.
 
 use std::time::Duration;
 
 use clock::{Clock, Deadline};
-use http::{Request, Response};
-use serde::Deserialize;
+use http::{Request, Response, header, request};
+use oci_signer::Signer;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::{Error, Transport, jitter::Jitter};
 
@@ -12,6 +14,8 @@ use crate::{Error, Transport, jitter::Jitter};
 pub(crate) struct TokenRequest<'a> {
     /// The source, for errors: `instance principals`.
     pub(crate) what: &'static str,
+    /// What to look at when a request is refused.
+    pub(crate) advice: &'static str,
     pub(crate) transport: &'a dyn Transport,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) deadline: Deadline,
@@ -49,29 +53,89 @@ impl TokenRequest<'_> {
         }
     }
 
+    /// The same, of a request that `signer` signs, anew each time.
+    pub(crate) fn send_signed(
+        &self,
+        signer: &Signer,
+        request: &Request<Vec<u8>>,
+    ) -> Result<Response<Vec<u8>>, Error> {
+        self.send(|| {
+            let (mut parts, body) = request.clone().into_parts();
+            let headers = signer.sign(&parts, &body, self.clock.now()).map_err(|source| {
+                let problem = "cannot sign the request for a token";
+                Error::credentials(self.what, problem, Some(Box::new(source)))
+            })?;
+            parts.headers.extend(headers);
+            Ok(Request::from_parts(parts, body))
+        })
+    }
+
+    /// A request that takes and gives JSON.
+    pub(crate) fn json(&self, url: &str, body: &impl Serialize) -> Result<Request<Vec<u8>>, Error> {
+        let body = serde_json::to_vec(body)
+            .map_err(|_| Error::credentials(self.what, "the request has no JSON", None))?;
+        self.request(Request::post(url).header(header::CONTENT_TYPE, "application/json"), body)
+    }
+
+    /// A request, if its address is one.
+    pub(crate) fn request(
+        &self,
+        request: request::Builder,
+        body: Vec<u8>,
+    ) -> Result<Request<Vec<u8>>, Error> {
+        let request = request.header(header::ACCEPT, "application/json").body(body).ok();
+        request.filter(|it| it.uri().host().is_some()).ok_or_else(|| {
+            let problem = "the address of the service that gives tokens is no URL";
+            Error::credentials(self.what, problem, None)
+        })
+    }
+
+    /// The token in an answer `{"token": …}`.
+    pub(crate) fn token(
+        &self,
+        host: &str,
+        answer: &Response<Vec<u8>>,
+    ) -> Result<Zeroizing<String>, Error> {
+        #[derive(Deserialize)]
+        struct Body {
+            token: Zeroizing<String>,
+        }
+        if !answer.status().is_success() {
+            return Err(self.refused(host, answer));
+        }
+        match serde_json::from_slice::<Body>(answer.body()) {
+            Ok(body) => Ok(body.token),
+            Err(_) => {
+                let problem = format!("{host} answers without a token");
+                Err(Error::credentials(self.what, problem, None))
+            }
+        }
+    }
+
     /// The error that a refusal is.
     pub(crate) fn refused(&self, host: &str, answer: &Response<Vec<u8>>) -> Error {
         #[derive(Deserialize)]
         struct Body {
+            // OAuth's name for it
+            #[serde(alias = "error")]
             code: Option<String>,
         }
         let status = answer.status().as_u16();
         // the message may be anything
         let body = serde_json::from_slice::<Body>(answer.body()).ok();
-        let code =
-            body.and_then(|it| it.code).filter(|it| it.bytes().all(|c| c.is_ascii_alphanumeric()));
+        let is_word = |it: &String| it.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+        let code = body.and_then(|it| it.code).filter(is_word);
         let code = code.map(|it| format!(" {it}")).unwrap_or_default();
         let id = crate::service_error::request_id(answer.headers());
         let id = id.map(|it| format!(" (opc-request-id {it})")).unwrap_or_default();
         let advice = match status {
-            429 | 500.. => "; it may be tried again",
-            400..=404 if self.what == "workload identity" => {
-                "; is this an enhanced OKE cluster, and the service account's token of this cluster?"
-            }
-            400..=404 => "; is the clock right, and is this the metadata service of this instance?",
+            429 | 500.. => "it may be tried again",
+            400..=404 => self.advice,
             _ => "",
         };
-        Error::credentials(self.what, format!("{host} answers {status}{code}{advice}{id}"), None)
+        let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
+        let problem = format!("{host} answers {status}{code}{advice}{id}");
+        Error::credentials(self.what, problem, None)
     }
 }
 

@@ -7,10 +7,9 @@ use std::{
 };
 
 use clock::{Clock, Deadline};
-use http::{Request, Response, Uri, header};
+use http::{Response, Uri};
 use oci_signer::{Coverage, KeyId, PrivateKey, Signer};
-use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use serde::Serialize;
 
 use super::{
     certificate::{Leaf, base64_of},
@@ -26,9 +25,9 @@ use crate::{Error, Metadata, Session, SessionKey, TokenSource, Transport};
 ///
 /// Source: Oracle, "Calling Services from an Instance", and its SDKs.
 pub struct InstancePrincipals {
-    metadata: Metadata,
-    transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
+    pub(crate) metadata: Metadata,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
     endpoint: Option<Uri>,
     tenancy: OnceLock<String>,
 }
@@ -45,7 +44,8 @@ impl InstancePrincipals {
         Self { metadata, transport, clock, endpoint, tenancy: OnceLock::new() }
     }
 
-    fn url(&self) -> Result<String, Error> {
+    /// Where the auth service is, without a slash at the end.
+    pub(crate) fn auth_service(&self) -> Result<String, Error> {
         let base = match &self.endpoint {
             Some(endpoint) => endpoint.to_string(),
             None => {
@@ -57,7 +57,7 @@ impl InstancePrincipals {
             }
         };
         let base = base.trim_end_matches('/');
-        Ok(format!("{}{PATH}", base.strip_suffix(PATH).unwrap_or(base)))
+        Ok(base.strip_suffix(PATH).unwrap_or(base).to_owned())
     }
 
     /// One token by the certificate as it is now; a refusal is an answer.
@@ -68,32 +68,13 @@ impl InstancePrincipals {
         request: &TokenRequest<'_>,
     ) -> Result<Response<Vec<u8>>, Error> {
         let identity = self.identity(&request.deadline)?;
-        let body = serde_json::to_vec(&Body {
+        let body = Body {
             certificate: &identity.leaf.base64(),
             public_key: key.public_key(),
             intermediate_certificates: [&identity.intermediate],
             fingerprint_algorithm: "SHA256",
-        });
-        let body = body.map_err(|_| Error::credentials(WHAT, "the request has no JSON", None))?;
-        request.send(|| {
-            let wrong = |problem: &str, source: Option<oci_signer::Error>| {
-                Error::credentials(WHAT, problem, source.map(|it| Box::new(it) as _))
-            };
-            let parts = Request::post(url)
-                .header(header::ACCEPT, "application/json")
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(body.clone());
-            let Ok(http) = parts else {
-                return Err(wrong("the address of the auth service is no URL", None));
-            };
-            let (mut parts, body) = http.into_parts();
-            let headers = identity
-                .signer
-                .sign(&parts, &body, self.clock.now())
-                .map_err(|source| wrong("cannot sign the request for a token", Some(source)))?;
-            parts.headers.extend(headers);
-            Ok(Request::from_parts(parts, body))
-        })
+        };
+        request.send_signed(&identity.signer, &request.json(url, &body)?)
     }
 
     /// Certificate and key, which are rotated now and then: both of one moment.
@@ -137,22 +118,17 @@ impl TokenSource for InstancePrincipals {
     fn session(&self, limit: Duration) -> Result<Session, Error> {
         let deadline = Deadline::after(&*self.clock, limit.min(LIMIT));
         let (transport, clock) = (&*self.transport, &*self.clock);
-        let request = TokenRequest { what: WHAT, transport, clock, deadline };
-        let url = self.url()?;
+        let request = TokenRequest { what: WHAT, advice: ADVICE, transport, clock, deadline };
+        let url = format!("{}{PATH}", self.auth_service()?);
         let key = SessionKey::generate()?;
         let mut answer = self.ask(&url, &key, &request)?;
         if answer.status() == 401 {
             // a certificate that was rotated meanwhile
             answer = self.ask(&url, &key, &request)?;
         }
-        if !answer.status().is_success() {
-            let uri = url.parse::<Uri>().unwrap_or_default();
-            return Err(request.refused(uri.host().unwrap_or_default(), &answer));
-        }
-        let token = serde_json::from_slice::<Token>(answer.body()).map_err(|_| {
-            Error::credentials(WHAT, "the auth service answers without a token", None)
-        })?;
-        Session::new(&token.token, key.into_pem(), None)
+        let uri = url.parse::<Uri>().unwrap_or_default();
+        let token = request.token(uri.host().unwrap_or_default(), &answer)?;
+        Session::new(&token, key.into_pem(), None)
     }
 
     fn describe(&self) -> String {
@@ -184,12 +160,8 @@ struct Body<'a> {
     fingerprint_algorithm: &'a str,
 }
 
-#[derive(Deserialize)]
-struct Token {
-    token: Zeroizing<String>,
-}
-
 const WHAT: &str = "instance principals";
+const ADVICE: &str = "is the clock right, and is this the metadata service of this instance?";
 const PATH: &str = "/v1/x509";
 /// All of it: metadata, key, token.
 const LIMIT: Duration = Duration::from_secs(15);

@@ -2,7 +2,8 @@
 //!
 //! [`ApiKey`] signs as a user. [`TokenCredentials`] signs with a token and the key that is bound to
 //! it, and gets a new one in time; where tokens come from is a [`TokenSource`]:
-//! [`InstancePrincipals`], [`WorkloadIdentity`], [`ResourcePrincipal`], [`SessionFile`]. A
+//! [`InstancePrincipals`], [`WorkloadIdentity`], [`ResourcePrincipal`], [`TokenExchange`],
+//! [`SessionFile`]. A
 //! [`Profile`] of `~/.oci/config` is one of these or an API key. Anybody may implement either trait.
 
 mod api_key;
@@ -10,11 +11,14 @@ mod certificate;
 mod federation;
 mod instance_principals;
 mod profile;
+mod resource_environment;
 mod resource_principal;
+mod resource_token;
 mod session;
 mod session_file;
 mod session_key;
 mod token;
+mod token_exchange;
 mod workload_identity;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
@@ -31,6 +35,7 @@ pub use session::Session;
 pub use session_file::SessionFile;
 pub use session_key::SessionKey;
 pub use token::{TokenCredentials, TokenSource};
+pub use token_exchange::TokenExchange;
 pub use workload_identity::WorkloadIdentity;
 
 /// A source of signers.

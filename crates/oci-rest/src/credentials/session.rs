@@ -8,7 +8,10 @@ use std::{
 use base64::{
     Engine,
     alphabet::URL_SAFE,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    engine::{
+        DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig,
+        general_purpose::STANDARD as BASE64,
+    },
 };
 use oci_signer::{KeyId, PrivateKey, Signer};
 use serde::Deserialize;
@@ -70,11 +73,28 @@ impl Session {
     }
 
     pub(crate) fn signer(&self) -> Result<Signer, Error> {
-        let passphrase = self.passphrase.as_ref().map(|it| it.as_str());
-        let key = PrivateKey::from_pem(&self.key_pem, passphrase).map_err(|source| {
-            Error::credentials("the key of the token", "it cannot be used", Some(Box::new(source)))
-        })?;
+        let key = Self::private_key(&self.key_pem, self.passphrase.as_ref())?;
         Ok(Signer::new(KeyId::session_token(&self.token), key))
+    }
+
+    /// The public half of the key: Base64 of the SubjectPublicKeyInfo.
+    pub(crate) fn public_key(&self) -> Result<String, Error> {
+        let key = Self::private_key(&self.key_pem, self.passphrase.as_ref())?;
+        Ok(BASE64.encode(key.public_key_info()))
+    }
+
+    /// The same key under another token.
+    pub(crate) fn under(self, token: &str) -> Result<Self, Error> {
+        Self::new(token, self.key_pem, self.passphrase)
+    }
+
+    pub(crate) fn private_key(
+        pem: &str,
+        passphrase: Option<&Zeroizing<String>>,
+    ) -> Result<PrivateKey, Error> {
+        PrivateKey::from_pem(pem, passphrase.map(|it| it.as_str())).map_err(|source| {
+            Error::credentials("the key of the token", "it cannot be used", Some(Box::new(source)))
+        })
     }
 
     pub(crate) fn token(&self) -> &str {

@@ -2,6 +2,8 @@
 
 use std::{
     fmt::Debug,
+    fs,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -40,6 +42,7 @@ pub struct TokenCredentials {
     source: Box<dyn TokenSource>,
     clock: Arc<dyn Clock>,
     cache: Option<MemoryCache>,
+    delegation_token: Option<PathBuf>,
     current: Mutex<Option<Current>>,
 }
 
@@ -52,13 +55,32 @@ struct Current {
 impl TokenCredentials {
     /// Credentials that keep their token in this process.
     pub fn new(source: Box<dyn TokenSource>, clock: Arc<dyn Clock>) -> Self {
-        Self { source, clock, cache: None, current: Mutex::default() }
+        Self { source, clock, cache: None, delegation_token: None, current: Mutex::default() }
     }
 
     /// The same, sharing the token and its key with other processes of this user on this machine.
     #[must_use]
     pub fn with_cache(self, cache: MemoryCache) -> Self {
         Self { cache: Some(cache), ..self }
+    }
+
+    /// The same, acting on behalf of the user whose delegation token is in the file: an instance or
+    /// another resource then may do what the user may. The file is read for each signer that is made.
+    #[must_use]
+    pub fn on_behalf_of(self, delegation_token: impl Into<PathBuf>) -> Self {
+        Self { delegation_token: Some(delegation_token.into()), ..self }
+    }
+
+    fn make_signer(&self, session: &Session) -> Result<Signer, Error> {
+        let signer = session.signer()?;
+        let Some(path) = &self.delegation_token else { return Ok(signer) };
+        let wrong = |problem: &str, source| {
+            let problem = format!("{problem} {}", path.display());
+            Error::credentials("the delegation token", problem, Some(source))
+        };
+        let token = fs::read_to_string(path).map(Zeroizing::new);
+        let token = token.map_err(|source| wrong("cannot read", Box::new(source)))?;
+        signer.on_behalf_of(&token).map_err(|source| wrong("it is not in", Box::new(source)))
     }
 
     fn cached(&self, identity: &str) -> Option<Session> {
@@ -105,7 +127,7 @@ impl Credentials for TokenCredentials {
         }
         match (self.fetch(limit), current.as_ref().filter(|it| it.session.is_valid(now))) {
             (Ok(session), _) => {
-                let signer = Arc::new(session.signer()?);
+                let signer = Arc::new(self.make_signer(&session)?);
                 *current = Some(Current { session, signer: Arc::clone(&signer) });
                 Ok(signer)
             }
@@ -118,7 +140,11 @@ impl Credentials for TokenCredentials {
     }
 
     fn describe(&self) -> String {
-        self.source.describe()
+        let source = self.source.describe();
+        match &self.delegation_token {
+            Some(path) => format!("{source} on behalf of the user of {}", path.display()),
+            None => source,
+        }
     }
 
     fn renew(&self) -> bool {

@@ -51,7 +51,7 @@ impl TokenSource for WorkloadIdentity {
     fn session(&self, limit: Duration) -> Result<Session, Error> {
         let deadline = Deadline::after(&*self.clock, limit.min(LIMIT));
         let (transport, clock) = (&*self.transport, &*self.clock);
-        let request = TokenRequest { what: WHAT, transport, clock, deadline };
+        let request = TokenRequest { what: WHAT, advice: ADVICE, transport, clock, deadline };
         let account = self.service_account()?;
         let key = SessionKey::generate()?;
         let body = serde_json::to_vec(&Body { pod_key: key.public_key() })
@@ -110,5 +110,7 @@ struct Token {
 }
 
 const WHAT: &str = "workload identity";
+const ADVICE: &str =
+    "is this an enhanced OKE cluster, and the service account's token of this cluster?";
 const PATH: &str = "/resourcePrincipalSessionTokens";
 const LIMIT: Duration = Duration::from_secs(15);

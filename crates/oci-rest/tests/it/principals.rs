@@ -1,96 +1,19 @@
 //! Tokens against the simulated cloud: instances, pods, functions and sessions, over real TLS with real RSA.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Arc};
 
-use clock::{Clock, Deadline, ManualClock};
-use oci_iaas::{GetInstance, Ocid};
 use oci_rest::{
-    Client, Credentials, Error, InstancePrincipals, MemoryCache, Metadata, Network, Profile,
-    ResourcePrincipal, SessionFile, TokenCredentials, TokenSource, Transport, UreqTransport,
-    WorkloadIdentity,
+    Credentials, InstancePrincipals, MemoryCache, Network, Profile, SessionFile, TokenSource,
+    UreqTransport, WorkloadIdentity,
 };
-use oci_sim::{Config, Effect, Fault, NewInstance, Phase, Running, Sim};
-use tempfile::TempDir;
+use oci_sim::{Effect, Fault, Phase};
 
-use crate::script::{chain, noon, ocid};
-
-/// A cloud with an instance, and a folder in memory.
-struct World {
-    cloud: Running,
-    clock: Arc<ManualClock>,
-    transport: Arc<dyn Transport>,
-    instance: Ocid,
-    memory: TempDir,
-}
-
-impl World {
-    fn new() -> Self {
-        let config = Config { stopped_at: Some(noon()), ..Config::default() };
-        let cloud = Sim::start(config).unwrap();
-        let instance = ocid(&cloud.add_instance(NewInstance::default()));
-        let root_certs = Some(cloud.ca_pem().as_bytes().to_vec());
-        let network = Network { root_certs, ..Network::default() };
-        let transport = Arc::new(UreqTransport::new(&network).unwrap());
-        let clock = Arc::new(ManualClock::at(noon()));
-        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
-        Self { cloud, clock, transport, instance, memory }
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.clock) as Arc<dyn Clock>
-    }
-
-    fn cache(&self) -> MemoryCache {
-        MemoryCache::new(self.memory.path().join("cache"))
-    }
-
-    fn pass(&self, time: Duration) {
-        self.clock.sleep(time);
-        self.cloud.advance(time);
-    }
-
-    fn metadata(&self) -> Metadata {
-        let url = self.cloud.metadata_url();
-        Metadata::new(Some(&url), Arc::clone(&self.transport), self.clock())
-    }
-
-    fn instance_principals(&self) -> InstancePrincipals {
-        let endpoint = Some(self.cloud.endpoint().parse().unwrap());
-        let transport = Arc::clone(&self.transport);
-        InstancePrincipals::new(self.metadata(), transport, self.clock(), endpoint)
-    }
-
-    fn tokens(&self, source: impl TokenSource + 'static) -> TokenCredentials {
-        TokenCredentials::new(Box::new(source), self.clock())
-    }
-
-    /// A process that begins: nothing but the cache is left of those before.
-    fn process(&self) -> Client {
-        self.client(Box::new(self.tokens(self.instance_principals()).with_cache(self.cache())))
-    }
-
-    fn client(&self, credentials: Box<dyn Credentials>) -> Client {
-        Client::new(
-            self.cloud.endpoint().parse().unwrap(),
-            credentials,
-            Arc::clone(&self.transport),
-            self.clock(),
-            Deadline::after(&*self.clock, Duration::from_secs(7200)),
-        )
-    }
-
-    fn ask(&self, client: &Client) -> Result<(), Error> {
-        client.send(&GetInstance { id: &self.instance }).map(|it| assert_eq!(it.id, self.instance))
-    }
-
-    /// The operations asked for since the last time.
-    fn seen(&self, so_far: usize) -> Vec<&'static str> {
-        self.cloud.requests().iter().skip(so_far).map(|it| it.operation).collect()
-    }
-}
+use crate::{
+    script::chain,
+    world::{MINUTE, World},
+};
 
 const COLD: [&str; 5] = ["Metadata", "Metadata", "Metadata", "Federation", "GetInstance"];
-const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
 fn an_instance_signs_as_itself() {
@@ -279,57 +202,6 @@ fn a_pod_signs_as_its_service_account() {
     let text = chain(&source().session(MINUTE).unwrap_err());
     let start = "workload identity: cannot read the service account's token in /dev/shm/";
     assert!(text.starts_with(start), "{text}");
-}
-
-#[test]
-fn a_function_signs_with_what_its_environment_holds() {
-    let world = World::new();
-    let user = world.cloud.credentials();
-    let token = world.cloud.issue_token(user, 20 * MINUTE).unwrap();
-    let folder = world.memory.path();
-    let in_file = |name: &str, text: &str| {
-        fs::write(folder.join(name), text).unwrap();
-        folder.join(name).to_str().unwrap().to_owned()
-    };
-    let key = user.private_key_pem.clone();
-    for (token, key) in [
-        (token.clone(), key.clone()),
-        (in_file("rpst", &format!("{token}\n")), in_file("key.pem", &key)),
-    ] {
-        let var = |name: &str| {
-            Some(match name {
-                "OCI_RESOURCE_PRINCIPAL_VERSION" => "2.2".to_owned(),
-                "OCI_RESOURCE_PRINCIPAL_RPST" => token.clone(),
-                "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM" => key.clone(),
-                "OCI_RESOURCE_PRINCIPAL_REGION" => "us-phoenix-1".to_owned(),
-                _ => return None,
-            })
-        };
-        let source = ResourcePrincipal::from_vars(var).unwrap();
-        assert_eq!(format!("{source:?}"), r#"ResourcePrincipal { region: "us-phoenix-1", .. }"#);
-        world.ask(&world.client(Box::new(world.tokens(source)))).unwrap();
-    }
-    for (name, value, problem) in [
-        (
-            "",
-            None,
-            "the variable OCI_RESOURCE_PRINCIPAL_VERSION is not set; this is no function or container with a resource principal",
-        ),
-        (
-            "OCI_RESOURCE_PRINCIPAL_VERSION",
-            Some("3.0"),
-            "OCI_RESOURCE_PRINCIPAL_VERSION is not 2.2, the only one that is known",
-        ),
-        (
-            "OCI_RESOURCE_PRINCIPAL_VERSION",
-            Some("2.2"),
-            "the variable OCI_RESOURCE_PRINCIPAL_RPST is not set; this is no function or container with a resource principal",
-        ),
-    ] {
-        let var = |it: &str| value.filter(|_| it == name).map(str::to_owned);
-        let error = ResourcePrincipal::from_vars(var).unwrap_err();
-        assert_eq!(error.to_string(), format!("the resource principal: {problem}"));
-    }
 }
 
 /// The token ends, somebody runs `oci session refresh`, and the same process goes on.

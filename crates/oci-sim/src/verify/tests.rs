@@ -57,8 +57,12 @@ impl Vector {
         self.name.starts_with("federation")
     }
 
+    fn purpose(&self) -> Purpose {
+        if self.is_for_token() { Purpose::Federation } else { Purpose::Operation }
+    }
+
     fn verified(&self, parts: &Parts, body: &[u8], now: SystemTime) -> Result<String, String> {
-        ring_for(self).verify(parts, body, now, self.is_for_token())
+        ring_for(self).verify(parts, body, now, self.purpose())
     }
 }
 
@@ -185,16 +189,51 @@ fn clocks_may_differ_by_five_minutes() {
 
 #[test]
 fn each_kind_of_key_signs_at_its_own_door() {
-    let (api, token) = (vector("get-simple"), vector("federation-x509-real-cert-sha256"));
-    for (vector, reason) in [
-        (&api, "a token needs a certificate's key"),
-        (&token, "a certificate's key signs for tokens only"),
+    let now = noon();
+    let (token, ended) = (Kind::Session { expires: now + DAY }, Kind::Session { expires: now });
+    let (operation, federation, resource) =
+        (Purpose::Operation, Purpose::Federation, Purpose::Resource);
+    for (kind, purpose, verdict) in [
+        (&Kind::User, operation, Ok(())),
+        (&Kind::User, federation, Err("a token needs a certificate's key")),
+        (&Kind::User, resource, Err("a token needs a resource's key")),
+        (&Kind::Leaf, operation, Err("a certificate's key signs for tokens only")),
+        (&Kind::Leaf, federation, Ok(())),
+        (&Kind::Leaf, resource, Err("a certificate's key signs for tokens only")),
+        (&Kind::Resource, operation, Err("a resource's key signs for tokens only")),
+        (&Kind::Resource, federation, Err("a resource's key signs for tokens only")),
+        (&Kind::Resource, resource, Ok(())),
+        (&token, operation, Ok(())),
+        (&token, federation, Err("a token needs a certificate's key")),
+        (&token, resource, Ok(())),
+        (&ended, operation, Err("the token has expired")),
+        (&ended, resource, Err("the token has expired")),
     ] {
-        let kind = &ring_for(vector).0[&vector.key_id].kind;
-        assert_eq!(check_kind(kind, !vector.is_for_token(), noon()), Err(reason));
-        let (parts, body) = received(vector);
-        ring_for(vector).verify(&parts, &body, noon(), !vector.is_for_token()).unwrap_err();
+        assert_eq!(check_kind(kind, purpose, now), verdict, "{kind:?} for {purpose:?}");
     }
+    let (api, token) = (vector("get-simple"), vector("federation-x509-real-cert-sha256"));
+    for (vector, purpose) in [(&api, federation), (&token, operation)] {
+        let (parts, body) = received(vector);
+        ring_for(vector).verify(&parts, &body, now, purpose).unwrap_err();
+    }
+}
+
+/// Whoever changes it, or adds one, would act as somebody else: it must be signed, and known, and the caller's to use.
+#[test]
+fn a_delegation_token_is_signed_and_known() {
+    let vector = vector("get-simple");
+    let mut ring = ring_for(&vector);
+    let (mut parts, body) = received(&vector);
+    parts.headers.insert(DELEGATION, "DELEGATION".parse().unwrap());
+    let session = Kind::Session { expires: noon() };
+    let unknown = Err("the delegation token is not known");
+    assert_eq!(ring.check_delegation(&parts, &session), unknown);
+    ring.add_delegation("DELEGATION".into(), "user".into());
+    assert_eq!(ring.check_delegation(&parts, &session), Ok(()));
+    let foreign = Err("only those with a token act on behalf of others");
+    assert_eq!(ring.check_delegation(&parts, &Kind::User), foreign);
+    let unsigned = incorrect("the delegation token is not signed");
+    assert_eq!(ring.verify(&parts, &body, noon(), Purpose::Operation), Err(unsigned));
 }
 
 #[test]
@@ -204,8 +243,10 @@ fn a_token_ends() {
     let (parts, body) = received(&session);
     let mut ring = KeyRing::default();
     ring.add_token(session.key_id.clone(), user.public_key().to_vec(), noon());
-    let before = ring.verify(&parts, &body, noon() - Duration::from_secs(1), false);
+    let before = ring.verify(&parts, &body, noon() - Duration::from_secs(1), Purpose::Operation);
     assert_eq!(before, Ok(session.key_id));
-    let after = ring.verify(&parts, &body, noon(), false);
+    let after = ring.verify(&parts, &body, noon(), Purpose::Operation);
     assert_eq!(after, Err(incorrect("the token has expired")));
 }
+
+const DAY: Duration = Duration::from_secs(86_400);

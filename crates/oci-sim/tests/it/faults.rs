@@ -177,8 +177,8 @@ fn the_hook_sees_requests_before_and_after() {
 fn the_example_script_is_a_script() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/script.json");
     let scene = Scene::new(Config::default());
-    let added = Script::read(path.as_ref()).unwrap().play(&scene.sim);
-    assert_eq!(added.len(), 4);
+    let added = Script::read(path.as_ref()).unwrap().play(&scene.sim).unwrap();
+    assert_eq!(added.len(), 9);
     let answer = scene.post("volumeAttachments", scene.attach_body());
     assert_eq!(answer.text("message"), "Out of host capacity.");
     let folder = tempfile::tempdir().unwrap();
