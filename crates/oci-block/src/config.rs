@@ -44,6 +44,8 @@ pub enum Auth {
     WorkloadIdentity,
     /// What the environment says: `OCI_RESOURCE_PRINCIPAL_*`.
     ResourcePrincipals,
+    /// Whom an identity domain takes this process for: `OCI_WORKLOAD_IDENTITY_*`.
+    TokenExchange,
     /// A profile of the configuration file of Oracle's SDKs.
     Profile {
         /// The file, where it is not the usual one.
@@ -152,6 +154,8 @@ struct Document {
     use_workload_identity: bool,
     #[serde(default, rename = "useResourcePrincipals")]
     use_resource_principals: bool,
+    #[serde(default, rename = "useTokenExchange")]
+    use_token_exchange: bool,
     #[serde(default, rename = "loadBalancer")]
     _load_balancer: Ignored,
     #[serde(default, rename = "rateLimiter")]
@@ -251,6 +255,7 @@ impl Document {
                 "useResourcePrincipals",
                 self.use_resource_principals.then_some(Auth::ResourcePrincipals),
             ),
+            ("useTokenExchange", self.use_token_exchange.then_some(Auth::TokenExchange)),
             (name, profile),
         ]
         .into_iter()

@@ -12,7 +12,8 @@ use http::Uri;
 use oci_iaas::Region;
 use oci_rest::{
     ApiKey, Credentials, InstancePrincipals, MemoryCache, Metadata, Network, Profile,
-    ResourcePrincipal, TokenCredentials, TokenSource, Transport, UreqTransport, WorkloadIdentity,
+    ResourcePrincipal, TokenCredentials, TokenExchange, TokenSource, Transport, UreqTransport,
+    WorkloadIdentity,
 };
 use oci_signer::PrivateKey;
 use zeroize::Zeroizing;
@@ -43,28 +44,60 @@ impl Means<'_> {
             Auth::ApiKey(user) => Ok((Box::new(api_key(user)?), None)),
             Auth::InstancePrincipals => Ok((self.tokens(self.instance_principals()?), None)),
             Auth::WorkloadIdentity => Ok((self.tokens(self.workload_identity()?), None)),
-            Auth::ResourcePrincipals => {
-                let vars = &self.settings.resource_principal;
-                let source = ResourcePrincipal::from_vars(|name| vars.get(name).cloned())?;
-                let region = Region::parse(source.region()).ok();
-                Ok((self.tokens(source), region))
+            Auth::ResourcePrincipals => self.resource_principal(),
+            Auth::TokenExchange => {
+                let vars = &self.settings.principal;
+                let instance = self.instance_principals()?;
+                let source = TokenExchange::from_vars(|name| vars.get(name).cloned(), instance)?;
+                Ok((self.tokens(source), None))
             }
             Auth::Profile { file, name } => {
                 let file = self.sdk_config(file.as_deref());
                 let profile = Profile::read(&file, name, &self.settings.home)?;
-                check_private(&profile.key_file()?)?;
                 let region = profile.region().and_then(|it| Region::parse(it).ok());
-                Ok((profile.credentials(Arc::clone(self.clock))?, region))
+                let (credentials, own_region) = self.profile(&profile, name)?;
+                Ok((credentials, region.or(own_region)))
             }
         }
     }
 
+    /// What Oracle's command line makes of the profile, where that is not a key.
+    fn profile(&self, profile: &Profile, name: &str) -> Result<Identity, Error> {
+        match profile.authentication_type() {
+            None => {
+                check_private(&profile.key_file()?)?;
+                Ok((profile.credentials(Arc::clone(self.clock))?, None))
+            }
+            Some("instance_principal") => Ok((self.tokens(self.instance_principals()?), None)),
+            Some("instance_obo_user" | "delegation_token_with_instance_principal") => {
+                let delegation = profile.delegation_token_file()?;
+                check_private(&delegation)?;
+                let credentials = self.token_credentials(self.instance_principals()?);
+                Ok((Box::new(credentials.on_behalf_of(delegation)), None))
+            }
+            Some("resource_principal") => self.resource_principal(),
+            Some("oke_workload_identity") => Ok((self.tokens(self.workload_identity()?), None)),
+            Some(_) => Err(Error::AuthenticationType { profile: name.to_owned() }),
+        }
+    }
+
+    fn resource_principal(&self) -> Result<Identity, Error> {
+        let (vars, instance) = (&self.settings.principal, self.instance_principals()?);
+        let source = ResourcePrincipal::from_vars(|name| vars.get(name).cloned(), instance)?;
+        let region = source.region().and_then(|it| Region::parse(it).ok());
+        Ok((self.tokens(source), region))
+    }
+
     fn tokens(&self, source: impl TokenSource + 'static) -> Box<dyn Credentials> {
+        Box::new(self.token_credentials(source))
+    }
+
+    fn token_credentials(&self, source: impl TokenSource + 'static) -> TokenCredentials {
         let credentials = TokenCredentials::new(Box::new(source), Arc::clone(self.clock));
-        Box::new(match cache(self.settings) {
+        match cache(self.settings) {
             Some(cache) => credentials.with_cache(cache),
             None => credentials,
-        })
+        }
     }
 
     fn instance_principals(&self) -> Result<InstancePrincipals, Error> {
@@ -139,7 +172,7 @@ fn api_key(user: &UserKey) -> Result<ApiKey, Error> {
     Ok(ApiKey::new(tenancy, id, user.fingerprint.as_deref(), key)?)
 }
 
-/// Refuses a file with a key that everybody may read.
+/// Refuses a file with a key, or a token, that everybody may read.
 fn check_private(path: &Path) -> Result<(), Error> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();

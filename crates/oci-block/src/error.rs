@@ -76,6 +76,16 @@ pub enum Error {
          pod; on a host, use useInstancePrincipals"
     )]
     NoPod,
+    /// A profile says that it is to be used in a way that is not known.
+    #[error(
+        "the authentication_type of the profile {profile} is not known: it is one of api_key, \
+         security_token, instance_principal, instance_obo_user, resource_principal and \
+         oke_workload_identity"
+    )]
+    AuthenticationType {
+        /// The profile.
+        profile: String,
+    },
     /// The list of attachments contradicts itself until the time is up.
     #[error(
         "the list of attachments still shows {attachment}, which does not answer any more; the next \

@@ -8,7 +8,7 @@
 //!    and region, too. [`PrivateKey::from_pem`](oci_signer::PrivateKey::from_pem) reads it.
 //! 2. **Credentials.** [`ApiKey::new`] takes tenancy, user and key. A program in OCI needs no key:
 //!    [`TokenCredentials`] signs with tokens that [`InstancePrincipals`], [`WorkloadIdentity`] or
-//!    [`ResourcePrincipal`] get. [`Profile`] reads `~/.oci/config`. Whatever else can sign is an
+//!    [`ResourcePrincipal`] get; outside OCI, [`TokenExchange`] gets them. [`Profile`] reads `~/.oci/config`. Whatever else can sign is an
 //!    implementation of [`Credentials`].
 //! 3. **An endpoint.** [`Region::iaas_endpoint`](oci_iaas::Region::iaas_endpoint) is where the operations of
 //!    `oci-iaas` are answered; [`Metadata::instance`] tells an instance its own region and compartment.

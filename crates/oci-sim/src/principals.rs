@@ -97,6 +97,23 @@ impl Sim {
         self.token(&owner, user.public_key().to_vec(), lifetime)
     }
 
+    /// A token for a resource with this key.
+    ///
+    /// # Errors
+    /// No authority can be made.
+    pub fn issue_resource_token(&self, key: &crate::ApiKeyUser) -> Result<String, Error> {
+        let compartment = self.compartment();
+        let subject = ids::ocid("resource", "oc1", "phx");
+        let owner = Owner {
+            subject: &subject,
+            kind: "resource",
+            tenancy: &self.user.tenancy,
+            compartment: &compartment,
+        };
+        let lifetime = locked(&self.state).config.token_lifetime;
+        self.token(&owner, key.public_key().to_vec(), lifetime)
+    }
+
     /// A token with which the user lets others act on his behalf.
     ///
     /// # Errors

@@ -82,7 +82,8 @@ impl Sim {
             claims(caller).filter(|it| it["sub"] == id).map(|_| format!("{id}.resource"))
         } else if let Some(id) = path.strip_prefix(OF_KEY_212) {
             let said = request.headers.get("security-context").and_then(|it| it.to_str().ok());
-            if said != locked(&self.resources).security_context.as_deref() {
+            let wanted = locked(&self.resources).security_context.clone();
+            if wanted.is_some_and(|wanted| said != Some(&wanted)) {
                 return Err(Refusal::invalid("The security context is not that of the resource."));
             }
             of_key(id, &[format!("resource/v2.1.2/{tenancy}/{id}")])

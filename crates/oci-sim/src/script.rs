@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -29,7 +28,7 @@ pub struct Script {
     pub clients: Vec<(String, String)>,
     /// Tokens that the identity domain takes for the user.
     pub trusted_tokens: Vec<String>,
-    /// Tokens of the user's, by kind: one to sign with, one to delegate.
+    /// Tokens for the user's key: one of a resource, one with which the user delegates.
     pub tokens: bool,
 }
 
@@ -63,7 +62,7 @@ impl Script {
             added.push((format!("resource-{version}"), id));
         }
         if self.tokens {
-            added.push(("token".into(), sim.issue_token(user, LIFETIME)?));
+            added.push(("resource-token".into(), sim.issue_resource_token(user)?));
             added.push(("delegation-token".into(), sim.issue_delegation_token(user)?));
         }
         self.parent_resources.iter().for_each(|path| sim.add_parent_resource(path, None));
@@ -73,5 +72,3 @@ impl Script {
         Ok(added)
     }
 }
-
-const LIFETIME: Duration = Duration::from_secs(1200);

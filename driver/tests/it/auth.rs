@@ -14,30 +14,30 @@ use testbed::{Answer, Cluster, Setup};
 use crate::support::{cluster_with, failure, failure_with, success};
 
 /// A controller manager on a host whose run directory is in memory, as it is on real ones.
-struct Master {
-    cluster: Cluster,
+pub(crate) struct Master {
+    pub(crate) cluster: Cluster,
     memory: TempDir,
     environment: Vec<(&'static str, String)>,
 }
 
 impl Master {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(Setup { nodes: 1, ..Setup::default() })
     }
 
-    fn of(setup: Setup) -> Self {
+    pub(crate) fn of(setup: Setup) -> Self {
         let memory = tempfile::tempdir_in("/dev/shm").unwrap();
         Self { cluster: cluster_with(&setup), memory, environment: Vec::new() }
     }
 
     /// `config.yaml`: these lines, and where the cloud is.
-    fn configure(&self, lines: &str) {
+    pub(crate) fn configure(&self, lines: &str) {
         let cloud = self.cluster.sim.endpoint();
         let text = format!("{lines}\nendpoints:\n  iaas: {cloud}\n  auth: {cloud}\n");
         self.cluster.write_config(&text).unwrap();
     }
 
-    fn call(&self, args: &[&str]) -> Answer {
+    pub(crate) fn call(&self, args: &[&str]) -> Answer {
         let place = self.cluster.controller();
         let mut command = place.command(args);
         command.env("OCI_FLEXD_RUN_DIRECTORY", self.memory.path().join("run"));
@@ -45,37 +45,37 @@ impl Master {
         testbed::run(command).unwrap()
     }
 
-    fn attach(&self) -> Answer {
+    pub(crate) fn attach(&self) -> Answer {
         self.call(&["attach", &self.cluster.options(&[]), "node-1"])
     }
 
-    fn is_attached(&self) -> Answer {
+    pub(crate) fn is_attached(&self) -> Answer {
         self.call(&["isattached", &self.cluster.options(&[]), "node-1"])
     }
 
-    fn detach(&self) -> Answer {
+    pub(crate) fn detach(&self) -> Answer {
         self.call(&["detach", self.cluster.volume_name(), "node-1"])
     }
 
     /// How many requests of these operations were made.
-    fn count(&self, operations: &[&str]) -> usize {
+    pub(crate) fn count(&self, operations: &[&str]) -> usize {
         let requests = self.cluster.sim.requests();
         requests.iter().filter(|it| operations.contains(&it.operation)).count()
     }
 
     /// A file in memory.
-    fn file(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.memory.path().join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
     }
 
-    fn set(&mut self, name: &'static str, value: impl Into<String>) {
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.environment.push((name, value.into()));
     }
 
-    fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let sim = &self.cluster.sim;
         sim.issue_token(sim.credentials(), Duration::from_secs(1200)).unwrap()
     }
@@ -124,6 +124,30 @@ fn without_memory_or_by_choice_nothing_is_kept() {
     assert_eq!(master.count(&["Federation"]), 3);
     let tokens = on_disk.path().join("tokens");
     assert_eq!(fs::read_dir(tokens).map_or(0, Iterator::count), 0);
+
+    // as in a container whose file system cannot be written
+    master.environment.clear();
+    master.set("OCI_FLEXD_RUN_DIRECTORY", "/proc/none");
+    success(&master.attach());
+    success(&master.is_attached());
+    success(&master.detach());
+    assert_eq!(master.count(&["Federation"]), 6);
+}
+
+/// An `emptyDir` in memory is open to everybody in the container; what is in it is not.
+#[test]
+fn tokens_are_kept_in_an_empty_dir_of_a_pod() {
+    let mut master = Master::new();
+    master.configure("useInstancePrincipals: true");
+    let run = master.memory.path().join("emptydir");
+    fs::create_dir(&run).unwrap();
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o777)).unwrap();
+    master.set("OCI_FLEXD_RUN_DIRECTORY", run.to_str().unwrap());
+    success(&master.attach());
+    success(&master.detach());
+    assert_eq!(master.count(&["Federation"]), 1);
+    let mode = fs::metadata(run.join("tokens")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
 }
 
 #[test]
@@ -165,22 +189,6 @@ fn a_pod_uses_its_service_account() {
 }
 
 #[test]
-fn a_container_instance_uses_its_resource_principal() {
-    let mut master = Master::new();
-    master.configure("useResourcePrincipals: true");
-    let start = "the resource principal: the variable OCI_RESOURCE_PRINCIPAL_VERSION is not set";
-    failure_with(&master.attach(), &[start]);
-    let key = master.cluster.sim.credentials().private_key_pem.clone();
-    let (token, key) = (master.file("rpst", &master.token()), master.file("key.pem", &key));
-    master.set("OCI_RESOURCE_PRINCIPAL_VERSION", "2.2");
-    master.set("OCI_RESOURCE_PRINCIPAL_RPST", token.to_str().unwrap());
-    master.set("OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM", key.to_str().unwrap());
-    master.set("OCI_RESOURCE_PRINCIPAL_REGION", "us-phoenix-1");
-    success(&master.attach());
-    success(&master.detach());
-}
-
-#[test]
 fn profiles_of_oracles_configuration_file_sign() {
     let mut master = Master::new();
     let user = master.cluster.sim.credentials().clone();
@@ -208,7 +216,7 @@ fn profiles_of_oracles_configuration_file_sign() {
     let key = master.memory.path().join(".oci/key.pem");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     master.configure("auth: {profile: other}");
-    failure_with(&master.attach(), &["holds a private key and everybody may read it (mode 0644)"]);
+    failure_with(&master.attach(), &["holds a secret and everybody may read it (mode 0644)"]);
 }
 
 /// Every form of key that people have, in the file and beside it, with every spelling of its passphrase.

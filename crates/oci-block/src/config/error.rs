@@ -32,7 +32,7 @@ pub enum ConfigError {
 
     /// Everybody on this host may read the private key.
     #[error(
-        "{} holds a private key and everybody may read it (mode {mode:04o}); run: chmod 600 {0}",
+        "{} holds a secret and everybody may read it (mode {mode:04o}); run: chmod 600 {0}",
         .path.display()
     )]
     Exposed {

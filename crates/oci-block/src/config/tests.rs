@@ -85,6 +85,7 @@ fn other_ways_to_authenticate_are_one_line() {
     check("auth: {useInstancePrincipals: true, region: phx}", "InstancePrincipals");
     check("useWorkloadIdentity: true", "WorkloadIdentity");
     check("useResourcePrincipals: true", "ResourcePrincipals");
+    check("useTokenExchange: true", "TokenExchange");
     check("auth: {profile: other}", r#"Profile { file: None, name: "other" }"#);
     check("auth: {config_file: /f}", r#"Profile { file: Some("/f"), name: "DEFAULT" }"#);
     let text = "useInstancePrincipals: true\nendpoints: {auth: 'https://auth.example'}";
@@ -214,7 +215,7 @@ fn a_file_that_everybody_may_read_is_refused() {
         let expected = refused.then(|| {
             let path = path.display();
             format!(
-                "{path} holds a private key and everybody may read it (mode {mode:04o}); run: chmod 600 {path}"
+                "{path} holds a secret and everybody may read it (mode {mode:04o}); run: chmod 600 {path}"
             )
         });
         assert_eq!(message, expected);

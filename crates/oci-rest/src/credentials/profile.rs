@@ -90,6 +90,21 @@ impl Profile {
         Ok(self.path(self.wanted("key_file")?))
     }
 
+    /// How to authenticate, as the profile says, where that is by neither of the two that
+    /// [`credentials`](Self::credentials) knows: `instance_principal`, `instance_obo_user`,
+    /// `resource_principal`, …
+    pub fn authentication_type(&self) -> Option<&str> {
+        self.value("authentication_type").filter(|it| !matches!(*it, "api_key" | "security_token"))
+    }
+
+    /// The file with a delegation token, for [`TokenCredentials::on_behalf_of`].
+    ///
+    /// # Errors
+    /// The profile names none.
+    pub fn delegation_token_file(&self) -> Result<PathBuf, Error> {
+        Ok(self.path(self.wanted("delegation_token_file")?))
+    }
+
     /// The profile's credentials: a session token if it has `security_token_file`, else an API key.
     ///
     /// # Errors
@@ -118,13 +133,7 @@ impl Profile {
 
     fn wanted(&self, key: &str) -> Result<&str, Error> {
         self.value(key).ok_or_else(|| {
-            let problem = match self.value("authentication_type") {
-                Some(_) => format!(
-                    "it has no {key}, and authentication_type is not followed here: say in \
-                     config.yaml what to use"
-                ),
-                None => format!("it has no {key}"),
-            };
+            let problem = format!("it has no {key}");
             Error::credentials(what(&self.name), problem, None)
         })
     }

@@ -170,7 +170,7 @@ fn refusals_say_what_was_tried_and_what_to_do() {
     let world = World::new();
     world.cloud.fail(Fault::new("Federation", 1, Effect::Body("{}".into())));
     let text = chain(&world.ask(&world.process()).unwrap_err());
-    assert_eq!(text, "instance principals: the auth service answers without a token");
+    assert_eq!(text, "instance principals: 127.0.0.1 answers without a token");
     for effect in [Effect::DropBefore, Effect::Throttle { retry_after: None }] {
         world.cloud.clear_faults();
         world.cloud.fail(Fault::new("Federation", 1..=2, effect));
@@ -250,13 +250,20 @@ fn profiles_are_read_as_oracles_sdk_reads_them() {
     assert_eq!(error.to_string(), who("absent") + "the file has no such profile");
     let error = Profile::parse("[DEFAULT]\nMARKER", "DEFAULT", home).unwrap_err();
     assert_eq!(error.to_string(), who("DEFAULT") + "line 2 is not key = value");
-    let instance = Profile::parse("[a]\nauthentication_type=x", "a", home).unwrap();
-    assert_eq!(
-        instance.credentials(world.clock()).unwrap_err().to_string(),
-        who("a")
-            + "it has no key_file, and authentication_type is not followed here: say in \
-                    config.yaml what to use"
-    );
+    for (text, kind) in [
+        ("[a]\nauthentication_type=instance_obo_user", Some("instance_obo_user")),
+        ("[a]\nauthentication_type=api_key", None),
+        ("[a]", None),
+    ] {
+        let profile = Profile::parse(text, "a", home).unwrap();
+        assert_eq!(profile.authentication_type(), kind);
+        let error = profile.credentials(world.clock()).unwrap_err();
+        assert_eq!(error.to_string(), who("a") + "it has no key_file");
+        let error = profile.delegation_token_file().unwrap_err();
+        assert_eq!(error.to_string(), who("a") + "it has no delegation_token_file");
+    }
+    let file = Profile::parse("[a]\ndelegation_token_file=~/.oci/token", "a", home).unwrap();
+    assert_eq!(file.delegation_token_file().unwrap(), home.join(".oci/token"));
 }
 
 #[test]

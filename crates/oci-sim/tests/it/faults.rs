@@ -191,6 +191,7 @@ fn the_example_script_is_a_script() {
     check("{", "EOF while parsing an object at line 1 column 1");
     check(
         r#"{"fault":[]}"#,
-        "unknown field `fault`, expected one of `instances`, `volumes`, `faults` at line 1 column 8",
+        "unknown field `fault`, expected one of `instances`, `volumes`, `faults`, `resources`, `parent_resources`, \
+         `clients`, `trusted_tokens`, `tokens` at line 1 column 8",
     );
 }

@@ -9,11 +9,12 @@ import sys
 import traceback
 
 import command_line
+import principals
 import sdk
 
 
 def main(simulator, oci):
-    checks = [(it, simulator) for it in sdk.CHECKS]
+    checks = [(it, simulator) for it in sdk.CHECKS + principals.CHECKS]
     checks += [(it, simulator, oci) for it in command_line.CHECKS]
     failed = 0
     for check, *arguments in checks:
