@@ -19,6 +19,30 @@
 //! 6. **Calls.** [`Client::send`] for one answer, [`Client::list`] for a whole list, [`Client::send_tagged`]
 //!    where the etag is needed to change only what was seen.
 //!
+//! # Without a key
+//!
+//! A program on an instance that is in a dynamic group signs as that instance. Its token lasts 20 minutes
+//! and is renewed in time; with a cache, the next process finds it there, too:
+//!
+//! ```no_run
+//! use clock::SystemClock;
+//! use oci_rest::{
+//!     InstancePrincipals, MemoryCache, Metadata, Network, TokenCredentials, UreqTransport,
+//! };
+//! use std::sync::Arc;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let clock = Arc::new(SystemClock);
+//! let transport = Arc::new(UreqTransport::new(&Network::default())?);
+//! let metadata = Metadata::new(None, transport.clone(), clock.clone());
+//! let region = metadata.instance()?.region()?;
+//! let instance = InstancePrincipals::new(metadata, transport.clone(), clock.clone(), None);
+//! let credentials = TokenCredentials::new(Box::new(instance), clock.clone())
+//!     .with_cache(MemoryCache::new("/run/my-program/tokens"));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Changes that happen once
 //!
 //! A change can succeed although its answer is lost. Three means keep it from happening twice:

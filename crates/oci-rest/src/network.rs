@@ -7,7 +7,8 @@ use std::{
 
 use http::Uri;
 
-/// What the environment says about the network; the driver reads it, nobody else.
+/// How the network is reached. Nothing of it is read from the environment here: a program that follows
+/// `HTTPS_PROXY` and `NO_PROXY` passes their values on.
 #[derive(Clone, Default)]
 pub struct Network {
     /// URL of an HTTP or HTTPS proxy, user and password included; connections are tunnelled.

@@ -8,7 +8,7 @@
 //!    one. Its [`Error`] says what is wrong with the file and what to do.
 //! 2. **Say who signs.** [`KeyId::api_key`] for a user: tenancy and user are in the console and in
 //!    `~/.oci/config`, the fingerprint follows from the key. [`KeyId::session_token`] for any token
-//!    whose session key you hold.
+//!    whose session key you hold. [`Signer::on_behalf_of`] adds the delegation token of a user.
 //! 3. **Make a [`Signer`]** of both. It may be shared between threads and lives as long as the key or
 //!    the token is good.
 //! 4. **Sign each request**, in the form in which it will be sent: [`Signer::sign`] gives the headers to set.
