@@ -14,7 +14,7 @@ use oci_sim::{ApiKeyUser, Config, Delay, NewInstance, NewVolume, Node, Region, R
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
-use crate::Place;
+use crate::{Place, place::Site};
 
 /// What the cluster is like. The default is two nodes and a small disk, without any delays.
 #[derive(Clone, Debug)]
@@ -121,7 +121,7 @@ impl Cluster {
         let mut environment = self.environment("controller");
         environment.push(("OCI_FLEXD_CONFIG_DIRECTORY", self.config_dir()));
         environment.push(("TRUSTED_CA_CERT_PATH", self.sim.ca_path().to_owned()));
-        Place { binary: self.binary.clone(), node: None, environment }
+        Place { binary: self.binary.clone(), site: Site::Here, environment }
     }
 
     /// Where the kubelet of the `number`-th node, counted from 1, calls the driver.
@@ -130,8 +130,8 @@ impl Cluster {
     /// There is no such node.
     pub fn node(&self, number: usize) -> Place<'_> {
         let environment = self.environment(&format!("node-{number}"));
-        let node = Some(&self.nodes[number - 1]);
-        Place { binary: self.binary.clone(), node, environment }
+        let site = Site::Mounts(&self.nodes[number - 1]);
+        Place { binary: self.binary.clone(), site, environment }
     }
 
     /// The volume's name, as a pod gives it.

@@ -1,4 +1,4 @@
-//! A place where the driver is called: a master, or a node with its own mounts.
+//! A place where the driver is called: a master, a node with its own mounts, or another machine.
 
 use std::{
     ffi::OsStr,
@@ -18,20 +18,31 @@ use crate::Answer;
 #[derive(Debug)]
 pub struct Place<'a> {
     pub(crate) binary: PathBuf,
-    /// The node whose mount namespace the call runs in; the controller manager has none.
-    pub(crate) node: Option<&'a Node>,
+    pub(crate) site: Site<'a>,
     pub(crate) environment: Vec<(&'static str, PathBuf)>,
+}
+
+/// What a call sees.
+#[derive(Debug)]
+pub(crate) enum Site<'a> {
+    /// This machine.
+    Here,
+    /// This machine with the mounts of a node.
+    Mounts(&'a Node),
+    /// Another machine, where this program runs what it is given.
+    Beyond(PathBuf),
 }
 
 impl<'a> Place<'a> {
     /// This machine itself: the driver sees all that is here.
     pub fn here(binary: &Path, environment: Vec<(&'static str, PathBuf)>) -> Self {
-        Self { binary: binary.to_owned(), node: None, environment }
+        Self { binary: binary.to_owned(), site: Site::Here, environment }
     }
 
-    /// This machine with mounts of its own.
-    pub fn on(node: &'a Node, binary: &Path, environment: Vec<(&'static str, PathBuf)>) -> Self {
-        Self { node: Some(node), ..Self::here(binary, environment) }
+    /// Another machine: `shell` is a program that runs there what its arguments say, with the same
+    /// output and exit code.
+    pub fn beyond(shell: &Path, binary: &Path, environment: Vec<(&'static str, PathBuf)>) -> Self {
+        Self { site: Site::Beyond(shell.to_owned()), ..Self::here(binary, environment) }
     }
 
     /// Calls the driver as kubelet does and waits for its end.
@@ -56,18 +67,33 @@ impl<'a> Place<'a> {
         args: &[A],
     ) -> Command {
         let mut words = program.iter().map(AsRef::as_ref).chain([self.binary.as_os_str()]);
+        if let Site::Beyond(_) = self.site {
+            // This machine's environment does not reach there.
+            let mut command = self.tool("env");
+            command.args(["--ignore-environment", "--chdir=/", SEARCH]);
+            for (name, value) in &self.environment {
+                command.arg(format!("{name}={}", value.display()));
+            }
+            command.args(words).args(args);
+            return command;
+        }
         let mut command = self.tool(words.next().unwrap_or_default());
         command.args(words).args(args);
-        command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
+        command.env_clear().envs(SEARCH.split_once('=')).current_dir("/");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
     /// Any program, run in this place.
     pub fn tool(&self, program: impl AsRef<OsStr>) -> Command {
-        match self.node {
-            Some(node) => node.command(program),
-            None => new_command(program.as_ref()),
+        match &self.site {
+            Site::Here => new_command(program.as_ref()),
+            Site::Mounts(node) => node.command(program),
+            Site::Beyond(shell) => {
+                let mut command = new_command(shell.as_os_str());
+                command.arg(program);
+                command
+            }
         }
     }
 
@@ -123,5 +149,6 @@ fn new_command(program: &OsStr) -> Command {
     Command::new(program)
 }
 
+const SEARCH: &str = "PATH=/usr/bin:/bin";
 /// Twice what the longest call may take.
 const PATIENCE: Duration = Duration::from_secs(300);
