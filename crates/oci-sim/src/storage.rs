@@ -8,7 +8,7 @@ use crate::state::{Attachment, Volume};
 
 /// The block storage behind the cloud. It is told of every iSCSI attachment, while the request that causes it waits.
 pub trait Storage: fmt::Debug + Send + Sync {
-    /// The attachment has become ATTACHED: whoever may can log in from now on.
+    /// The attachment has become ATTACHED: the instance can log in from now on.
     ///
     /// # Errors
     /// What stands against it; noted in [`Sim::violations`](crate::Sim::violations).
@@ -34,6 +34,8 @@ pub trait Storage: fmt::Debug + Send + Sync {
 pub struct IscsiTarget {
     /// OCID of the volume.
     pub volume: String,
+    /// OCID of the instance that may log in, and no other.
+    pub instance: String,
     /// The size of its disk in bytes.
     pub bytes: u64,
     /// The target's name.
@@ -83,6 +85,7 @@ fn target(attachment: &Attachment, volume: &Volume) -> Option<IscsiTarget> {
     let target = attachment.target.as_ref()?;
     Some(IscsiTarget {
         volume: volume.id.clone(),
+        instance: attachment.instance_id.clone(),
         bytes: volume.disk_bytes,
         iqn: target.iqn.clone(),
         portals: target.portals(),
