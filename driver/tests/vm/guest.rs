@@ -7,45 +7,50 @@ use std::{
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     thread,
 };
 
-use oci_sim::{ApiKeyUser, Config, NewInstance, NewVolume, Node, Running, Sim};
+use oci_sim::{ApiKeyUser, Config, NewInstance, NewVolume, Running, Sim};
 use testbed::Place;
 
 use crate::{
+    second::Second,
     shell::{run, sh, wait_for},
     storage::Tgtd,
     volume::Volume,
 };
 
-/// The machine, with iscsid, tgtd and a cloud that exports what it attaches. Two instances of it are this
-/// machine, `node-1` and `node-2`: they have records and mounts of their own, and the kernel in common.
+/// The machine, with iscsid, tgtd and a cloud that exports what it attaches. Of its two instances `node-1` is
+/// this machine, and `node-2` the one beside it.
 pub(crate) struct Guest {
     pub(crate) sim: Running,
     pub(crate) storage: Arc<Tgtd>,
     iscsid: Mutex<Option<Child>>,
-    /// The mounts of the second node.
-    second: Node,
+    /// From its first use on.
+    second: OnceLock<Second>,
 }
 
 impl Guest {
     /// A node on which no volume has ever been, and a cloud with two instances.
     pub(crate) fn fresh() -> Self {
+        Self::in_cloud(Config::default())
+    }
+
+    /// The same in a cloud that is set up in another way.
+    pub(crate) fn in_cloud(config: Config) -> Self {
         // What a case that was killed may have left.
         sh("pkill -9 -x 'oci|iscsid|tgtd' || :");
         sh(&format!("rm -rf {}; mkdir -p {KUBELET} {CONTROLLER}", LEFT_BEHIND.join(" ")));
         let storage = Arc::new(Tgtd::start());
-        let config =
-            Config { storage: Some(storage.clone()), user: Some(user()), ..Config::default() };
+        let config = Config { storage: Some(storage.clone()), user: Some(user()), ..config };
         let sim = Sim::start(config).unwrap();
-        for display_name in ["node-1", "node-2"] {
+        for (display_name, addresses) in INSTANCES {
             let display_name = display_name.into();
-            sim.add_instance(NewInstance { display_name, ..NewInstance::default() });
+            let ocid = sim.add_instance(NewInstance { display_name, ..NewInstance::default() });
+            storage.know(ocid, addresses);
         }
-        let second = Node::new("node-2").unwrap();
-        let guest = Self { sim, storage, iscsid: Mutex::default(), second };
+        let guest = Self { sim, storage, iscsid: Mutex::default(), second: OnceLock::new() };
         guest.write_config();
         guest.start_iscsid();
         if guest.sessions() > 0 {
@@ -73,13 +78,20 @@ impl Guest {
         Place::here(Path::new(DRIVER), environment)
     }
 
-    /// Where the kubelet of a node calls the driver. The first uses all the driver's own places.
-    pub(crate) fn node(&self, number: usize) -> Place<'_> {
-        let metadata = || vec![("OCI_METADATA_BASE_URL", self.sim.metadata_url().into())];
+    /// Where the kubelet of a node calls the driver, which uses all its own places there.
+    pub(crate) fn node(&self, number: usize) -> Place<'static> {
         match number {
-            1 => Place::here(Path::new(DRIVER), metadata()),
-            _ => Place::on(&self.second, Path::new(DRIVER), self.environment("node-2")),
+            1 => {
+                let metadata = vec![("OCI_METADATA_BASE_URL", self.sim.metadata_url().into())];
+                Place::here(Path::new(DRIVER), metadata)
+            }
+            _ => self.second().place(),
         }
+    }
+
+    /// The second node, on which no volume has ever been either.
+    pub(crate) fn second(&self) -> &Second {
+        self.second.get_or_init(Second::fresh)
     }
 
     /// Runs a script on a node, which must succeed; what it prints.
@@ -133,11 +145,11 @@ impl Guest {
         sh(&format!("ip -n storage route del blackhole {}/32 table local", address(device)));
     }
 
-    /// From now on I/O to a lost session fails after this time; the driver's own records say two minutes.
-    pub(crate) fn give_up_after(&self, seconds: u32) {
-        sh(&format!(
-            "for it in /sys/class/iscsi_session/*/recovery_tmo; do echo {seconds} >$it; done"
-        ));
+    /// From now on I/O of a node to a lost session fails after this time; the driver's own records say two
+    /// minutes.
+    pub(crate) fn give_up_after(&self, number: usize, seconds: u32) {
+        let all = "/sys/class/iscsi_session/*/recovery_tmo";
+        self.sh(number, &format!("for it in {all}; do echo {seconds} >$it; done"));
     }
 
     /// How many iSCSI sessions the kernel has.
@@ -177,15 +189,15 @@ impl Guest {
         // A case may have ended it, or held it up.
         self.storage.restart();
         sh(&format!("ip link set node up; ip -n storage link set storage up
-             grep -o ' {KUBELET}[^ ]*\\| /mnt[^ ]*' /proc/self/mountinfo | tac | xargs -r -n 1 umount -l
              dmsetup remove_all --force; losetup --detach-all
              ip -n storage route flush type blackhole table local
-             pgrep -x systemd-udevd >/dev/null || /lib/systemd/systemd-udevd --daemon --resolve-names=never"));
+             pgrep -x systemd-udevd >/dev/null || /lib/systemd/systemd-udevd --daemon --resolve-names=never
+             {UNMOUNT_ALL}"));
         self.start_iscsid();
-        wait_for(
-            "iscsiadm --mode session --logout >/dev/null 2>&1
-             [ -z \"$(ls /sys/class/iscsi_session)\" ]",
-        );
+        wait_for(LOGOUT_ALL);
+        if let Some(second) = self.second.get() {
+            second.clean();
+        }
     }
 }
 
@@ -199,6 +211,9 @@ impl Drop for Guest {
     fn drop(&mut self) {
         if thread::panicking() {
             show(&sh(DIAGNOSIS));
+            if let Some(second) = self.second.get() {
+                show(&second.try_sh(DIAGNOSIS).unwrap_or_else(|why| why));
+            }
             // Two panics at once would hide the first; the next case cleans what is left.
             let _ = panic::catch_unwind(AssertUnwindSafe(|| self.clean()));
         } else {
@@ -228,11 +243,15 @@ fn user() -> ApiKeyUser {
     }
 }
 
+/// The two instances, and where the storage sees them come from.
+const INSTANCES: [(&str, &[&str]); 2] =
+    [("node-1", &["169.254.200.2", "fd00:c1::2"]), ("node-2", &["169.254.201.2"])];
 /// Where kubelet keeps its volumes.
 pub(crate) const KUBELET: &str = "/var/lib/kubelet";
 const CONTROLLER: &str = "/tmp/controller";
-const DRIVER: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/oracle~oci/oci";
-const LEFT_BEHIND: [&str; 8] = [
+pub(crate) const DRIVER: &str =
+    "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/oracle~oci/oci";
+pub(crate) const LEFT_BEHIND: [&str; 8] = [
     KUBELET,
     CONTROLLER,
     "/tmp/hosts",
@@ -242,9 +261,17 @@ const LEFT_BEHIND: [&str; 8] = [
     "/run/oci-flexvolume-driver",
     "/var/log/oci-flexvolume-driver",
 ];
+/// Takes every mount of a volume away.
+pub(crate) const UNMOUNT_ALL: &str = "\
+    grep -o ' /var/lib/kubelet[^ ]*\\| /mnt[^ ]*' /proc/self/mountinfo | tac | xargs -r -n 1 umount -l";
+/// Ends every session; fails while there are any.
+pub(crate) const LOGOUT_ALL: &str = "\
+    iscsiadm --mode session --logout >/dev/null 2>&1
+    [ -z \"$(ls /sys/class/iscsi_session)\" ]";
 /// Small, because a proof that it is blank reads all of it.
 const DISK_BYTES: u64 = 16 << 20;
 const DIAGNOSIS: &str = "\
+    sed 's/.*:/=== /' /etc/iscsi/initiatorname.iscsi
     echo '=== sessions'; iscsiadm -m session -P 3 2>&1 | grep -E 'Target|State|Attached|Portal'
     echo '=== mounts'; grep -E ' /var/lib/kubelet| /mnt' /proc/self/mountinfo
     echo '=== iscsid'; tail -n 20 /tmp/iscsid.log

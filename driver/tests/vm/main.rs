@@ -15,6 +15,7 @@ mod many;
 mod mount_device;
 mod moving;
 mod multipath;
+mod second;
 mod sessions;
 mod shell;
 mod storage;

@@ -86,7 +86,7 @@ fn a_disk_that_dies_before_mkfs_is_formatted_by_the_next_call() {
     let volume = guest.volume();
     let device = volume.attached(1);
     success(&volume.wait(&device));
-    guest.give_up_after(1);
+    guest.give_up_after(1, 1);
     sh("mkdir -p /tmp/tools
         printf '#!/bin/sh\npkill -9 -x tgtd\nexec /usr/sbin/mkfs.ext4 \"$@\"\n' >/tmp/tools/mkfs.ext4
         chmod +x /tmp/tools/mkfs.ext4");

@@ -1,5 +1,8 @@
-//! A pod moves from one node to another, and the volume with it.
+//! A pod moves from one node to another, and the volume with it. The nodes are two machines.
 
+use std::{thread, time::Duration};
+
+use oci_sim::{Config, Delay};
 use testbed::FaultRow;
 
 use crate::{
@@ -12,13 +15,58 @@ use crate::{
 fn a_volume_is_not_taken_from_the_node_that_has_it() {
     let guest = Guest::fresh();
     let volume = guest.volume();
-    volume.up();
+    let device = volume.up();
+    let letter = volume.write(1, "letter");
     let mut row = FaultRow::new("A9", "attach to a second node while a pod writes on the first");
     let answer = volume.attach(2);
     row.shows(&answer);
-    failure(&answer, &["node-1"]);
+    failure(&answer, &["is attached to instance node-1", "never taken away"]);
     drop(row);
-    sh(&format!("echo letter >{0}/letter && sync {0}/letter", volume.dir()));
+
+    let mut row =
+        FaultRow::new("W3", "waitforattach on a second node that the volume is not attached to");
+    let answer = volume.wait_on(2, &device);
+    row.shows(&answer);
+    failure(&answer, &["iscsi"]);
+    drop(row);
+    assert_eq!(guest.sh(2, "ls /sys/class/iscsi_session"), "");
+
+    let more = volume.write(1, "more");
+    volume.down_from(1);
+    let device = volume.attached(2);
+    volume.up_on(2, &device);
+    assert_eq!([volume.read(2, "letter"), volume.read(2, "more")], [letter, more]);
+    volume.down_from(2);
+    assert_eq!(guest.sim.violations(), [""; 0]);
+}
+
+#[test]
+fn a_volume_that_is_leaving_the_first_node_is_waited_for() {
+    let guest = Guest::in_cloud(Config {
+        detach_delay: Delay::Time(Duration::from_secs(3)),
+        ..Config::default()
+    });
+    let volume = guest.volume();
+    volume.up();
+    let letter = volume.write(1, "letter");
+    success(&volume.unmount());
+    let device = thread::scope(|scope| {
+        let leaving = scope.spawn(|| volume.detach(1));
+        while guest.sim.attachments().iter().all(|it| it.lifecycle_state != "DETACHING") {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let mut rows = ["A10", "D13"].map(|row| {
+            FaultRow::new(row, "attach to a second node while the volume is leaving the first")
+        });
+        let answer = volume.attach_by_another_master(2);
+        rows.iter_mut().for_each(|row| row.shows(&answer));
+        success(&answer);
+        success(&leaving.join().unwrap());
+        answer.field("device").unwrap()
+    });
+    volume.up_on(2, &device);
+    assert_eq!(volume.read(2, "letter"), letter);
+    volume.down_from(2);
     assert_eq!(guest.sim.violations(), [""; 0]);
 }
 
@@ -28,22 +76,19 @@ fn a_forced_detach_loses_nothing_that_was_synced() {
     let volume = guest.volume();
     let dir = volume.dir();
     let device = volume.up();
-    sh(&format!("echo safe >{dir}/safe && sync {dir}/safe && echo lost >{dir}/lost"));
-    guest.give_up_after(1);
+    let safe = volume.write(1, "safe");
+    sh(&format!("echo lost >{dir}/lost"));
+    guest.give_up_after(1, 1);
     guest.sim.force_detach(&volume.ocid);
 
     let there = volume.attached(2);
-    success(&volume.wait_on(2, &there));
-    success(&volume.mount_with(2, &there, &[]));
-    assert_eq!(
-        guest.sh(2, &format!("cat {dir}/safe && echo new >{dir}/new && sync {dir}/new")),
-        "safe"
-    );
+    volume.up_on(2, &there);
+    assert_eq!(volume.read(2, "safe"), safe);
+    let new = volume.write(2, "new");
 
-    wait_for(&format!(
-        "grep -q transport-offline /sys/block/{}/device/state",
-        Volume::disk(&device)
-    ));
+    let disk = Volume::disk(&device);
+    wait_for(&format!("grep -q transport-offline /sys/block/{disk}/device/state"));
+    sh(&format!("! dd if=/dev/urandom of=/dev/{disk} bs=1M oflag=direct"));
     let mut row = FaultRow::new(
         "U3",
         "the volume detached by force under a written file system, and attached to a second node",
@@ -52,8 +97,56 @@ fn a_forced_detach_loses_nothing_that_was_synced() {
     row.shows(&answer);
     failure(&answer, &["may be lost"]);
     success(&volume.unmount());
-    assert_eq!(guest.sessions(), 1, "that of the second node");
-    assert_eq!(guest.sh(2, &format!("cat {dir}/safe {dir}/new")), "safe\nnew");
+    drop(row);
+    assert_eq!(guest.sessions(), 0);
+    assert_eq!([volume.read(2, "safe"), volume.read(2, "new")], [safe, new]);
+    volume.down_from(2);
+}
+
+#[test]
+fn a_node_that_is_cut_off_writes_nothing_once_another_has_its_volume() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let dir = volume.dir();
+    let device = volume.attached(2);
+    volume.up_on(2, &device);
+    let safe = volume.write(2, "safe");
+    let pod = format!("while date >>{dir}/diary && sync {dir}/diary; do :; done");
+    guest.sh(2, &format!("({pod}; touch /run/pod-is-dead) >/dev/null 2>&1 </dev/null &"));
+    guest.sh(2, &format!("until [ -s {dir}/diary ]; do sleep 0.1; done"));
+    // Long enough that it still wants to write when it comes back.
+    guest.give_up_after(2, 20);
+    guest.second().cut_off();
+
+    let mut row =
+        FaultRow::new("A9", "attach to a second node while the first is cut off from the storage");
+    let answer = volume.attach(1);
+    row.shows(&answer);
+    failure(&answer, &["is attached to instance node-2", "never taken away"]);
+    drop(row);
+    guest.sim.force_detach(&volume.ocid);
+    let there = volume.attached(1);
+    volume.up_on(1, &there);
+    assert_eq!(volume.read(1, "safe"), safe);
+    let diary = volume.read(1, "diary");
+    let new = volume.write(1, "new");
+
+    guest.second().reconnect();
+    guest.sh(2, &format!("until [ -e /run/pod-is-dead ]; do sleep 0.1; done; ! touch {dir}/late"));
+    let mut row = FaultRow::new(
+        "U3",
+        "cut off while a pod wrote, the volume given to another node meanwhile",
+    );
+    let answer = volume.unmount_on(2);
+    row.shows(&answer);
+    failure(&answer, &["may be lost"]);
+    success(&volume.unmount_on(2));
+    drop(row);
+    assert_eq!(guest.sh(2, "ls /sys/class/iscsi_session"), "");
+
+    sh("echo 3 >/proc/sys/vm/drop_caches");
+    assert_eq!(["safe", "diary", "new"].map(|it| volume.read(1, it)), [safe, diary, new]);
+    volume.down_from(1);
 }
 
 #[test]
@@ -61,23 +154,58 @@ fn a_node_that_lost_its_power_finds_its_volume_again() {
     let guest = Guest::fresh();
     let volume = guest.volume();
     let dir = volume.dir();
-    let device = volume.up();
-    sh(&format!("echo safe >{dir}/safe && sync {dir}/safe"));
-    // From here on nothing of what the node does reaches the disk, as after the loss.
-    guest.give_up_after(1);
-    guest.storage.kill();
-    sh(&format!("umount -l {dir}; iscsiadm -m session -u; rm -rf /run/oci-flexvolume-driver"));
-    guest.storage.restart();
-    let mut row = FaultRow::new(
-        "X10",
-        "power lost with the volume mounted: no session, no mount, a dirty journal",
-    );
-    assert_eq!(volume.attached(1), device);
-    success(&volume.wait(&device));
-    let answer = volume.mount(&device);
+    let device = volume.attached(2);
+    volume.up_on(2, &device);
+    let safe = volume.write(2, "safe");
+    guest.sh(2, &format!("echo lost >{dir}/lost"));
+    guest.second().lose_power().is_over();
+    assert_eq!(guest.sh(2, "ls /sys/class/iscsi_session; mount | grep kubelet || true"), "");
+
+    let mut rows = ["X10", "M12"]
+        .map(|row| FaultRow::new(row, "power lost with the volume mounted and written"));
+    assert_eq!(volume.attached(2), device);
+    success(&volume.wait_on(2, &device));
+    let answer = volume.mount_with(2, &device, &[]);
+    rows.iter_mut().for_each(|row| row.shows(&answer));
+    success(&answer);
+    assert_eq!(volume.read(2, "safe"), safe);
+    drop(rows);
+    volume.down_from(2);
+}
+
+#[test]
+fn the_pod_of_a_dead_node_finds_its_data_on_another() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let device = volume.attached(2);
+    volume.up_on(2, &device);
+    let safe = volume.write(2, "safe");
+    let boot = guest.second().lose_power();
+
+    let mut row = FaultRow::new("A9", "attach to a second node, the first dead");
+    let answer = volume.attach(1);
+    row.shows(&answer);
+    failure(&answer, &["is attached to instance node-2"]);
+    drop(row);
+    success(&volume.detach(2));
+    let there = volume.attached(1);
+    volume.up_on(1, &there);
+    assert_eq!(volume.read(1, "safe"), safe);
+    let new = volume.write(1, "new");
+
+    boot.is_over();
+    let mut row =
+        FaultRow::new("X10", "a node back from the dead, its volume on another: unmountdevice");
+    let answer = volume.unmount_on(2);
     row.shows(&answer);
     success(&answer);
-    assert_eq!(sh(&format!("cat {dir}/safe")), "safe");
-    success(&volume.unmount());
-    success(&volume.detach(1));
+    drop(row);
+    let mut row =
+        FaultRow::new("W3", "waitforattach with the path of an attachment that is no more");
+    let answer = volume.wait_on(2, &device);
+    row.shows(&answer);
+    failure(&answer, &["iscsi"]);
+    drop(row);
+    assert_eq!([volume.read(1, "safe"), volume.read(1, "new")], [safe, new]);
+    volume.down_from(1);
 }

@@ -22,6 +22,8 @@ struct State {
     volumes: Vec<String>,
     exports: Vec<Export>,
     last: u32,
+    /// Instances, and the addresses that they come from.
+    instances: Vec<(String, &'static [&'static str])>,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,11 @@ impl Tgtd {
         tgtd
     }
 
+    /// An instance comes from these addresses: what is exported to it answers them, and no others.
+    pub(crate) fn know(&self, instance: String, addresses: &'static [&'static str]) {
+        self.state().instances.push((instance, addresses));
+    }
+
     /// Starts the daemon anew, with all that it exported. The initiators notice, and come back.
     pub(crate) fn restart(&self) {
         self.kill();
@@ -56,7 +63,7 @@ impl Tgtd {
             .spawn();
         state.process = Some(daemon.unwrap());
         wait_for("tgtadm --lld iscsi --op show --mode sys");
-        state.exports.iter().for_each(export);
+        state.exports.iter().for_each(|it| export(it, state.addresses(it)));
     }
 
     /// Ends the daemon, as when the storage fails: portals refuse.
@@ -135,6 +142,13 @@ impl Tgtd {
     }
 }
 
+impl State {
+    fn addresses(&self, export: &Export) -> &'static [&'static str] {
+        let instance = self.instances.iter().find(|(ocid, _)| *ocid == export.target.instance);
+        instance.expect("the storage knows all instances").1
+    }
+}
+
 impl Storage for Tgtd {
     fn export(&self, target: &IscsiTarget) -> Result<(), String> {
         let mut state = self.state();
@@ -149,7 +163,7 @@ impl Storage for Tgtd {
         }
         state.last += 1;
         let new = Export { tid: state.last, target: target.clone(), number };
-        export(&new);
+        export(&new, state.addresses(&new));
         state.exports.push(new);
         Ok(())
     }
@@ -185,7 +199,7 @@ impl Drop for Tgtd {
     }
 }
 
-fn export(export: &Export) {
+fn export(export: &Export, addresses: &[&str]) {
     let Export { tid, target, number } = export;
     let IscsiTarget { iqn, chap, is_read_only, .. } = target;
     let mut script = format!(
@@ -193,7 +207,8 @@ fn export(export: &Export) {
          t() {{ {TGTADM} --tid {tid} \"$@\"; }}
          t --op new --mode target --targetname {iqn}
          {unit}
-         t --op bind --mode target --initiator-address ALL\n",
+         for it in {addresses}; do t --op bind --mode target --initiator-address $it; done\n",
+        addresses = addresses.join(" "),
         unit = unit(*tid, 1, &file(*number).display().to_string(), *number, *is_read_only),
     );
     if let Some((user, secret)) = chap {

@@ -28,7 +28,7 @@ fn lost_data_is_said_once() {
     let guest = Guest::fresh();
     let volume = guest.volume();
     let device = volume.up();
-    guest.give_up_after(15);
+    guest.give_up_after(1, 15);
     sh(&format!("echo lost >{}/file", volume.dir()));
     guest.storage.kill();
     let state = format!("/sys/block/{}/device/state", Volume::disk(&device));
@@ -58,7 +58,7 @@ fn an_unmount_ends_though_the_storage_has_fallen_silent() {
     let guest = Guest::fresh();
     let volume = guest.volume();
     volume.up();
-    guest.give_up_after(1);
+    guest.give_up_after(1, 1);
     sh(&format!("echo lost >{}/file", volume.dir()));
     guest.storage.suspend();
     let mut row = FaultRow::new("B7", "the storage answers nothing any more; unmountdevice");

@@ -19,8 +19,7 @@ impl Volume<'_> {
     #[track_caller]
     pub(crate) fn up(&self) -> String {
         let device = self.attached(1);
-        success(&self.wait(&device));
-        success(&self.mount(&device));
+        self.up_on(1, &device);
         device
     }
 
@@ -35,6 +34,14 @@ impl Volume<'_> {
     pub(crate) fn attach(&self, node: usize) -> Answer {
         let args = ["attach", &self.options(&[]), &format!("node-{node}")];
         self.guest.controller().call(&args).unwrap()
+    }
+
+    /// attach as another master calls it, which has locks of its own.
+    pub(crate) fn attach_by_another_master(&self, node: usize) -> Answer {
+        let args = ["attach", &self.options(&[]), &format!("node-{node}")];
+        let mut command = self.guest.controller().command(&args);
+        command.env("OCI_FLEXD_RUN_DIRECTORY", "/tmp/hosts/other-master/run");
+        testbed::run(command).unwrap()
     }
 
     pub(crate) fn detach(&self, node: usize) -> Answer {
@@ -66,6 +73,35 @@ impl Volume<'_> {
 
     pub(crate) fn unmount_on(&self, node: usize) -> Answer {
         self.guest.node(node).call(&["unmountdevice", &self.dir()]).unwrap()
+    }
+
+    /// Brings what is attached to a node into its place there.
+    #[track_caller]
+    pub(crate) fn up_on(&self, node: usize, device: &str) {
+        success(&self.wait_on(node, device));
+        success(&self.mount_with(node, device, &[]));
+    }
+
+    /// A node writes a new file, all of which reaches the disk; the file's digest.
+    #[track_caller]
+    pub(crate) fn write(&self, node: usize, name: &str) -> String {
+        let file = format!("{}/{name}", self.dir());
+        let script = format!("head -c 1M /dev/urandom >{file} && sync {file} && sha256sum <{file}");
+        self.guest.sh(node, &script)
+    }
+
+    /// The digest of a file as a node reads it.
+    #[track_caller]
+    pub(crate) fn read(&self, node: usize, name: &str) -> String {
+        self.guest.sh(node, &format!("sha256sum <{}/{name}", self.dir()))
+    }
+
+    /// Takes it out of its place on a node, detaches it, and looks at the disk itself: the file system is whole.
+    #[track_caller]
+    pub(crate) fn down_from(&self, node: usize) {
+        success(&self.unmount_on(node));
+        success(&self.detach(node));
+        sh(&format!("e2fsck -fn {}", self.guest.storage.file(&self.ocid).display()));
     }
 
     /// The options that kubelet sends, and `more`, which win.

@@ -95,7 +95,7 @@ fn a_lost_session_comes_back() {
     let volume = guest.volume();
     let device = volume.attached(1);
     success(&volume.wait(&device));
-    guest.give_up_after(1);
+    guest.give_up_after(1, 1);
     guest.storage.kill();
     let disk = Volume::disk(&device);
     wait_for(&format!("grep -q transport-offline /sys/block/{disk}/device/state"));

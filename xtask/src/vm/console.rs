@@ -34,15 +34,21 @@ impl Console {
         Ok(Self { log, clock: ProgressBar::hidden() })
     }
 
-    /// Reads to the end, a line at a time.
-    pub(super) fn follow(mut self, said: impl BufRead) -> Result<Verdict> {
+    /// Reads to the end, a line at a time; calls `boot` when the guest wants a second one beside it.
+    pub(super) fn follow(
+        mut self,
+        said: impl BufRead,
+        mut boot: impl FnMut() -> Result<()>,
+    ) -> Result<Verdict> {
         let mut verdict = Verdict::default();
         for line in said.split(b'\n') {
             let line = line?;
             let line = String::from_utf8_lossy(&line);
             let line = line.trim_end_matches('\r');
             writeln!(self.log, "{line}")?;
-            if let Some(line) = verdict.take(line) {
+            if line == BOOT {
+                boot()?;
+            } else if let Some(line) = verdict.take(line) {
                 println!("{:7.1} s  {line}", self.clock.elapsed().as_secs_f64());
             }
         }
@@ -96,6 +102,8 @@ impl Verdict {
         Ok(())
     }
 }
+
+const BOOT: &str = "BOOT node-2";
 
 #[cfg(test)]
 mod tests {

@@ -39,7 +39,7 @@ impl Kernel {
                 packages.unpack(&files)?;
                 fs::rename(files.join("usr/bin/linux.uml"), part.join("linux.uml"))?;
                 fs::rename(files.join("usr/lib/uml/modules"), files.join("lib/modules"))?;
-                pack_modules(sh, &image.root, &files, &part)?;
+                pack_modules(sh, &image.root, (&files, &part), "")?;
                 Ok(sh.remove_path(files)?)
             })?;
             fs::rename(&part, &dir)?;
@@ -48,9 +48,14 @@ impl Kernel {
     }
 }
 
-/// Writes the [`NEEDED`] modules of `kernel`, with what they need, to `dir`; the kernel's version.
+/// Writes the [`NEEDED`] modules of `kernel` and `more`, with what they need, to `dir`; the kernel's version.
 /// The tools are those of `root`.
-pub(super) fn pack_modules(sh: &Shell, root: &Path, kernel: &Path, dir: &Path) -> Result<String> {
+pub(super) fn pack_modules(
+    sh: &Shell,
+    root: &Path,
+    (kernel, dir): (&Path, &Path),
+    more: &str,
+) -> Result<String> {
     let all = kernel.join("lib/modules");
     let version = fs::read_dir(&all)?.next().context("the kernel's package has no modules")??;
     let version = version.file_name().into_string().ok().context("a kernel version is UTF-8")?;
@@ -66,7 +71,7 @@ pub(super) fn pack_modules(sh: &Shell, root: &Path, kernel: &Path, dir: &Path) -
     for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
         sh.copy_file(from.join(list), to.join(list))?;
     }
-    for module in NEEDED.split_whitespace() {
+    for module in NEEDED.split_whitespace().chain(more.split_whitespace()) {
         let needed =
             cmd!(sh, "{loader} {modprobe...} -d {kernel} -S {version} --show-depends {module}");
         // `insmod FILE [PARAMETER…]`, or `builtin NAME`
@@ -90,6 +95,8 @@ pub(super) const MODULES: &str = "modules.cpio";
 const RECIPE: &str = include_str!("kernel.rs");
 /// One program with many names.
 const KMOD: &str = "usr/bin/kmod";
+/// What a PC of qemu's has besides.
+pub(super) const PC: &str = "virtio_pci virtio_net virtio_blk";
 const NEEDED: &str = "\
     iscsi_tcp sd_mod xfs ext4 veth loop configfs dummy \
     dm_mod dm_multipath dm_service_time dm_queue_length dm_round_robin dm_flakey dm_delay \

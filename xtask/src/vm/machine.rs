@@ -19,6 +19,7 @@ use super::{
     image::{self, Image},
     kernel::Kernel,
     packages::{Closure, inside},
+    second::{self, Second},
 };
 
 /// The ways to run a guest.
@@ -75,15 +76,30 @@ struct Emulator {
 }
 
 impl Guest<'_> {
-    /// Boots with `overlay` on top of the image, shows what is said and waits for the end.
+    /// Boots with `overlay` on top of the image, shows what is said and waits for the end. When the guest
+    /// asks for it, a second one is booted beside it.
     pub(super) fn run(&self, overlay: &Path, case: &str) -> Result<Verdict> {
         let dir = self.checkout.target().join("vm");
         let initrd = self.initrd(overlay)?;
-        let mut command = self.command(&initrd, &format!("case={case}"), SUITE_SECONDS);
+        // Not in the checkout: a socket's path is short.
+        let link = tempfile::tempdir()?;
+        let mut hardware = words(FIRST);
+        hardware.extend(second::plug(link.path(), 1));
+        let mut command =
+            self.command(&initrd, &format!("case={case}"), (&hardware, SUITE_SECONDS));
         let mut guest = command.stdout(Stdio::piped()).spawn().context("cannot start the guest")?;
         let said = BufReader::new(guest.stdout.take().context("the guest has no console")?);
         let console = Console::new(&dir.join("console.log"))?;
-        let verdict = console.follow(said)?;
+        let mut second = None;
+        let verdict = console.follow(said, || {
+            if second.is_some() {
+                return Ok(());
+            }
+            let hardware = second::hardware(&dir, link.path())?;
+            let mut command = self.command(&initrd, "node=2", (&hardware, SUITE_SECONDS));
+            second = Some(Second::boot(&mut command)?);
+            Ok(())
+        })?;
         guest.wait()?;
         Ok(verdict)
     }
@@ -97,7 +113,7 @@ impl Guest<'_> {
         sh.write_file(&init, PROBE)?;
         cmd!(sh, "chmod 755 {init}").quiet().run()?;
         let initrd = self.initrd(&files)?;
-        let output = self.command(&initrd, "", PROBE_SECONDS).output()?;
+        let output = self.command(&initrd, "", (&words(FIRST), PROBE_SECONDS)).output()?;
         ensure!(
             String::from_utf8_lossy(&output.stdout).contains(PROBE_MARK),
             "this machine's /dev/kvm does not run a guest; leave out --machine kvm"
@@ -117,10 +133,11 @@ impl Guest<'_> {
     }
 
     #[expect(clippy::disallowed_methods, reason = "xshell cannot read a program while it runs")]
-    fn command(&self, initrd: &Path, word: &str, seconds: u32) -> Command {
+    fn command(&self, initrd: &Path, word: &str, (hardware, seconds): (&[String], u32)) -> Command {
         let kernel = &self.image.kernel.file;
         let mut command = Command::new("timeout");
-        command.args(["--kill-after=5".to_owned(), seconds.to_string()]);
+        // In the foreground, so that an interrupt reaches the guest too.
+        command.args(["--foreground", "--kill-after=5", &seconds.to_string()]);
         let accelerator = match self.machine {
             Machine::Qemu => ["tcg,thread=multi", "max"],
             Machine::Kvm => ["kvm", "host"],
@@ -137,7 +154,7 @@ impl Guest<'_> {
         };
         command.args(&self.emulator.command);
         command.args(["-accel", accelerator[0], "-cpu", accelerator[1]]);
-        command.args(HARDWARE.split_whitespace());
+        command.args(HARDWARE.split_whitespace()).args(hardware);
         command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
         command.arg("-append").arg(format!("{KERNEL} {word}"));
         command.envs(self.emulator.modules.iter().map(|it| ("QEMU_MODULE_DIR", it)));
@@ -174,16 +191,20 @@ fn qemu(checkout: &Checkout) -> Result<Emulator> {
     Ok(Emulator { command, modules: Some(dir.join("usr/lib/x86_64-linux-gnu/qemu")) })
 }
 
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
 const QEMU: &str = "qemu-system-x86_64";
 // Not microvm: now and then its clock cannot be calibrated, and the guest hangs.
 const HARDWARE: &str = "\
-    -machine q35 -smp 2 -m 1536 -nodefaults -no-user-config -display none -serial stdio -no-reboot";
+    -machine q35 -nodefaults -no-user-config -display none";
+const FIRST: &str = "-smp 2 -m 1536 -serial stdio -no-reboot";
 // Without no_timer_check a busy host makes the kernel doubt its clock, and panic.
-const KERNEL: &str =
-    "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr audit=0 no_timer_check";
+const KERNEL: &str = "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr audit=0 no_timer_check net.ifnames=0";
 const UML: &str = "mem=1536M quiet loglevel=3 con=null con0=null,fd:1";
 /// How long the whole suite may take.
-const SUITE_SECONDS: u32 = 1200;
+const SUITE_SECONDS: u32 = 1800;
 const PROBE_SECONDS: u32 = 20;
 const PROBE_MARK: &str = "the guest runs";
 const PROBE: &str = "#!/bin/sh\necho the guest runs\nexec busybox poweroff -f\n";

@@ -26,6 +26,7 @@ mod kernel;
 mod machine;
 mod overlay;
 mod packages;
+mod second;
 mod turn;
 
 /// Run the driver on open-iscsi, a target, udev and real file systems, in a virtual machine

@@ -34,5 +34,11 @@ pub(super) fn write(checkout: &Checkout, suite: &Path, driver: &Path) -> Result<
 /// Where kubelet looks for it.
 const DRIVER: &str = "usr/libexec/kubernetes/kubelet-plugins/volume/exec/oracle~oci";
 const SUITE: &str = "suite";
-const SCRIPTS: [(&str, &str); 2] =
-    [("init", include_str!("guest/init.sh")), ("suite/node", include_str!("guest/node.sh"))];
+const SCRIPTS: [(&str, &str); 6] = [
+    ("init", include_str!("guest/init.sh")),
+    ("suite/node", include_str!("guest/node.sh")),
+    ("suite/node-1", include_str!("guest/node-1.sh")),
+    ("suite/node-2", include_str!("guest/node-2.sh")),
+    ("suite/cases", include_str!("guest/cases.sh")),
+    ("suite/on-node-2", include_str!("guest/on-node-2.sh")),
+];
