@@ -1,6 +1,6 @@
 //! A pod moves from one node to another, and the volume with it. The nodes are two machines.
 
-use std::{thread, time::Duration};
+use std::{process::Stdio, thread, time::Duration};
 
 use oci_sim::{Config, Delay};
 use testbed::FaultRow;
@@ -158,7 +158,7 @@ fn a_node_that_lost_its_power_finds_its_volume_again() {
     volume.up_on(2, &device);
     let safe = volume.write(2, "safe");
     guest.sh(2, &format!("echo lost >{dir}/lost"));
-    guest.second().lose_power().is_over();
+    guest.second().lose_power().power_on();
     assert_eq!(guest.sh(2, "ls /sys/class/iscsi_session; mount | grep kubelet || true"), "");
 
     let mut rows = ["X10", "M12"]
@@ -171,6 +171,46 @@ fn a_node_that_lost_its_power_finds_its_volume_again() {
     assert_eq!(volume.read(2, "safe"), safe);
     drop(rows);
     volume.down_from(2);
+}
+
+#[test]
+fn a_format_that_lost_its_power_is_completed() {
+    let guest = Guest::fresh();
+    for (done, mkfs) in [
+        ("power lost before mkfs wrote anything", ""),
+        ("power lost when all that mkfs wrote was on the disk", "mke2fs -t ext4 \"$@\" && sync &&"),
+    ] {
+        let volume = guest.volume();
+        let device = volume.attached(2);
+        success(&volume.wait_on(2, &device));
+        // The root file system is in memory: after the reset the real one is back.
+        guest.sh(
+            2,
+            &format!(
+                "cat >/tmp/mkfs <<'END' && chmod 755 /tmp/mkfs && mv /tmp/mkfs /usr/sbin/mkfs.ext4
+#!/bin/sh
+{mkfs} echo b >/proc/sysrq-trigger
+END"
+            ),
+        );
+        let boot = guest.second().boot();
+        let args = ["mountdevice", &volume.dir(), &device, &volume.options(&[])];
+        let mut call = guest.node(2).command(&args).stdout(Stdio::null()).spawn().unwrap();
+        boot.wait_for_its_end();
+        boot.power_on();
+        call.kill().unwrap();
+        call.wait().unwrap();
+
+        let mut rows = ["X10", "M15"].map(|row| FaultRow::new(row, done));
+        success(&volume.wait_on(2, &device));
+        let answer = volume.mount_with(2, &device, &[]);
+        rows.iter_mut().for_each(|row| row.shows(&answer));
+        success(&answer);
+        let letter = volume.write(2, "letter");
+        assert_eq!(volume.read(2, "letter"), letter);
+        drop(rows);
+        volume.down_from(2);
+    }
 }
 
 #[test]
@@ -193,7 +233,7 @@ fn the_pod_of_a_dead_node_finds_its_data_on_another() {
     assert_eq!(volume.read(1, "safe"), safe);
     let new = volume.write(1, "new");
 
-    boot.is_over();
+    boot.power_on();
     let mut row =
         FaultRow::new("X10", "a node back from the dead, its volume on another: unmountdevice");
     let answer = volume.unmount_on(2);

@@ -24,8 +24,7 @@ impl Second {
             "this case needs a second machine, which there is under qemu only: vm-test --machine qemu"
         );
         if !Path::new(KNOWN).exists() {
-            // vm-test reads it on the console.
-            fs::write("/dev/console", "BOOT node-2\n").unwrap();
+            power_on();
             wait_for(MEET);
         }
         let second = Self(());
@@ -59,13 +58,12 @@ impl Second {
         Boot(self.sh(BOOT_ID))
     }
 
-    /// The power fails: what is not on a disk is gone, and nobody is told. The machine comes up by itself;
-    /// the boot that is over.
+    /// The power fails: what is not on a disk is gone, and nobody is told.
     #[track_caller]
     pub(crate) fn lose_power(&self) -> Boot {
         let boot = self.boot();
         self.sh("(sleep 0.1; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 </dev/null &");
-        wait_for(&format!("! timeout 2 {IS_UP}"));
+        boot.wait_for_its_end();
         boot
     }
 
@@ -90,15 +88,28 @@ impl Second {
     }
 }
 
-/// The time between two losses of power.
+/// The time from one start to the loss of power.
 pub(crate) struct Boot(String);
 
 impl Boot {
-    /// Waits until the machine runs again after it.
+    /// Waits until the power is lost.
     #[track_caller]
-    pub(crate) fn is_over(self) {
-        wait_for(&format!("now=$(timeout 5 {SHELL} {BOOT_ID}) && [ $now != {} ]", self.0));
+    pub(crate) fn wait_for_its_end(&self) {
+        // A machine that is known to be there is believed to be there for a while.
+        wait_for(&format!("ip neigh flush dev eth0; ! timeout 10 {IS_UP}"));
     }
+
+    /// Gives the power back, and waits until the machine runs again.
+    #[track_caller]
+    pub(crate) fn power_on(self) {
+        power_on();
+        wait_for(&format!("now=$(timeout 30 {SHELL} {BOOT_ID}) && [ $now != {} ]", self.0));
+    }
+}
+
+fn power_on() {
+    // vm-test reads it on the console.
+    fs::write("/dev/console", "BOOT node-2\n").unwrap();
 }
 
 /// Runs on the second node what its arguments say.

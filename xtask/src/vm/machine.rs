@@ -76,8 +76,8 @@ struct Emulator {
 }
 
 impl Guest<'_> {
-    /// Boots with `overlay` on top of the image, shows what is said and waits for the end. When the guest
-    /// asks for it, a second one is booted beside it.
+    /// Boots with `overlay` on top of the image, shows what is said and waits for the end. Whenever
+    /// the guest asks for it, a second one is booted beside it.
     pub(super) fn run(&self, overlay: &Path, case: &str) -> Result<Verdict> {
         let dir = self.checkout.target().join("vm");
         let initrd = self.initrd(overlay)?;
@@ -90,15 +90,11 @@ impl Guest<'_> {
         let mut guest = command.stdout(Stdio::piped()).spawn().context("cannot start the guest")?;
         let said = BufReader::new(guest.stdout.take().context("the guest has no console")?);
         let console = Console::new(&dir.join("console.log"))?;
-        let mut second = None;
+        second::prepare(&dir)?;
+        let mut second = Second::default();
         let verdict = console.follow(said, || {
-            if second.is_some() {
-                return Ok(());
-            }
-            let hardware = second::hardware(&dir, link.path())?;
-            let mut command = self.command(&initrd, "node=2", (&hardware, SUITE_SECONDS));
-            second = Some(Second::boot(&mut command)?);
-            Ok(())
+            let hardware = second::hardware(&dir, link.path());
+            second.boot(&mut self.command(&initrd, "node=2", (&hardware, SUITE_SECONDS)))
         })?;
         guest.wait()?;
         Ok(verdict)
