@@ -1,15 +1,17 @@
 //! The mount table of a mount namespace: `/proc/PID/mountinfo`.
 //!
 //! Paths in it are bytes, with blanks, tabs, line ends and backslashes as octal escapes (proc(5)).
-//! Reading it while others mount and unmount may miss lines, so it is read until two readings agree.
+//! Reading it while others mount and unmount may miss lines, so it is read until nobody did.
 
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
-    io::Read,
+    io::{self, Read},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{DeviceNumber, Error};
 
@@ -58,29 +60,33 @@ pub struct ParseError {
     text: String,
 }
 
-/// Reads a mount table, again and again until two readings are the same.
+/// Reads a mount table, again and again until nothing was mounted or unmounted meanwhile.
 ///
 /// # Errors
 /// If it does not read, does not parse, or never stands still.
 pub fn read(file: &Path) -> Result<Vec<Entry>, Error> {
+    let failed = |source| Error::Host { file: file.to_owned(), source };
     // The kernel does not tell the size beforehand, and guessing costs a call for every few bytes.
-    let read = || {
-        let mut table = Vec::with_capacity(TABLE);
-        let read = File::open(file).and_then(|mut file| file.read_to_end(&mut table));
-        read.map(|_| table).map_err(|source| Error::Host { file: file.to_owned(), source })
-    };
-    let mut before = read()?;
+    let mut text = Vec::with_capacity(TABLE);
     for _ in 0..READINGS {
-        let now = read()?;
-        if now == before {
-            return parse(&now).map_err(|error| Error::Host {
-                file: file.to_owned(),
-                source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
-            });
+        text.clear();
+        let mut table = File::open(file).map_err(failed)?;
+        table.read_to_end(&mut text).map_err(failed)?;
+        if !has_changed(&table).map_err(failed)? {
+            return parse(&text)
+                .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)));
         }
-        before = now;
     }
     Err(Error::Unstable { file: file.to_owned() })
+}
+
+/// Whether the mount namespace has changed since `table` was opened, or this was last asked: the kernel
+/// shows it as urgent data (proc(5), "Monitoring mountpoint changes").
+fn has_changed(table: &File) -> io::Result<bool> {
+    let mut events = [PollFd::new(table, PollFlags::PRI)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut events, Some(&at_once))?;
+    Ok(events.iter().any(|event| event.revents().contains(PollFlags::PRI)))
 }
 
 /// The mounts in `table`, in its order.

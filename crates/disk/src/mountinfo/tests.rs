@@ -1,6 +1,10 @@
 //! Tables as kernels print them, and worse.
 
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    process::{Command, Stdio},
+};
 
 use proptest::prelude::*;
 
@@ -146,6 +150,28 @@ fn a_table_without_a_root_is_walked_from_its_tops() {
 fn a_circle_ends() {
     met(&[(1, 2, "/a"), (2, 1, "/a")], "/a", None);
     met(&[(1, 1, "/"), (2, 1, "/a")], "/a", Some(2));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "tests")]
+fn a_mount_while_the_table_is_read_is_noticed() {
+    let script = "echo; read -r _; mount -t tmpfs none /tmp; echo; read -r _";
+    let mut other = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("unshare: install util-linux");
+    let mut output = BufReader::new(other.stdout.take().unwrap()).lines();
+    output.next().unwrap().unwrap();
+    let table = File::open(format!("/proc/{}/mountinfo", other.id())).unwrap();
+    assert!(!has_changed(&table).unwrap());
+    other.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    output.next().unwrap().unwrap();
+    assert!(has_changed(&table).unwrap());
+    assert!(!has_changed(&table).unwrap(), "said once");
+    drop(other.stdin.take());
+    assert!(other.wait().is_ok());
 }
 
 fn escaped(bytes: &[u8]) -> Vec<u8> {
