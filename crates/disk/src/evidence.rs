@@ -47,7 +47,7 @@ impl Evidence {
         extents: &[Extent],
     ) -> Result<Self, Error> {
         disk.confirm()?;
-        let mut scan = signature::Scan::new(disk.size());
+        let mut scan = signature::Scan::new(disk.size(), extents);
         let mut data = None;
         let mut head = Vec::new();
         reader::read(disk, extents, |offset, bytes| {

@@ -23,12 +23,14 @@ pub(crate) fn read(
     mut sink: impl FnMut(u64, &[u8]),
 ) -> Result<(), Error> {
     let mut source = Source::open(disk)?;
-    let mut space = vec![0; PIECE + ALIGNMENT as usize];
+    let longest = extents.iter().map(|extent| extent.end - extent.start).max().unwrap_or(0);
+    let piece_size = cmp::min(longest, PIECE);
+    let mut space = vec![0; (piece_size + ALIGNMENT) as usize];
     let start = space.as_ptr().align_offset(ALIGNMENT as usize);
     for extent in extents {
         let mut offset = extent.start;
         while offset < extent.end {
-            let length = cmp::min(extent.end - offset, PIECE as u64);
+            let length = cmp::min(extent.end - offset, PIECE);
             let piece = usize::try_from(length)
                 .ok()
                 .and_then(|length| space.get_mut(start..start.checked_add(length)?));
@@ -101,7 +103,7 @@ fn refuses_direct(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::INVAL.raw_os_error())
 }
 
-const PIECE: usize = 1 << 20;
+const PIECE: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Finding signatures of file systems, partition tables and the like in what was read.
 
-use std::{cmp, fmt};
+use std::{cmp, fmt, ops::Range};
 
 use crate::extents::Extent;
 
@@ -64,28 +64,37 @@ impl Candidate {
 /// Collects the bytes that decide as the disk is read, in whatever pieces.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    windows: Vec<(Candidate, Vec<u8>)>,
+    /// With the places of their windows in `seen`.
+    windows: Vec<(Candidate, Range<usize>)>,
+    seen: Vec<u8>,
 }
 
 impl Scan {
-    /// For a disk of `size` bytes.
-    pub(crate) fn new(size: u64) -> Self {
-        let sized = |candidate: Candidate| {
+    /// For the candidates that are met when `extents` of a disk of `size` bytes are read.
+    pub(crate) fn new(size: u64, extents: &[Extent]) -> Self {
+        let is_read = |candidate: &Candidate| {
             let window = candidate.window();
-            let bytes = vec![0; usize::try_from(window.end - window.start).unwrap_or(0)];
-            (candidate, bytes)
+            extents.iter().any(|read| read.start <= window.start && window.end <= read.end)
         };
-        Self { windows: candidates(size).map(sized).collect() }
+        let mut scan = Self { windows: Vec::new(), seen: Vec::new() };
+        for candidate in candidates(size).filter(is_read) {
+            let start = scan.seen.len();
+            let end = start + within(&candidate.window(), candidate.window().start).end;
+            scan.seen.resize(end, 0);
+            scan.windows.push((candidate, start..end));
+        }
+        scan
     }
 
     /// Takes in what was read at `offset`.
     pub(crate) fn take(&mut self, offset: u64, bytes: &[u8]) {
         let end = offset + bytes.len() as u64;
-        for (candidate, seen) in &mut self.windows {
+        for (candidate, place) in &self.windows {
             let window = candidate.window();
             let common = cmp::max(window.start, offset)..cmp::min(window.end, end);
             if common.start < common.end {
                 let part = |from: u64| within(&common, from);
+                let seen = self.seen.get_mut(place.clone()).unwrap_or_default();
                 if let (Some(to), Some(from)) =
                     (seen.get_mut(part(window.start)), bytes.get(part(offset)))
                 {
@@ -97,8 +106,10 @@ impl Scan {
 
     /// What was found, in the order of offsets.
     pub(crate) fn found(&self) -> Vec<Signature> {
+        let seen = |place: &Range<usize>| self.seen.get(place.clone()).unwrap_or_default();
+        let windows = self.windows.iter();
         let mut found: Vec<_> =
-            self.windows.iter().filter_map(|(c, seen)| signature(c, seen)).collect();
+            windows.filter_map(|(candidate, place)| signature(candidate, seen(place))).collect();
         found.sort_by_key(|signature| (signature.offset, signature.name));
         found.dedup();
         found
@@ -124,7 +135,7 @@ fn signature(candidate: &Candidate, seen: &[u8]) -> Option<Signature> {
 }
 
 /// `extent` as indices of a buffer that begins at `start`.
-fn within(extent: &Extent, start: u64) -> std::ops::Range<usize> {
+fn within(extent: &Extent, start: u64) -> Range<usize> {
     let index = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
     index(extent.start)..index(extent.end)
 }
@@ -144,12 +155,18 @@ fn uuid_text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::extents;
 
     const SIZE: u64 = 300 << 20;
 
+    fn whole() -> Scan {
+        let everything = 0..SIZE;
+        Scan::new(SIZE, &[everything])
+    }
+
     /// Scans a disk that holds nothing but `bytes` at `offset`, read in two pieces.
     fn scan(offset: u64, bytes: &[u8]) -> Vec<Signature> {
-        let mut scan = Scan::new(SIZE);
+        let mut scan = whole();
         let (first, second) = bytes.split_at(bytes.len() / 2);
         scan.take(offset, first);
         scan.take(offset + first.len() as u64, second);
@@ -167,7 +184,7 @@ mod tests {
 
     #[test]
     fn zeros_hold_nothing() {
-        assert_eq!(Scan::new(SIZE).found(), []);
+        assert_eq!(whole().found(), []);
         assert!(candidates(SIZE).all(|candidate| candidate.magic.iter().any(|byte| *byte != 0)));
     }
 
@@ -177,6 +194,21 @@ mod tests {
             for candidate in candidates(size) {
                 assert!(candidate.window().end <= size, "{size} {candidate:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_looked_for() {
+        for extents in [extents::primaries(SIZE), extents::signatures(SIZE)] {
+            let scan = Scan::new(SIZE, &extents);
+            let looked_for = |one: &Candidate| {
+                scan.windows.iter().any(|(it, _)| (it.name, it.offset) == (one.name, one.offset))
+            };
+            let is_read = |one: &Candidate| {
+                extents.iter().any(|it| it.start <= one.offset && one.window().end <= it.end)
+            };
+            assert!(candidates(SIZE).filter(is_read).all(|one| looked_for(&one)));
+            assert!(candidates(SIZE).filter(Candidate::is_primary).all(|one| looked_for(&one)));
         }
     }
 
