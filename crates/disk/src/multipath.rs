@@ -42,10 +42,10 @@ impl Host {
 
 /// The device as a map, if it is one.
 pub(crate) fn read(sysfs: &Sysfs) -> Result<Option<Map>, Error> {
-    let is_map = sysfs.attribute("dm/uuid")?.is_some_and(|uuid| uuid.starts_with(PREFIX));
-    let (true, Some(name), Some(device)) =
-        (is_map, sysfs.attribute("dm/name")?, sysfs.kernel_name()?)
-    else {
+    if !sysfs.attribute("dm/uuid")?.is_some_and(|uuid| uuid.starts_with(PREFIX)) {
+        return Ok(None);
+    }
+    let (Some(name), Some(device)) = (sysfs.attribute("dm/name")?, sysfs.kernel_name()?) else {
         return Ok(None);
     };
     let (number, size, paths) = (sysfs.number()?, sysfs.size()?, sysfs.numbers("slaves")?);

@@ -17,6 +17,9 @@ impl Disk {
         let file = self.sysfs().file("device/rescan");
         let opened = File::options().write(true).open(&file);
         match opened.and_then(|mut file| file.write_all(b"1")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.confirm().is_ok() => {
+                return Ok(self.clone());
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(Error::Rescan { path: self.path().to_owned(), source }),
             Ok(()) => log::debug!("wrote 1 to {}", file.display()),

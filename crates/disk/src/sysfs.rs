@@ -1,7 +1,8 @@
 //! What sysfs says of one block device; reading it never touches the device.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -32,7 +33,7 @@ impl Sysfs {
     /// An attribute as it is.
     pub(crate) fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let file = self.dir.join(name);
-        match fs::read(&file) {
+        match File::open(&file).and_then(whole) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(source) => Err(Error::Host { file, source }),
@@ -113,6 +114,17 @@ impl Sysfs {
     }
 }
 
+/// The kernel hands over an attribute in one read, of a page at most (its documentation, "sysfs").
+fn whole(mut attribute: File) -> io::Result<Vec<u8>> {
+    let mut page = [0; PAGE];
+    let length = attribute.read(&mut page)?;
+    let mut bytes = page.get(..length).unwrap_or_default().to_owned();
+    if length == PAGE {
+        attribute.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
 /// The names in a folder, sorted; none if the folder does not exist.
 fn names(dir: &Path) -> Result<Vec<String>, Error> {
     let failed = |source| Error::Host { file: dir.to_owned(), source };
@@ -133,5 +145,6 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+const PAGE: usize = 4096;
 /// Sysfs counts in these, whatever the device's own blocks are.
 const SECTOR: u64 = 512;
