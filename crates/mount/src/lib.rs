@@ -56,8 +56,7 @@ impl Mounter {
     /// # Errors
     /// If `dir` is not absolute, or the mount table does not read.
     pub fn at(&self, dir: &Path) -> Result<Option<Entry>, Error> {
-        let Some(dir) = real(dir)? else { return Ok(None) };
-        Ok(mountinfo::at(&self.table()?, &dir).cloned())
+        Ok(at(&self.table()?, dir)?.cloned())
     }
 
     /// Every mount of the device in this mount namespace, bind mounts included.
@@ -82,6 +81,16 @@ impl Mounter {
             source,
         })
     }
+}
+
+/// What is mounted at `dir` by `table`.
+fn at<'a>(table: &'a [Entry], dir: &Path) -> Result<Option<&'a Entry>, Error> {
+    Ok(real(dir)?.and_then(|dir| mountinfo::at(table, &dir)))
+}
+
+/// Where `device` is mounted by `table`.
+fn places(table: &[Entry], device: DeviceNumber) -> Vec<PathBuf> {
+    table.iter().filter(|entry| entry.number == device).map(|entry| entry.dir.clone()).collect()
 }
 
 /// `dir` as the mount table writes it: links resolved, except that the last part is not looked at.

@@ -11,7 +11,7 @@ use std::{
 use command::Command;
 use disk::{Access, Contents, Disk};
 
-use crate::{Entry, Error, MountOptions, Mounter, check::damaged, real, said};
+use crate::{Entry, Error, MountOptions, Mounter, at, check::damaged, places, real, said};
 
 /// What is to be mounted where.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +54,9 @@ impl Mounter {
         if disk.is_read_only() && !request.is_read_only() {
             return Err(Error::ReadOnlyDisk { path: disk.path().to_owned() });
         }
-        let places: Vec<_> = self.places(disk.number())?.into_iter().map(|e| e.dir).collect();
-        if let Some(found) = self.at(request.dir)? {
+        let table = self.table()?;
+        let places = places(&table, disk.number());
+        if let Some(found) = at(&table, request.dir)? {
             if places.iter().filter(|place| **place == found.dir).count() > 1 {
                 log::warn!(
                     "{} is mounted several times at {}",
@@ -63,8 +64,8 @@ impl Mounter {
                     found.dir.display()
                 );
             }
-            let done = request.already(&found)?;
-            self.refuse_failed(disk, &found)?;
+            let done = request.already(found)?;
+            self.refuse_failed(disk, found)?;
             return Ok(done);
         }
         if !places.is_empty() {

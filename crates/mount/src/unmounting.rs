@@ -8,13 +8,13 @@ use std::{
 };
 
 use command::Command;
-use disk::DeviceNumber;
+use disk::{DeviceNumber, mountinfo};
 use rustix::fs::OFlags;
 
 use crate::{
     Entry, Error, Mounter, busy,
     mounting::{LIMIT, describe},
-    real, said,
+    places, real, said,
 };
 
 /// What was unmounted, and what became of the data.
@@ -52,16 +52,17 @@ impl Mounter {
     pub fn unmount(&self, dir: &Path) -> Result<Unmounted, Error> {
         let nothing = Unmounted { device: None, data_loss: None };
         let Some(dir) = real(dir)? else { return Ok(nothing) };
-        let Some(found) = self.at(&dir)? else {
+        let table = self.table()?;
+        let Some(found) = mountinfo::at(&table, &dir) else {
             // a mount on a folder above may cover one that is still there
-            let covered = self.table()?.iter().any(|entry| entry.dir == dir && !entry.deleted);
+            let covered = table.iter().any(|entry| entry.dir == dir && !entry.deleted);
             return if covered { Err(Error::Covered { dir }) } else { Ok(nothing) };
         };
         let device = found.number;
         if device.major == 0 {
-            return Err(Error::NotOnADisk { dir, found: describe(&found) });
+            return Err(Error::NotOnADisk { dir, found: describe(found) });
         }
-        let mut places: Vec<_> = self.places(device)?.into_iter().map(|e| e.dir).collect();
+        let mut places = places(&table, device);
         places.retain(|place| *place != dir);
         if !places.is_empty() {
             return Err(Error::StillBound { dir, places });
@@ -84,31 +85,31 @@ impl Mounter {
 
     /// Unmounts until nothing of `device` is left at `dir`.
     fn pop(&self, dir: &Path, device: DeviceNumber) -> Result<(), Error> {
-        let mut depth = self.depth(dir, device)?;
-        while let Some(found) = self.at(dir)? {
+        let mut table = self.table()?;
+        while let Some(found) = mountinfo::at(&table, dir) {
             if found.number != device {
-                return Err(foreign(dir, device, &found));
+                return Err(foreign(dir, device, found));
             }
+            let depth = depth(&table, dir, device);
             let output = self.run(&Command::new("umount", LIMIT).arg(dir), dir)?;
-            let left = self.depth(dir, device)?;
-            if left >= depth {
+            table = self.table()?;
+            if self::depth(&table, dir, device) >= depth {
                 let said = said(&output);
                 return Err(if output.success() || !said.contains("busy") {
                     Error::Unmount { dir: dir.to_owned(), code: output.code, said }
                 } else {
-                    let users = busy::users(&self.host, &self.table()?, dir);
+                    let users = busy::users(&self.host, &table, dir);
                     Error::Busy { dir: dir.to_owned(), users }
                 });
             }
-            depth = left;
         }
         Ok(())
     }
+}
 
-    /// How many mounts of `device` lie on `dir`.
-    fn depth(&self, dir: &Path, device: DeviceNumber) -> Result<usize, Error> {
-        Ok(self.places(device)?.iter().filter(|entry| entry.dir == dir).count())
-    }
+/// How many mounts of `device` lie on `dir`.
+fn depth(table: &[Entry], dir: &Path, device: DeviceNumber) -> usize {
+    places(table, device).iter().filter(|place| *place == dir).count()
 }
 
 /// Writes everything out and waits for it. A file system that cannot even be opened has not been
