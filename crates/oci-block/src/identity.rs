@@ -10,13 +10,13 @@ use crate::{
 /// Compares the disk with what is remembered, of this volume and of all others.
 ///
 /// A path can lead to another volume's disk: after a reboot, after a move, or because kubelet passes
-/// the path of another node. What differs refuses.
+/// the path of another node. What differs refuses. Returns what the disk shows.
 pub(crate) fn prove_identity(
     volume: &str,
     disk: &Disk,
     recall: &Recall,
     witnesses: &Witnesses,
-) -> Result<(), Refusal> {
+) -> Result<Identity, Refusal> {
     let now = disk.identity();
     if let Recall::Seen(before) = recall {
         let other = |what, before: Option<&String>, now: Option<&String>| {
@@ -44,7 +44,7 @@ pub(crate) fn prove_identity(
             record: witnesses.path(&other),
             other,
         }),
-        None => Ok(()),
+        None => Ok(now),
     }
 }
 

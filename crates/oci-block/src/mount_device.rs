@@ -3,7 +3,7 @@
 
 use std::{fs, io, path::Path};
 
-use disk::{Access, Blank, Disk};
+use disk::{Access, Blank, Disk, Identity};
 use flexvolume::Options;
 use mount::{FsType, Mounter, Request};
 
@@ -42,7 +42,7 @@ pub(crate) fn mount_device(
     let device = with_all_portals(driver, device, options, &recall)?;
     note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
-    prove_identity(volume, &disk, &recall, &witnesses)?;
+    let identity = prove_identity(volume, &disk, &recall, &witnesses)?;
     dead_mount::clear(driver, name, &disk)?;
     let mounter = driver.mounter();
     let mounting = Mounting {
@@ -54,6 +54,7 @@ pub(crate) fn mount_device(
         wanted: &wanted,
         lock: &lock,
         disk: &disk,
+        identity: &identity,
         recall: &recall,
         witnesses: &witnesses,
         mounter: &mounter,
@@ -71,6 +72,7 @@ struct Mounting<'a> {
     wanted: &'a Wanted,
     lock: &'a VolumeLock,
     disk: &'a Disk,
+    identity: &'a Identity,
     recall: &'a Recall,
     witnesses: &'a Witnesses,
     mounter: &'a Mounter,
@@ -218,7 +220,7 @@ impl Mounting<'_> {
     }
 
     fn witness(&self) -> Witness {
-        let disk::Identity { wwid, serial, appearance, .. } = self.disk.identity();
+        let Identity { wwid, serial, appearance, .. } = self.identity.clone();
         Witness {
             device: Some(self.device.path().display().to_string()),
             paths: other_paths(self.device),
