@@ -30,7 +30,7 @@ impl Capture {
 
     /// Reads what is there, at most as much as a pipe can hold, so that an endless writer holds nobody up.
     pub(crate) fn read(&mut self) -> io::Result<()> {
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = [0; CHUNK];
         for _ in 0..PIPE_SIZE_MAX / CHUNK {
             let Some(pipe) = &mut self.pipe else { break };
             match pipe.read(&mut chunk) {
@@ -68,7 +68,7 @@ impl Capture {
     }
 }
 
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 8 * 1024;
 /// What an unprivileged process may make of a pipe, and the default on machines with large pages (pipe(7)).
 const PIPE_SIZE_MAX: usize = 1024 * 1024;
 
