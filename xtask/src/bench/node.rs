@@ -26,7 +26,7 @@ impl Node {
         let cluster = Cluster::start(binary, &Setup { nodes: 0, ..Setup::default() })?;
         let devices = cluster.dir().join("devices");
         fs::create_dir_all(&devices)?;
-        become_node(sh, &devices)?;
+        become_node(sh, &devices, &cluster.dir().join("controller/run"))?;
         let instance = NewInstance {
             display_name: NAME.into(),
             device_folder: Some(devices),
@@ -133,12 +133,14 @@ fn record_calls_of(program: &Path, dir: &Path, record: &Path) -> Result<()> {
     Ok(fs::set_permissions(script, Permissions::from_mode(0o755))?)
 }
 
-/// Makes `devices` the folder in which OCI's udev rules put the disks.
-fn become_node(sh: &Shell, devices: &Path) -> Result<()> {
+/// Makes `devices` the folder in which OCI's udev rules put the disks, and `run` memory, as `/run` is.
+fn become_node(sh: &Shell, devices: &Path, run: &Path) -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNS).context("cannot have mounts of our own")?;
     cmd!(sh, "mount --make-rprivate /").quiet().run()?;
     sh.create_dir(DEVICES)?;
     cmd!(sh, "mount --bind {devices} {DEVICES}").quiet().run()?;
+    sh.create_dir(run)?;
+    cmd!(sh, "mount -t tmpfs tmpfs {run}").quiet().run()?;
     Ok(())
 }
 
