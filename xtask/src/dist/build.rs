@@ -99,8 +99,12 @@ impl<'a> Builder<'a> {
         let how = ["--quiet", "--locked", "--release", "--target", triple, "--target-dir"];
         let mut flags = self.remapped(source, target_dir)?;
         let cargo = match &self.tools {
-            Tools::Rustup => cmd!(sh, "cargo build {how...} {target_dir} {what...}")
-                .env(format!("CC_{}", triple.replace('-', "_")), "gcc"),
+            Tools::Rustup => {
+                // 100 KB of relocations in 1 KB, which musl understands since 1.2.4
+                flags.push("-Clink-arg=-Wl,-z,pack-relative-relocs".to_owned());
+                cmd!(sh, "cargo build {how...} {target_dir} {what...}")
+                    .env(format!("CC_{}", triple.replace('-', "_")), "gcc")
+            }
             Tools::BuildStd(tools) => {
                 flags.extend(
                     ["-Clink-self-contained=no", "-Ctarget-feature=+crt-static"].map(String::from),
