@@ -3,8 +3,8 @@
 use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Arc};
 
 use oci_rest::{
-    Credentials, InstancePrincipals, MemoryCache, Network, Profile, SessionFile, TokenSource,
-    UreqTransport, WorkloadIdentity,
+    Credentials, InstancePrincipals, MemoryCache, Metadata, Network, Profile, SessionFile,
+    TokenCredentials, TokenExchange, TokenSource, UreqTransport, WorkloadIdentity,
 };
 use oci_sim::{Effect, Fault, Phase};
 
@@ -352,6 +352,60 @@ fn an_entry_that_cannot_be_written_leaves_nothing() {
     cache.store("a", "SECRET");
     assert!(cache.load("a").is_none());
     assert_eq!(all_files(memory.path()), 0);
+}
+
+/// One folder for all: whoever asks elsewhere, or as somebody else, must not find another's token.
+#[test]
+fn a_token_is_found_by_its_owner_only() {
+    let world = World::new();
+    let other = world.cloud.add_instance(oci_sim::NewInstance::default());
+    let sources = || -> Vec<(&str, Box<dyn TokenSource>)> {
+        let instance = |url: &str, endpoint: String| {
+            let transport = Arc::clone(&world.transport);
+            let metadata = Metadata::new(Some(url), Arc::clone(&transport), world.clock());
+            let endpoint = Some(endpoint.parse().unwrap());
+            Box::new(InstancePrincipals::new(metadata, transport, world.clock(), endpoint))
+        };
+        let (here, there) = (world.cloud.metadata_url(), world.cloud.metadata_url_of(&other));
+        let endpoint = world.cloud.endpoint();
+        let exchange = |id: &str, kind: &str| {
+            let vars = [
+                ("DOMAIN_URL", endpoint.clone()),
+                ("TOKEN_PATH", world.memory.path().join("token").display().to_string()),
+                ("CLIENT_ID", id.to_owned()),
+                ("CLIENT_SECRET", "SECRET".to_owned()),
+                ("REQUESTED_TOKEN_TYPE", format!("urn:oci:token-type:{kind}")),
+                ("RESOURCE_TYPE", "github".to_owned()),
+            ];
+            let var = |name: &str| {
+                let name = name.strip_prefix("OCI_WORKLOAD_IDENTITY_").unwrap();
+                vars.iter().find(|(it, _)| *it == name).map(|(_, value)| value.clone())
+            };
+            Box::new(TokenExchange::from_vars(var, world.instance_principals()).unwrap())
+        };
+        vec![
+            ("Federation", instance(&here, endpoint.clone())),
+            ("Federation", instance(&there, endpoint.clone())),
+            ("Federation", instance(&here, endpoint.replace("127.0.0.1", "localhost"))),
+            ("TokenExchange", exchange("one", "oci-upst")),
+            ("TokenExchange", exchange("two", "oci-upst")),
+            ("TokenExchange", exchange("two", "oci-rpst")),
+        ]
+    };
+    for id in ["one", "two"] {
+        world.cloud.add_client(id, "SECRET");
+    }
+    world.cloud.trust_token("eyJ.e30.c2ln", "ocid1.user.oc1..u");
+    fs::write(world.memory.path().join("token"), "eyJ.e30.c2ln").unwrap();
+    for known in [false, true] {
+        for (index, (door, source)) in sources().into_iter().enumerate() {
+            let before = world.seen(0).len();
+            let tokens = TokenCredentials::new(source, world.clock()).with_cache(world.cache());
+            tokens.signer(MINUTE).unwrap();
+            let asked = world.seen(before).into_iter().filter(|it| *it == door).count();
+            assert_eq!(asked, usize::from(!known), "source {index}, known: {known}");
+        }
+    }
 }
 
 #[test]

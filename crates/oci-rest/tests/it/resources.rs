@@ -80,6 +80,9 @@ fn a_resource_with_a_key_gets_its_token_by_it() {
             ]
         };
         check(&world, &vars(version), &["ResourceVoucher", "ResourceToken", "GetInstance"]);
+        let tokens = world.tokens(resource(&world, &vars(version)).unwrap());
+        world.ask(&world.client(Box::new(tokens.with_cache(world.cache())))).unwrap();
+        assert!(!world.memory.path().join("cache").exists(), "the key of a resource is kept");
         let other = if version == "2.1" { "2.1.1" } else { "2.1" };
         let wrong = resource(&world, &vars(other)).unwrap().session(MINUTE).unwrap_err();
         let start = "the resource principal: 127.0.0.1 answers 401 NotAuthenticated; is the clock \
