@@ -3,7 +3,7 @@
 use std::{io::Read, process::Stdio, time::Duration};
 
 use oci_sim::{Effect, Fault, NewVolume};
-use testbed::Setup;
+use testbed::{FaultRow, Setup};
 
 use crate::support::{Kubelet, cluster, cluster_with, failure_with, success};
 
@@ -52,6 +52,38 @@ fn a_disk_that_is_mounted_anywhere_on_this_host_is_not_detached() {
     assert_eq!(cluster.sim.violations(), Vec::<String>::new());
     kubelet.sh(&format!("umount {place}"));
     success(&kubelet.detach());
+}
+
+/// Oracle's agent on the instance may log in and out by itself.
+#[test]
+fn a_volume_that_the_agent_is_busy_with_is_not_detached() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    kubelet.attach(&cluster.options(&[("attachmentType", "iscsi")]));
+    let attachment = &cluster.sim.attachments()[0];
+    let list = |state: &str| {
+        format!(
+            r#"[{{"attachmentType":"iscsi","id":"{}","instanceId":"{}","volumeId":"{}",
+                 "availabilityDomain":"AD-1","compartmentId":"{}","lifecycleState":"ATTACHED",
+                 "iscsiLoginState":"{state}"}}]"#,
+            attachment.id,
+            attachment.instance_id,
+            cluster.volume,
+            cluster.sim.compartment()
+        )
+    };
+    for state in ["LOGGING_IN", "LOGGING_OUT"] {
+        cluster.sim.fail(Fault::new("ListVolumeAttachments", 1_u64, Effect::Body(list(state))));
+        let mut row = FaultRow::new("D9", format!("iscsiLoginState is {state}"));
+        let answer = kubelet.detach();
+        row.shows(&answer);
+        failure_with(&answer, &[&attachment.id, state]);
+        assert_eq!(cluster.sim.attachments()[0].lifecycle_state, "ATTACHED");
+    }
+    let done = Effect::Body(list("LOGIN_SUCCEEDED"));
+    cluster.sim.fail(Fault::new("ListVolumeAttachments", 1_u64, done));
+    success(&kubelet.detach());
+    assert_eq!(cluster.sim.attachments()[0].lifecycle_state, "DETACHED");
 }
 
 #[test]

@@ -300,3 +300,20 @@ fn instance_and_volume_may_be_in_compartments_of_their_own() {
         assert_eq!(live(&cluster), []);
     }
 }
+
+/// Nobody knows the node any more: what holds the volume is looked for in the volume's compartment, too.
+#[test]
+fn a_node_that_is_gone_may_have_been_in_the_compartment_of_the_volume() {
+    let cluster = cluster();
+    let compartment = Some("ocid1.compartment.oc1..other".to_owned());
+    let instance = cluster
+        .sim
+        .add_instance(NewInstance { compartment: compartment.clone(), ..NewInstance::default() });
+    let volume = cluster.sim.add_volume(NewVolume { compartment, ..NewVolume::default() });
+    let options = cluster.options(&[("kubernetes.io/pvOrVolumeName", &volume), ISCSI]);
+    success(&cluster.controller().call(&["attach", &options, &instance]).unwrap());
+    let answer = cluster.controller().call(&["detach", &volume, "node-9"]).unwrap();
+    failure_with(&answer, &[&instance, "cannot be told whether that was this node"]);
+    success(&cluster.controller().call(&["detach", &volume, &instance]).unwrap());
+    success(&cluster.controller().call(&["detach", &volume, "node-9"]).unwrap());
+}
