@@ -111,6 +111,8 @@ const PACKAGES: &[&str] = &[
     "open-iscsi",
     "procps",
     "sed",
+    // kills the driver and its programs at a system call
+    "strace",
     "tgt",
     "udev",
     "util-linux",

@@ -95,8 +95,9 @@ pub(super) const MODULES: &str = "modules.cpio";
 const RECIPE: &str = include_str!("kernel.rs");
 /// One program with many names.
 const KMOD: &str = "usr/bin/kmod";
-/// What a PC of qemu's has besides.
-pub(super) const PC: &str = "virtio_pci virtio_net virtio_blk";
+/// What a PC of qemu's has besides: its hardware, and a target in the kernel.
+pub(super) const PC: &str = "\
+    virtio_pci virtio_net virtio_blk virtio_scsi iscsi_target_mod target_core_file";
 const NEEDED: &str = "\
     iscsi_tcp sd_mod xfs ext4 veth loop configfs dummy \
     dm_mod dm_multipath dm_service_time dm_queue_length dm_round_robin dm_flakey dm_delay \

@@ -77,16 +77,16 @@ struct Emulator {
 
 impl Guest<'_> {
     /// Boots with `overlay` on top of the image, shows what is said and waits for the end. Whenever
-    /// the guest asks for it, a second one is booted beside it.
-    pub(super) fn run(&self, overlay: &Path, case: &str) -> Result<Verdict> {
+    /// the guest asks for it, a second one is booted beside it. `choice` is for its init; it has so many
+    /// `seconds`.
+    pub(super) fn run(&self, overlay: &Path, choice: &str, seconds: u32) -> Result<Verdict> {
         let dir = self.checkout.target().join("vm");
         let initrd = self.initrd(overlay)?;
         // Not in the checkout: a socket's path is short.
         let link = tempfile::tempdir()?;
         let mut hardware = words(FIRST);
         hardware.extend(second::plug(link.path(), 1));
-        let mut command =
-            self.command(&initrd, &format!("case={case}"), (&hardware, SUITE_SECONDS));
+        let mut command = self.command(&initrd, choice, (&hardware, seconds));
         let mut guest = command.stdout(Stdio::piped()).spawn().context("cannot start the guest")?;
         let said = BufReader::new(guest.stdout.take().context("the guest has no console")?);
         let console = Console::new(&dir.join("console.log"))?;
@@ -94,7 +94,7 @@ impl Guest<'_> {
         let mut second = Second::default();
         let verdict = console.follow(said, || {
             let hardware = second::hardware(&dir, link.path());
-            second.boot(&mut self.command(&initrd, "node=2", (&hardware, SUITE_SECONDS)))
+            second.boot(&mut self.command(&initrd, "node=2", (&hardware, seconds)))
         })?;
         guest.wait()?;
         Ok(verdict)
@@ -143,7 +143,7 @@ impl Guest<'_> {
                 command.env("TMPDIR", &dir).arg(kernel);
                 command.arg(format!("initrd={}", initrd.display()));
                 command.arg(format!("uml_dir={}", dir.join("uml-run").display()));
-                command.args(UML.split_whitespace()).arg(word);
+                command.args(UML.split_whitespace()).args(word.split_whitespace());
                 command.stdin(Stdio::null()).stderr(Stdio::inherit());
                 return command;
             }
@@ -199,8 +199,6 @@ const FIRST: &str = "-smp 2 -m 1536 -serial stdio -no-reboot";
 // Without no_timer_check a busy host makes the kernel doubt its clock, and panic.
 const KERNEL: &str = "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr audit=0 no_timer_check net.ifnames=0";
 const UML: &str = "mem=1536M quiet loglevel=3 con=null con0=null,fd:1";
-/// How long the whole suite may take.
-const SUITE_SECONDS: u32 = 1800;
 const PROBE_SECONDS: u32 = 20;
 const PROBE_MARK: &str = "the guest runs";
 const PROBE: &str = "#!/bin/sh\necho the guest runs\nexec busybox poweroff -f\n";

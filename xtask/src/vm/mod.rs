@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// Only the cases whose name holds this
     #[arg(long, value_parser = name)]
     case: Option<String>,
+    /// Kill the calls at every point, not at a part of them: takes an hour or two
+    #[arg(long)]
+    all_points: bool,
     /// What runs the guest
     #[arg(long, value_enum, default_value_t = Machine::Qemu)]
     machine: Machine,
@@ -49,17 +52,40 @@ impl Args {
         if self.list {
             return Ok(cmd!(checkout.sh, "{suite} --list").quiet().run()?);
         }
-        run(checkout, &suite, self.machine, self.case.as_deref())
+        let choice = Choice { case: self.case.as_deref(), all_points: self.all_points };
+        run(checkout, &suite, self.machine, choice)
     }
 }
 
 /// Runs every case, as CI does.
 pub(crate) fn all(checkout: &Checkout) -> Result<()> {
     let suite = quietly("build the suite", || suite(checkout))?;
-    run(checkout, &suite, Machine::Qemu, None)
+    run(checkout, &suite, Machine::Qemu, Choice::default())
 }
 
-fn run(checkout: &Checkout, suite: &Path, machine: Machine, case: Option<&str>) -> Result<()> {
+/// What of the suite is run.
+#[derive(Clone, Copy, Default)]
+struct Choice<'a> {
+    /// The cases whose name holds this.
+    case: Option<&'a str>,
+    all_points: bool,
+}
+
+impl Choice<'_> {
+    /// For the kernel's command line: what the kernel does not know is in the environment of its first
+    /// process.
+    fn words(self) -> String {
+        let points = if self.all_points { " KILL_POINTS=all" } else { "" };
+        format!("case={}{points}", self.case.unwrap_or_default())
+    }
+
+    /// How long it may take.
+    fn seconds(self) -> u32 {
+        if self.all_points { 4 * 3600 } else { 1800 }
+    }
+}
+
+fn run(checkout: &Checkout, suite: &Path, machine: Machine, choice: Choice<'_>) -> Result<()> {
     let vm = checkout.target().join("vm");
     checkout.sh.create_dir(&vm)?;
     let _turn = Turn::wait(&vm)?;
@@ -71,8 +97,8 @@ fn run(checkout: &Checkout, suite: &Path, machine: Machine, case: Option<&str>) 
     let guest = machine.prepare(checkout)?;
     let overlay = overlay::write(checkout, suite, &driver)?;
     loudly(&format!("the suite, under {machine}"), || {
-        let verdict = guest.run(&overlay, case.unwrap_or_default())?;
-        if case.is_none() {
+        let verdict = guest.run(&overlay, &choice.words(), choice.seconds())?;
+        if choice.case.is_none() {
             // A part of the cases sees a part of the matrix.
             verdict.write_rows(&fault_matrix::afresh(checkout, Run::Vm)?)?;
         }

@@ -5,8 +5,9 @@ for word in $(cat /proc/cmdline); do
 done
 export FAULT_MATRIX=/tmp/fault-matrix
 status=0
+[ "$KILL_POINTS" = all ] && limit=14400 || limit=400
 for case in $(/suite/vm --list --format terse | sed -n 's/: test$//p' | grep -F -e "$only"); do
-    if timeout --kill-after=5 400 /suite/vm --exact "$case" --nocapture >/tmp/case.log 2>&1 </dev/null; then
+    if timeout --kill-after=5 $limit /suite/vm --exact "$case" --nocapture >/tmp/case.log 2>&1 </dev/null; then
         echo "CASE $case ok"
     else
         status=1
