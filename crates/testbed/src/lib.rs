@@ -2,11 +2,12 @@
 //!
 //! [`Cluster::start`] makes a cloud on loopback with instances and one volume, a place for the
 //! controller manager with a `config.yaml`, and for each instance a node with a mount namespace of its
-//! own. [`Place::call`] runs the driver there as the real callers do.
+//! own. [`Place::call`] runs the driver there as the real callers do; [`kill`] breaks such calls off.
 
 mod answer;
 mod cluster;
 mod fault_row;
+pub mod kill;
 mod place;
 mod storm;
 

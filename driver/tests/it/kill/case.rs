@@ -1,11 +1,13 @@
 //! What is played again and again: a call, from one beginning to one end.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 use oci_sim::NewVolume;
-use testbed::{Answer, Cluster, Place, Setup};
+use testbed::{
+    Answer, Cluster, Place, Setup,
+    kill::{self, Tools},
+};
 
-use super::tools::Tools;
 use crate::support::{Kubelet, cluster_with, success};
 
 /// A call and what it starts from.
@@ -39,7 +41,7 @@ pub(super) struct Stage<'a> {
     size: u64,
     /// Another volume's disk, and what it holds; nobody has a reason to touch it.
     bystander: (String, String),
-    pub(super) tools: Tools,
+    tools: Tools,
 }
 
 impl<'a> Stage<'a> {
@@ -55,7 +57,7 @@ impl<'a> Stage<'a> {
         let other = kubelet.attach(&cluster.options(&[("kubernetes.io/pvOrVolumeName", other)]));
         kubelet.sh(&format!("head -c 1M /dev/urandom > {other}; sync {other}"));
         let hash = kubelet.sh(&format!("sha256sum < {other}"));
-        let tools = Tools::new(&cluster.dir().join("tools"), &device);
+        let tools = Tools::new(&cluster.dir().join("tools"), &device).unwrap();
         let stage = Self { case, device, size, bystander: (other, hash), tools, cluster };
         stage.prepare();
         stage
@@ -72,54 +74,18 @@ impl<'a> Stage<'a> {
             "cp --sparse=always {device} {dir}/start; cp -a {} {dir}/state",
             state.display()
         );
-        success(&self.call(&self.mount()));
+        success(&self.run(&self.mount()));
         self.sh(r#"echo kept > "$0/file"; sync "$0/file""#);
         if self.case.start == Start::Torn {
             self.sh(&keep);
         }
-        success(&self.call(&self.unmount()));
+        success(&self.run(&self.unmount()));
         if self.case.start != Start::Torn {
             self.sh(&keep);
         }
     }
 
-    /// Makes the beginning.
-    pub(super) fn reset(&self) {
-        self.tools.plan("at=0");
-        let (device, dir) = (&self.device, self.cluster.dir().display());
-        let size = self.size;
-        let state = self.folder("OCI_FLEXD_STATE_DIRECTORY");
-        let run = self.folder("OCI_FLEXD_RUN_DIRECTORY");
-        let log = self.folder("OCI_FLEXD_DRIVER_LOG_DIR");
-        let (state, run, log) = (state.display(), run.display(), log.display());
-        self.sh(&format!(
-            r#"
-            while umount "$0" 2>/dev/null; do :; done
-            if [ -e "$0" ]; then rmdir "$0"; fi
-            rm -rf {state} {run} {log}; mkdir -p "$(dirname "$0")" "$(dirname {state})"
-            disk=$(readlink -f {device}); file=$(losetup --noheadings --output BACK-FILE $disk)
-            truncate -s {size} $file; losetup --set-capacity $disk
-            blkdiscard -f {device}
-            if [ -e {dir}/start ]; then
-                dd if={dir}/start of={device} bs=64k conv=sparse,notrunc,fsync status=none
-                cp -a {dir}/state {state}
-            fi"#
-        ));
-        if matches!(self.case.start, Start::Mounted | Start::Grown) {
-            success(&self.call(&self.mount()));
-            self.sh(r#"echo later > "$0/later""#);
-        }
-        if self.case.start == Start::Grown {
-            let grown = size * 2;
-            self.sh(&format!(
-                "disk=$(readlink -f {device}); file=$(losetup --noheadings --output BACK-FILE $disk)
-                truncate -s {grown} $file; losetup --set-capacity $disk"
-            ));
-        }
-    }
-
-    /// The call under test.
-    pub(super) fn args(&self) -> Vec<String> {
+    fn args(&self) -> Vec<String> {
         match self.case.verb {
             "mountdevice" => self.mount(),
             "unmountdevice" => self.unmount(),
@@ -139,79 +105,20 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Makes the call with `tracer` as its parent.
-    pub(super) fn call_under(&self, tracer: &[String]) -> Answer {
-        let mut command = self.place().command_under(tracer, &self.args());
-        command.env("OCI_FLEXD_TOOL_PATH", self.tools.search_path());
-        testbed::run(command).unwrap()
-    }
-
-    /// Calls again as kubelet does, until nobody else is at work.
-    pub(super) fn again(&self) -> Answer {
-        for _ in 0..30 {
-            let answer = self.call(&self.args());
-            if !answer.message().contains("is still running") {
-                return answer;
-            }
-        }
-        panic!("the volume stays locked");
-    }
-
-    /// All that the call has left on the node, but for names that are made up anew each time.
-    pub(super) fn end(&self) -> String {
-        let state = self.folder("OCI_FLEXD_STATE_DIRECTORY");
-        let run = self.folder("OCI_FLEXD_RUN_DIRECTORY");
-        let (state, run) = (state.display(), run.display());
-        let (device, volume) = (&self.device, self.cluster.volume_name());
-        self.sh(&format!(
-            r#"
-            uuid=$(blkid -p -o value -s UUID {device} || true)
-            {{
-                grep -F " $0 " /proc/self/mountinfo | cut -d' ' -f3-
-                ls -A "$0" 2>&1
-                stat --file-system --format "%b blocks" "$0"
-                blkid -p {device}
-                find {state} {run} -type f | sort | while read -r file; do
-                    echo "$file"
-                    case $file in *.json) sed 1d "$file";; esac
-                done
-                flock --nonblock {run}/lock/{volume} echo unlocked
-            }} 2>&1 | sed "s/${{uuid:-none}}/UUID/g""#
-        ))
-    }
-
-    /// The data is whole, and mkfs ran where and when it may.
-    pub(super) fn check_data(&self) {
-        assert_eq!(self.tools.violations(), "");
-        if self.case.verb == "waitforattach" {
-            return;
-        }
-        if self.case.verb != "unmountdevice" {
-            if self.case.start == Start::Blank {
-                self.sh(r#"echo kept > "$0/file""#);
-            }
-            success(&self.call(&self.unmount()));
-        }
-        let checker = if self.case.fs_type == "xfs" { "xfs_repair -n" } else { "e2fsck -fn" };
-        self.sh(&format!("{checker} {} >&2", self.device));
-        success(&self.call(&self.mount()));
-        let (files, kept) = match self.case.start {
-            Start::Mounted | Start::Grown => ("file later", "kept\nlater"),
-            _ => ("file", "kept"),
-        };
-        assert_eq!(self.sh(&format!(r#"cd "$0" && cat {files}"#)), kept);
-    }
-
     /// Nothing was written to the other volume's disk.
     pub(super) fn check_bystander(&self) {
         let (device, hash) = &self.bystander;
         assert_eq!(&self.sh(&format!("sha256sum < {device}")), hash);
     }
 
-    fn call(&self, args: &[String]) -> Answer {
-        let mut command = self.place().command(args);
+    fn run(&self, args: &[String]) -> Answer {
+        testbed::run(self.command(&[], args)).unwrap()
+    }
+
+    fn command(&self, tracer: &[String], args: &[String]) -> Command {
+        let mut command = self.place().command_under(tracer, args);
         command.env("OCI_FLEXD_TOOL_PATH", self.tools.search_path());
-        testbed::run(command).unwrap()
+        command
     }
 
     fn mount(&self) -> Vec<String> {
@@ -241,5 +148,92 @@ impl<'a> Stage<'a> {
     #[track_caller]
     fn sh(&self, script: &str) -> String {
         self.kubelet().sh(&format!("set -e; {script}"))
+    }
+}
+
+impl kill::Stage for Stage<'_> {
+    fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    fn call(&self, tracer: &[String]) -> Command {
+        self.command(tracer, &self.args())
+    }
+
+    fn reset(&self) {
+        self.tools.leave_alone().unwrap();
+        let (device, dir) = (&self.device, self.cluster.dir().display());
+        let size = self.size;
+        let state = self.folder("OCI_FLEXD_STATE_DIRECTORY");
+        let run = self.folder("OCI_FLEXD_RUN_DIRECTORY");
+        let log = self.folder("OCI_FLEXD_DRIVER_LOG_DIR");
+        let (state, run, log) = (state.display(), run.display(), log.display());
+        self.sh(&format!(
+            r#"
+            while umount "$0" 2>/dev/null; do :; done
+            if [ -e "$0" ]; then rmdir "$0"; fi
+            rm -rf {state} {run} {log}; mkdir -p "$(dirname "$0")" "$(dirname {state})"
+            disk=$(readlink -f {device}); file=$(losetup --noheadings --output BACK-FILE $disk)
+            truncate -s {size} $file; losetup --set-capacity $disk
+            blkdiscard -f {device}
+            if [ -e {dir}/start ]; then
+                dd if={dir}/start of={device} bs=64k conv=sparse,notrunc,fsync status=none
+                cp -a {dir}/state {state}
+            fi"#
+        ));
+        if matches!(self.case.start, Start::Mounted | Start::Grown) {
+            success(&self.run(&self.mount()));
+            self.sh(r#"echo later > "$0/later""#);
+        }
+        if self.case.start == Start::Grown {
+            let grown = size * 2;
+            self.sh(&format!(
+                "disk=$(readlink -f {device}); file=$(losetup --noheadings --output BACK-FILE $disk)
+                truncate -s {grown} $file; losetup --set-capacity $disk"
+            ));
+        }
+    }
+
+    fn end(&self) -> String {
+        let state = self.folder("OCI_FLEXD_STATE_DIRECTORY");
+        let run = self.folder("OCI_FLEXD_RUN_DIRECTORY");
+        let (state, run) = (state.display(), run.display());
+        let (device, volume) = (&self.device, self.cluster.volume_name());
+        self.sh(&format!(
+            r#"
+            uuid=$(blkid -p -o value -s UUID {device} || true)
+            {{
+                grep -F " $0 " /proc/self/mountinfo | cut -d' ' -f3-
+                ls -A "$0" 2>&1
+                stat --file-system --format "%b blocks" "$0"
+                blkid -p {device}
+                find {state} {run} -type f | sort | while read -r file; do
+                    echo "$file"
+                    case $file in *.json) sed 1d "$file";; esac
+                done
+                flock --nonblock {run}/lock/{volume} echo unlocked
+            }} 2>&1 | sed "s/${{uuid:-none}}/UUID/g""#
+        ))
+    }
+
+    fn check_data(&self) {
+        assert_eq!(self.tools.violations(), "");
+        if self.case.verb == "waitforattach" {
+            return;
+        }
+        if self.case.verb != "unmountdevice" {
+            if self.case.start == Start::Blank {
+                self.sh(r#"echo kept > "$0/file""#);
+            }
+            success(&self.run(&self.unmount()));
+        }
+        let checker = if self.case.fs_type == "xfs" { "xfs_repair -n" } else { "e2fsck -fn" };
+        self.sh(&format!("{checker} {} >&2", self.device));
+        success(&self.run(&self.mount()));
+        let (files, kept) = match self.case.start {
+            Start::Mounted | Start::Grown => ("file later", "kept\nlater"),
+            _ => ("file", "kept"),
+        };
+        assert_eq!(self.sh(&format!(r#"cd "$0" && cat {files}"#)), kept);
     }
 }

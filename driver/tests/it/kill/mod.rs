@@ -1,10 +1,8 @@
 //! A call is killed at every step; the same call again reaches the same end.
 
 mod case;
-mod points;
 mod requests;
 mod sweep;
-mod tools;
 
 use case::{Case, Start};
 

@@ -1,12 +1,19 @@
 //! The moments at which a call can be killed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    thread,
+    time::Duration,
+};
 
-use super::case::Stage;
+use anyhow::{Result, bail, ensure};
+
+use super::Stage;
+use crate::{Answer, run};
 
 /// A moment at which the driver, or a program that it runs, is killed.
 #[derive(Debug)]
-pub(super) enum Point {
+pub enum Point {
     /// The driver enters a system call.
     Call(SystemCall),
     /// The driver, when it has started its n-th program, which does its work all the same.
@@ -22,41 +29,62 @@ pub(super) enum Point {
 /// A process's n-th system call of that name; of those that open, only files are counted that the
 /// process may create.
 #[derive(Debug)]
-pub(super) struct SystemCall {
+pub struct SystemCall {
     name: String,
     at: usize,
 }
 
-/// Every point of a case, and the files that its call may create.
-pub(super) struct Points {
-    pub(super) all: Vec<Point>,
+/// Every point of a call, and the files that it may create.
+#[derive(Debug)]
+pub struct Points {
+    /// In the order in which an unbroken call goes through them, program by program.
+    pub all: Vec<Point>,
     created: Vec<String>,
 }
 
 impl Points {
     /// What an unbroken call on `stage` goes through.
-    pub(super) fn of(stage: &Stage<'_>) -> Self {
-        let tools = &stage.tools;
-        tools.plan("at=all");
-        let answer = stage.call_under(&tracer(stage, &[format!("trace={WRITES},openat")]));
-        assert!(answer.is_success(), "{answer:?}");
+    ///
+    /// # Errors
+    /// The call fails, or cannot be traced.
+    pub fn of(stage: &impl Stage) -> Result<Self> {
+        let tools = stage.tools();
+        tools.plan("at=all")?;
+        let tracing = tracer(stage, &[format!("trace={WRITES},openat")]);
+        let answer = run(stage.call(&tracing))?;
+        ensure!(answer.is_success(), "{answer:?}");
 
-        let trace = tools.trace(0);
+        let trace = tools.trace(0)?;
         let created: BTreeSet<_> =
             trace.lines().filter(|it| it.contains("O_CREAT")).filter_map(opened).collect();
         let counts = trace.lines().filter(|it| opened(it).is_none_or(|it| created.contains(it)));
         let mut all: Vec<_> = system_calls(counts).map(Point::Call).collect();
-        for start in 1..=tools.starts() {
+        for start in 1..=tools.starts()? {
             all.extend([Point::Before(start), Point::Instead(start), Point::After(start)]);
-            let trace = tools.trace(start);
+            let trace = tools.trace(start)?;
             all.extend(system_calls(trace.lines()).map(|call| Point::Within(start, call)));
         }
-        Self { all, created: created.into_iter().map(str::to_owned).collect() }
+        Ok(Self { all, created: created.into_iter().map(str::to_owned).collect() })
+    }
+
+    /// Kills the call at `point`; the same call again then reaches `end`, with the data whole.
+    ///
+    /// # Errors
+    /// The point was not reached, the second call fails, or its end is another.
+    pub fn check(&self, point: &Point, stage: &impl Stage, end: &str) -> Result<()> {
+        stage.reset();
+        self.reach(point, stage)?;
+        let again = again(stage)?;
+        ensure!(again.is_success(), "killed at {point:?}: {again:?}");
+        let found = stage.end();
+        ensure!(found == end, "killed at {point:?}: the end is\n{found}\nand not\n{end}");
+        stage.check_data();
+        Ok(())
     }
 
     /// Makes the call and kills it at `point`.
-    pub(super) fn reach(&self, point: &Point, stage: &Stage<'_>) {
-        let tools = &stage.tools;
+    fn reach(&self, point: &Point, stage: &impl Stage) -> Result<()> {
+        let tools = stage.tools();
         let mut tracing = Vec::new();
         let plan = match point {
             Point::Call(call) => {
@@ -71,15 +99,38 @@ impl Points {
             Point::After(at) => format!("at={at} how=after"),
             Point::Within(at, call) => format!("at={at} how=within kill={}", call.kill()),
         };
-        tools.plan(&plan);
-        let answer = stage.call_under(&tracing);
+        tools.plan(&plan)?;
+        let answer = run(stage.call(&tracing))?;
         let killed = match point {
-            Point::Within(at, _) => tools.trace(*at).contains("+++ killed by SIGKILL +++"),
+            Point::Within(at, _) => tools.trace(*at)?.contains("+++ killed by SIGKILL +++"),
             _ => answer.code.is_none(),
         };
-        assert!(killed, "{point:?} was not reached: {answer:?}");
-        tools.plan("at=0");
+        ensure!(killed, "{point:?} was not reached: {answer:?}");
+        tools.plan("at=0")?;
+        Ok(())
     }
+}
+
+/// Calls again as kubelet does, until nobody else is at work, and no program that the killed call has left
+/// has the disk.
+fn again(stage: &impl Stage) -> Result<Answer> {
+    let mut in_use = 0;
+    for _ in 0..REPETITIONS {
+        let answer = run(stage.call(&[]))?;
+        let message = answer.message();
+        if message.contains(" is in use") && in_use < 10 {
+            in_use += 1;
+            wait(Duration::from_millis(500));
+        } else if !message.contains("is still running") {
+            return Ok(answer);
+        }
+    }
+    bail!("the volume stays locked")
+}
+
+#[expect(clippy::disallowed_methods, reason = "waits for what a killed call has left running")]
+fn wait(time: Duration) {
+    thread::sleep(time);
 }
 
 impl SystemCall {
@@ -88,8 +139,8 @@ impl SystemCall {
     }
 }
 
-fn tracer(stage: &Stage<'_>, expressions: &[String]) -> Vec<String> {
-    let trace = stage.tools.trace_path(0).display().to_string();
+fn tracer(stage: &impl Stage, expressions: &[String]) -> Vec<String> {
+    let trace = stage.tools().trace_path(0).display().to_string();
     let mut words = ["strace", "-q", "-o", &trace].map(String::from).to_vec();
     words.extend(expressions.iter().flat_map(|it| ["-e".into(), it.clone()]));
     words
@@ -114,6 +165,7 @@ fn opened(line: &str) -> Option<&str> {
     line.starts_with("openat(").then(|| line.split('"').nth(1))?
 }
 
+const REPETITIONS: usize = 30;
 /// What a program says is heard by its caller only.
 const SAID: [&str; 4] = ["write(1,", "write(2,", "writev(1,", "writev(2,"];
 /// Pipes that do not block, and threads, are the process's own.

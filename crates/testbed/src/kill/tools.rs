@@ -1,68 +1,84 @@
 //! The host's programs, made so that a chosen one does not end well.
 
 use std::{
-    fs,
+    fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
+
+use anyhow::{Context as _, Result};
 
 use super::points::WRITES;
 
 /// Programs that do what they are named after, but for the one that the plan is about; and a watch
 /// over mkfs.
-pub(super) struct Tools {
+#[derive(Debug)]
+pub struct Tools {
     dir: PathBuf,
 }
 
 impl Tools {
     /// Programs in `dir`, for a node whose volume is at `device`.
-    pub(super) fn new(dir: &Path, device: &str) -> Self {
-        fs::create_dir_all(dir).unwrap();
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn new(dir: &Path, device: &str) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
         let tools = Self { dir: dir.to_owned() };
-        tools.plan("at=0");
+        tools.plan("at=0")?;
         for program in PROGRAMS {
-            // udev is for some hosts only.
+            // udev and open-iscsi are for some hosts only.
             let Some(real) = real(program) else { continue };
             let text = SCRIPT
-                .replace("{dir}", dir.to_str().unwrap())
+                .replace("{dir}", &dir.to_string_lossy())
                 .replace("{program}", program)
                 .replace("{real}", &real)
                 .replace("{device}", device)
                 .replace("{writes}", WRITES);
             let path = dir.join(program);
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            fs::write(&path, text)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         }
-        tools
+        Ok(tools)
+    }
+
+    /// From now on nothing happens to them.
+    ///
+    /// # Errors
+    /// The plan cannot be written.
+    pub fn leave_alone(&self) -> io::Result<()> {
+        self.plan("at=0")
+    }
+
+    /// What mkfs must not have done.
+    pub fn violations(&self) -> String {
+        fs::read_to_string(self.dir.join("violations")).unwrap_or_default()
+    }
+
+    /// Where the driver is to look for programs.
+    pub fn search_path(&self) -> &Path {
+        &self.dir
     }
 
     /// What happens at the next call.
-    pub(super) fn plan(&self, plan: &str) {
-        fs::write(self.dir.join("starts"), "0").unwrap();
-        fs::write(self.dir.join("plan"), format!("{plan}\n")).unwrap();
+    pub(super) fn plan(&self, plan: &str) -> io::Result<()> {
+        fs::write(self.dir.join("starts"), "0")?;
+        fs::write(self.dir.join("plan"), format!("{plan}\n"))
     }
 
     /// How many programs were started since the plan was made.
-    pub(super) fn starts(&self) -> usize {
-        fs::read_to_string(self.dir.join("starts")).unwrap().trim().parse().unwrap()
+    pub(super) fn starts(&self) -> Result<usize> {
+        let count = fs::read_to_string(self.dir.join("starts"))?;
+        count.trim().parse().with_context(|| format!("{count:?} is no count"))
     }
 
     /// What strace has seen of the `start`-th program, or of the driver, which is the 0th.
-    pub(super) fn trace(&self, start: usize) -> String {
-        fs::read_to_string(self.trace_path(start)).unwrap()
+    pub(super) fn trace(&self, start: usize) -> io::Result<String> {
+        fs::read_to_string(self.trace_path(start))
     }
 
     pub(super) fn trace_path(&self, start: usize) -> PathBuf {
         self.dir.join(format!("trace.{start}"))
-    }
-
-    /// What mkfs must not have done.
-    pub(super) fn violations(&self) -> String {
-        fs::read_to_string(self.dir.join("violations")).unwrap_or_default()
-    }
-
-    pub(super) fn search_path(&self) -> &Path {
-        &self.dir
     }
 }
 
@@ -72,9 +88,10 @@ fn real(program: &str) -> Option<String> {
 }
 
 /// All that the node's calls run.
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 12] = [
     "blkid",
     "e2fsck",
+    "iscsiadm",
     "mkfs.ext4",
     "mkfs.xfs",
     "mount",
