@@ -94,8 +94,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("node.session.initial_login_retry_max", "3"),
 ];
 
-/// Work on the record files; without iscsid iscsiadm first spends a second on trying to start it.
-const FILES: Duration = Duration::from_secs(20);
+/// Work on the record files. iscsiadm waits half a minute for the lock on them (`idbm_lock`), and then takes it:
+/// one that was killed has left it. Stopped earlier, it would leave it to the next, for ever.
+const FILES: Duration = Duration::from_secs(40);
 
 #[cfg(test)]
 mod tests {
@@ -158,6 +159,23 @@ mod tests {
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op delete
             iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op delete"#]],
         );
+    }
+
+    #[test]
+    fn none_is_stopped_while_it_waits_for_the_lock_of_a_killed_one() {
+        let target = Target {
+            address: "169.254.2.2".parse().unwrap(),
+            port: 3260,
+            iqn: "iqn.x:1f2e".parse().unwrap(),
+            lun: 1,
+        };
+        let lock = Duration::from_secs(31);
+        for command in
+            [create_record, apply_settings, forbid_login_at_boot, delete_record, log_in, log_out]
+        {
+            let command = command(&target);
+            assert!(command.limit() > lock, "{command:?}");
+        }
     }
 
     #[test]

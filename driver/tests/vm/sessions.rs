@@ -1,6 +1,6 @@
 //! Sessions that begin or end without a call: left over, late, lost, and through IPv6.
 
-use std::{thread, time::Duration};
+use std::{fs, thread, time::Duration};
 
 use testbed::FaultRow;
 
@@ -100,6 +100,21 @@ fn a_login_that_outlives_its_call_is_adopted() {
     success(&answer);
     assert!(!guest.storage.has_initiator(&volume.ocid));
     assert_eq!(guest.sessions(), 1);
+}
+
+#[test]
+fn the_lock_of_a_killed_iscsiadm_holds_nobody_up_for_ever() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let device = volume.attached(1);
+    // What a SIGKILL between two of its system calls leaves.
+    let lock = "/run/lock/iscsi/lock";
+    sh(&format!("mkdir -p $(dirname {lock}); touch {lock}; ln {lock} {lock}.write"));
+    let mut row = FaultRow::new("X7", "iscsiadm killed while it had the lock on its records");
+    let answer = volume.wait(&device);
+    row.shows(&answer);
+    success(&answer);
+    assert!(!fs::exists(format!("{lock}.write")).unwrap());
 }
 
 #[test]
