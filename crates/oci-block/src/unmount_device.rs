@@ -76,7 +76,8 @@ fn held_disk(driver: &OciBlock, volume: &str, dir: &Path) -> Result<Option<Held>
     Ok(match Device::parse(Path::new(device))? {
         Device::Iscsi(target) => {
             let (initiator, paths) = (driver.initiator(), recorded(&target, &recall));
-            let mut is_held = false;
+            // A call that was killed after its logout has left node record and note.
+            let mut is_held = Sessions::new(&driver.settings.run_dir).are_ours(volume);
             for path in &paths {
                 is_held |= initiator.session(path)?.is_some();
             }

@@ -157,6 +157,20 @@ fn no_record_is_needed() {
 }
 
 #[test]
+fn what_a_killed_logout_has_left_goes_with_the_next_call() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    volume.up();
+    sh(&format!("umount {}; iscsiadm -m session --logout", volume.dir()));
+    assert_eq!(sh("ls /etc/iscsi/nodes | wc -l"), "1");
+    let mut row = FaultRow::new("X7", "unmountdevice killed after the logout itself");
+    let answer = volume.unmount();
+    row.shows(&answer);
+    success(&answer);
+    assert_eq!(sh("ls /etc/iscsi/nodes /run/oci-flexvolume-driver/sessions | grep -v :$ || :"), "");
+}
+
+#[test]
 fn other_disks_of_the_target_stay() {
     let guest = Guest::fresh();
     let volume = guest.volume();
