@@ -203,7 +203,7 @@ impl Guest {
 
 /// Into the output of the failing case.
 #[expect(clippy::print_stdout, reason = "what libtest shows of a case that fails")]
-fn show(text: &str) {
+pub(crate) fn show(text: &str) {
     println!("{text}");
 }
 

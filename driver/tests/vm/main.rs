@@ -10,6 +10,7 @@
 mod chap;
 mod growth;
 mod guest;
+mod kill;
 mod life;
 mod many;
 mod mount_device;
