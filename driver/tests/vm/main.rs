@@ -8,10 +8,12 @@
 )]
 
 mod chap;
+mod failing_disk;
 mod growth;
 mod guest;
 mod kill;
 mod life;
+mod lio;
 mod many;
 mod mount_device;
 mod moving;
@@ -23,3 +25,4 @@ mod storage;
 mod unmount_device;
 mod volume;
 mod wait_for_attach;
+mod xfs;

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use oci_sim::{Effect, Fault};
+use oci_sim::{Effect, Fault, NewVolume};
 use testbed::FaultRow;
 
 use crate::{
@@ -12,11 +12,12 @@ use crate::{
 };
 
 #[test]
-fn eight_volumes_come_and_go_at_once() {
+fn as_many_volumes_as_an_instance_takes_come_and_go_at_once() {
     let guest = Guest::fresh();
-    let volumes: Vec<_> = (0..8).map(|_| guest.volume()).collect();
+    let small = || NewVolume { disk_bytes: Some(4 << 20), ..NewVolume::default() };
+    let volumes: Vec<_> = (0..VOLUMES).map(|_| guest.volume_like(small())).collect();
     let devices: Vec<_> = volumes.iter().map(|it| it.attached(1)).collect();
-    let mut row = FaultRow::new("X9", "eight volumes logged in, mounted and let go at once");
+    let mut row = FaultRow::new("X9", "32 volumes logged in, mounted and let go at once");
     let all = |call: &(dyn Fn(&Volume<'_>, &str) + Sync)| {
         thread::scope(|scope| {
             for (volume, device) in volumes.iter().zip(&devices) {
@@ -25,11 +26,11 @@ fn eight_volumes_come_and_go_at_once() {
         });
     };
     all(&|volume, device| success(&volume.wait(device)));
-    assert_eq!(guest.sessions(), 8);
+    assert_eq!(guest.sessions(), VOLUMES);
     all(&|volume, device| success(&volume.mount(device)));
     all(&|volume, _| success(&volume.unmount()));
     assert_eq!(guest.sessions(), 0);
-    row.saw("Success", "24 calls, all successful");
+    row.saw("Success", "96 calls, all successful");
 }
 
 #[test]
@@ -49,3 +50,6 @@ fn a_clock_that_jumps_moves_no_deadline() {
     success(&answer);
     assert!(guest.sim.requests().iter().any(|it| it.operation == "ListInstances"));
 }
+
+/// OCI's limit for an instance.
+const VOLUMES: usize = 32;

@@ -62,6 +62,38 @@ fn a_disk_that_cannot_be_read_is_not_formatted() {
 }
 
 #[test]
+fn the_name_of_another_disk_is_refused() {
+    let guest = Guest::fresh();
+    let (asked, other) = (guest.volume(), guest.volume());
+    let (own, others) = (asked.attached(1), other.up());
+    success(&other.unmount());
+    success(&other.wait(&others));
+    let (blank, full) = (guest.storage.file(&asked.ocid), guest.storage.file(&other.ocid));
+    let hash = || sh(&format!("sha256sum {}", full.display()));
+    let before = hash();
+    let disk = Volume::disk(&others);
+    let check = |device: &str, what: &str, parts: &[&str]| {
+        let mut row = FaultRow::new("M20", format!("kubelet passes {what}; mountdevice on iSCSI"));
+        let answer = asked.mount(device);
+        row.shows(&answer);
+        failure(&answer, parts);
+        assert!(!try_sh(&format!("mountpoint -q {}", asked.dir())));
+    };
+    let not_ours = ["is no device path of this driver"];
+    check(&format!("/dev/{disk}"), "the kernel's name of another disk", &not_ours);
+    check(&format!("/dev/mapper/../{disk}"), "a path with dots", &not_ours);
+    check(&format!("{others}-part1"), "a partition", &not_ours);
+    check(&others, "another volume's path, for one that was never seen", &[other.name()]);
+    success(&asked.wait(&own));
+    success(&asked.mount(&own));
+    success(&asked.unmount());
+    let seen = ["is not the one that was seen before"];
+    check(&others, "another volume's path, for one that was seen", &seen);
+    assert_eq!(hash(), before);
+    assert!(!is_zero(&blank));
+}
+
+#[test]
 fn a_name_that_was_used_before_is_another_disk() {
     let guest = Guest::fresh();
     let (one, two) = (guest.volume(), guest.volume());
