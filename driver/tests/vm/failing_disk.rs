@@ -93,7 +93,7 @@ fn a_file_system_whose_disk_was_away_too_long_is_named() {
     let device = volume.up();
     let dir = volume.dir();
     sh(&format!("echo kept >{dir}/kept; sync -f {dir}"));
-    guest.give_up_after(1);
+    guest.give_up_after(1, 1);
     guest.storage.kill();
     assert!(!try_sh(&format!("echo lost >{dir}/lost && sync -f {dir}")));
     guest.storage.restart();
