@@ -116,11 +116,23 @@ pub(crate) fn signed(
     signed_as(&user.key_id(), user, method, path, host, body, extra, at)
 }
 
+/// A request with this body, if any, signed under this key id.
+pub(crate) fn ask_as(
+    sim: &Sim,
+    (key_id, user): (&str, &ApiKeyUser),
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> Answer {
+    let body = body.map(|body| body.to_string());
+    let request = signed_as(key_id, user, method, path, "sim", body, &[], sim.now());
+    Answer::of(sim.handle(request).whole().expect("an answer"))
+}
+
 /// A request for the scene's instances, signed under this key id.
 pub(crate) fn get(sim: &Sim, key_id: &str, user: &ApiKeyUser) -> Answer {
     let path = format!("/20160918/instances?compartmentId={}", sim.compartment());
-    let request = signed_as(key_id, user, "GET", &path, "sim", None, &[], sim.now());
-    Answer::of(sim.handle(request).whole().expect("an answer"))
+    ask_as(sim, (key_id, user), "GET", &path, None)
 }
 
 #[expect(clippy::too_many_arguments, reason = "a request has many parts")]
