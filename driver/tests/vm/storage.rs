@@ -56,7 +56,7 @@ impl Tgtd {
         let mut state = self.state();
         // A network namespace alone: its own view of mounts would keep them alive.
         let daemon = Command::new("nsenter")
-            .args(["--net=/run/netns/storage", "tgtd", "--foreground"])
+            .args(["--net=/run/netns/storage", "tgtd", "--foreground", "--iscsi", CLOSED])
             .stdin(Stdio::null())
             .stdout(fs::File::create("/tmp/tgtd.log").unwrap())
             .stderr(Stdio::null())
@@ -64,6 +64,10 @@ impl Tgtd {
         state.process = Some(daemon.unwrap());
         wait_for("tgtadm --lld iscsi --op show --mode sys");
         state.exports.iter().for_each(|it| export(it, state.addresses(it)));
+        // An initiator that comes back too early would be told that there is no such target.
+        for portal in ["0.0.0.0:3260", "[::]:3260"] {
+            sh(&format!("{TGTADM} --op new --mode portal --param portal={portal}"));
+        }
     }
 
     /// Ends the daemon, as when the storage fails: portals refuse.
@@ -245,5 +249,7 @@ fn file(number: usize) -> PathBuf {
     PathBuf::from(format!("{FILES}/{number}"))
 }
 
+/// A portal that nobody uses.
+const CLOSED: &str = "portal=127.0.0.1:860";
 const TGTADM: &str = "tgtadm --lld iscsi";
 const FILES: &str = "/tmp/volumes";
