@@ -10,23 +10,19 @@ use testbed::Place;
 
 use crate::{
     guest::{DRIVER, LEFT_BEHIND, LOGOUT_ALL, UNMOUNT_ALL},
-    shell::{run, sh, wait_for},
+    shell::{run, sh, try_sh, wait_for},
 };
 
 /// The machine, running.
 pub(crate) struct Second(());
 
 impl Second {
-    /// Boots it, unless an earlier case did, and takes away what that has left.
+    /// Boots it, unless it runs, and takes away what an earlier case has left.
     pub(crate) fn fresh() -> Self {
         assert!(
             Path::new("/sys/class/net/eth0").exists(),
             "this case needs a second machine, which there is under qemu only: vm-test --machine qemu"
         );
-        if !Path::new(KNOWN).exists() {
-            power_on();
-            wait_for(MEET);
-        }
         let second = Self(());
         second.clean();
         second
@@ -80,7 +76,10 @@ impl Second {
     /// Takes everything away that a case can leave.
     pub(crate) fn clean(&self) {
         self.reconnect();
-        wait_for(IS_UP);
+        if !try_sh(&format!("timeout 20 {IS_UP}")) {
+            power_on();
+            wait_for(MEET);
+        }
         let files = LEFT_BEHIND.map(|it| format!("{it}/*")).join(" ");
         self.sh(&format!(
             "{UNMOUNT_ALL}; until {{ {LOGOUT_ALL}; }}; do sleep 0.1; done; rm -rf {files}"
@@ -116,8 +115,7 @@ fn power_on() {
 const SHELL: &str = "/suite/on-node-2";
 const IS_UP: &str = "/suite/on-node-2 true";
 const BOOT_ID: &str = "cat /proc/sys/kernel/random/boot_id";
-/// Where the machine's key is, once it has been seen to run.
-const KNOWN: &str = "/root/.ssh/known_hosts";
+/// Learns its key, which stays the same.
 const MEET: &str = "\
     key=$(dbclient -y root@169.254.201.2 dropbearkey -y -f /etc/dropbear/dropbear_ed25519_host_key) || exit
     mkdir -p /root/.ssh
