@@ -4,6 +4,8 @@
 //! wipefs, and udev's memory. Each alone is blind to something; one dissenting is enough. Only for a file
 //! system that is in plain sight two are enough, blkid and our own search: nothing is lost by mounting it.
 
+use std::{panic::resume_unwind, thread};
+
 use command::Runner;
 
 use crate::{Contents, Disk, Error, blkid, extents::Extent, reader, signature, udev, wipefs};
@@ -50,16 +52,20 @@ impl Evidence {
         let mut scan = signature::Scan::new(disk.size(), extents);
         let mut data = None;
         let mut head = Vec::new();
-        reader::read(disk, extents, |offset, bytes| {
-            scan.take(offset, bytes);
-            if data.is_none() {
-                data = first_non_zero(bytes).map(|index| offset + index);
-            }
-            if offset == 0 {
-                head = bytes.get(..HEAD).unwrap_or(bytes).to_owned();
-            }
+        // At the same time, because both wait for the disk.
+        let blkid = thread::scope(|scope| {
+            let blkid = scope.spawn(|| blkid::probe(disk, runner));
+            reader::read(disk, extents, |offset, bytes| {
+                scan.take(offset, bytes);
+                if data.is_none() {
+                    data = first_non_zero(bytes).map(|index| offset + index);
+                }
+                if offset == 0 {
+                    head = bytes.get(..HEAD).unwrap_or(bytes).to_owned();
+                }
+            })?;
+            blkid.join().unwrap_or_else(|panic| resume_unwind(panic))
         })?;
-        let blkid = blkid::probe(disk, runner)?;
         let udev = udev::remembered(disk)?;
         disk.confirm()?;
         Ok(Self { data, own: scan.found(), blkid, listed: Vec::new(), udev, head })

@@ -22,7 +22,8 @@ impl Mounter {
             return Ok(());
         }
         disk.confirm()?;
-        drop(disk.claim(Access::Write)?);
+        // To read: closing what was open for writing makes udev look at the disk anew.
+        drop(disk.claim(Access::Read)?);
         let command = Command::new("e2fsck", LONG).arg("-p").arg(disk.path());
         let mut output = self.run(&command, disk.path())?;
         let mut verdict = verdict(output.code);

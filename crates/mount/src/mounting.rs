@@ -72,8 +72,7 @@ impl Mounter {
             return Err(Error::Elsewhere { path: disk.path().to_owned(), places });
         }
         let dir = folder(request.dir)?;
-        let access = if request.is_read_only() { Access::Read } else { Access::Write };
-        drop(disk.claim(access)?);
+        drop(disk.claim(Access::Read)?);
 
         if disk.is_read_only() && without_replay(request.fs_type).is_some() {
             log::warn!(
