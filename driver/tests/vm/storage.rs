@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -65,7 +65,9 @@ impl Tgtd {
         wait_for("tgtadm --lld iscsi --op show --mode sys");
         state.exports.iter().for_each(|it| export(it, state.addresses(it)));
         // An initiator that comes back too early would be told that there is no such target.
-        for portal in ["0.0.0.0:3260", "[::]:3260"] {
+        // User-mode Linux has no IPv6.
+        let ipv6 = Path::new("/proc/net/if_inet6").exists().then_some("[::]:3260");
+        for portal in ["0.0.0.0:3260"].into_iter().chain(ipv6) {
             sh(&format!("{TGTADM} --op new --mode portal --param portal={portal}"));
         }
     }
