@@ -38,7 +38,10 @@ impl Initiator {
     fn end_session(&self, target: &Target, _released: Released) -> Result<(), Error> {
         let deadline = self.after(LOGOUT);
         let answer = self.run(&iscsiadm::log_out(target), deadline);
-        let refused = answer.as_ref().is_ok_and(|output| !output.success());
+        let refused = match &answer {
+            Ok(output) => !output.success(),
+            Err(error) => error.is_not_started(),
+        };
         let patience = if refused { self.after(Duration::ZERO) } else { deadline };
         let gone = self.watch(patience, || Ok(self.session(target)?.is_none().then_some(())))?;
         if gone.is_some() {

@@ -1,5 +1,8 @@
 //! Every exit code of iscsiadm times what sysfs shows: the code picks the message, sysfs decides.
 
+use std::time::Duration;
+
+use command::Error;
 use expect_test::expect_file;
 use iscsi::Outcome;
 
@@ -63,4 +66,76 @@ fn a_logout_without_session_succeeds_whatever_the_code() {
         assert_eq!(world.initiator().log_out(&volume()).unwrap(), Outcome::Done, "{code}");
         assert!(world.record().is_none(), "{code}");
     }
+}
+
+/// Every exit code of the record's creation but success: there is no login, and nothing is left.
+#[test]
+fn a_record_that_is_not_created_fails_the_login_and_the_code_picks_the_message() {
+    check_record("new", "../../testdata/new-codes.txt");
+}
+
+/// The same of its settings. Without them a login could hang for ever, or come back at boot.
+#[test]
+fn a_record_without_our_settings_fails_the_login_and_the_code_picks_the_message() {
+    check_record("update", "../../testdata/update-codes.txt");
+}
+
+#[track_caller]
+fn check_record(verb: &'static str, expected: &str) {
+    let mut table = String::new();
+    for code in (1..=33).chain([127]) {
+        let world = World::new();
+        for _ in 0..4 {
+            world.answers(verb, code, "iscsiadm: the reason");
+        }
+        table += &format!("{code}: {}", story::log_in(&world));
+        assert!(world.initiator().session(&volume()).unwrap().is_none(), "{code}");
+        assert!(world.record().is_none(), "{code}");
+    }
+    expect_file![expected].assert_eq(&table);
+}
+
+/// Every exit code of the record's removal, when the session has gone: it stays, and does no harm; but
+/// "session exists" is a login that is still coming.
+#[test]
+fn a_record_that_is_not_removed_fails_no_logout_unless_a_login_is_pending() {
+    let mut table = String::new();
+    for code in (0..=33).chain([127]) {
+        let world = World::without_disk();
+        for _ in 0..4 {
+            world.answers("delete", code, "iscsiadm: the reason");
+        }
+        table += &format!("{code}: {}", story::log_out(&world));
+    }
+    expect_file!["../../testdata/delete-codes.txt"].assert_eq(&table);
+}
+
+/// iscsiadm that ends with no code at all: killed, stopped at its limit, stuck in the kernel, not there.
+const NO_CODE: [(&str, fn() -> Error); 4] = [
+    ("signal", || Error::Signalled { program: "iscsiadm", signal: 9 }),
+    ("limit", || limit(false)),
+    ("limit, stuck", || limit(true)),
+    ("missing", || Error::NotFound { program: "iscsiadm", search_path: "/sbin".into() }),
+];
+
+fn limit(stuck: bool) -> Error {
+    Error::Timeout { program: "iscsiadm", limit: Duration::from_secs(40), stuck }
+}
+
+#[test]
+fn an_iscsiadm_that_has_no_code_leaves_the_word_to_sysfs() {
+    let mut table = String::new();
+    for (end, error) in NO_CODE {
+        for verb in ["new", "update", "login"] {
+            let world = World::new();
+            world.breaks(verb, error, None);
+            table += &format!("{verb}, {end}: {}", story::log_in(&world));
+        }
+        for verb in ["logout", "delete"] {
+            let world = World::without_disk();
+            world.breaks(verb, error, None);
+            table += &format!("{verb}, {end}: {}", story::log_out(&world));
+        }
+    }
+    expect_file!["../../testdata/no-code.txt"].assert_eq(&table);
 }
