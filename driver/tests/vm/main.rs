@@ -8,6 +8,7 @@
 )]
 
 mod chap;
+mod event;
 mod failing_disk;
 mod growth;
 mod guest;

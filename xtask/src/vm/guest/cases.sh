@@ -8,6 +8,7 @@ status=0
 [ "$KILL_POINTS" = all ] && limit=14400 || limit=400
 for case in $(/suite/vm --list --format terse | sed -n 's/: test$//p' | grep -F -e "$only"); do
     if timeout --kill-after=5 $limit /suite/vm --exact "$case" --nocapture >/tmp/case.log 2>&1 </dev/null; then
+        grep '^FIGURE ' /tmp/case.log
         echo "CASE $case ok"
     else
         status=1
