@@ -1,4 +1,4 @@
-//! `docs/performance.md`: two tasks write it, each its own part.
+//! `docs/performance.md`: three tasks write it, each its own part.
 
 use std::fs;
 
@@ -9,8 +9,10 @@ use crate::checkout::Checkout;
 /// A part of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// What the driver costs: the beginning, up to the storm.
+    /// What the driver costs: the beginning, up to the login.
     Bench,
+    /// How soon a login's disk is in hand: from [`LOGIN`] on, up to the storm.
+    Login,
     /// Many attaches at once: the end, from [`STORM`] on.
     Storm,
 }
@@ -25,14 +27,19 @@ pub(crate) fn write(checkout: &Checkout, part: Part, text: &str) -> Result<()> {
 }
 
 fn replace(page: &str, part: Part, text: &str) -> String {
-    let (bench, storm) = page.split_at(page.find(STORM).unwrap_or(page.len()));
-    let (bench, storm) = match part {
-        Part::Bench => (text, storm),
-        Part::Storm => (bench, text),
+    let (rest, storm) = page.split_at(page.find(STORM).unwrap_or(page.len()));
+    let (bench, login) = rest.split_at(rest.find(LOGIN).unwrap_or(rest.len()));
+    let (bench, login, storm) = match part {
+        Part::Bench => (text, login, storm),
+        Part::Login => (bench, text, storm),
+        Part::Storm => (bench, login, text),
     };
-    format!("{}\n\n{storm}", bench.trim_end()).trim_end().to_owned() + "\n"
+    let parts = [bench, login, storm].map(str::trim).into_iter().filter(|it| !it.is_empty());
+    parts.collect::<Vec<_>>().join("\n\n") + "\n"
 }
 
+/// The heading of the login's part.
+pub(crate) const LOGIN: &str = "## From a login to its disk";
 /// The heading of the storm's part.
 pub(crate) const STORM: &str = "## A storm of attaches";
 const FILE: &str = "docs/performance.md";
@@ -50,5 +57,12 @@ mod tests {
         assert_eq!(page, "# Performance\n\nfast\n\n## A storm of attaches\n\none\n");
         let page = replace(&page, Part::Storm, "## A storm of attaches\n\ntwo\n");
         assert_eq!(page, "# Performance\n\nfast\n\n## A storm of attaches\n\ntwo\n");
+        let page = replace(&page, Part::Login, "## From a login to its disk\n\nsoon\n");
+        let page = replace(&page, Part::Bench, "# Performance\n\nfaster\n");
+        assert_eq!(
+            page,
+            "# Performance\n\nfaster\n\n## From a login to its disk\n\nsoon\n\n\
+             ## A storm of attaches\n\ntwo\n"
+        );
     }
 }

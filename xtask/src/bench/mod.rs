@@ -3,6 +3,7 @@
 //! `binary` builds what is measured and `machine` says where; `node` makes a place for the calls and
 //! `stopwatch` takes the cost of one. `calls`, `mounting`, `volume`, `identity`, `lookup`, `signing`
 //! and `size` measure, each one group of `Figure`s; `report` puts them into a table.
+//! `login` writes a part of its own.
 
 use anyhow::Result;
 
@@ -24,6 +25,7 @@ pub(crate) mod binary;
 mod calls;
 mod figure;
 mod identity;
+mod login;
 mod lookup;
 pub(crate) mod machine;
 mod mounting;
@@ -37,11 +39,18 @@ mod volume;
 
 /// Measure speed and size, and write them to docs/performance.md
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Only how soon a login's disk is in hand, in the virtual machine
+    #[arg(long)]
+    login: bool,
+}
 
 impl Args {
     /// A missed bound is no error: the table says so, and the machine may be busy.
     pub(crate) fn run(&self, checkout: &Checkout) -> Result<()> {
+        if self.login {
+            return login::write(checkout);
+        }
         let sh = &checkout.sh;
         prerequisites::require_root(sh, "the bench shows a real disk to the driver")?;
         prerequisites::provide(sh, PROGRAMS)?;

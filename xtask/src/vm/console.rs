@@ -22,6 +22,8 @@ pub(super) struct Verdict {
     pub(super) exit: Option<i32>,
     pub(super) passed: u32,
     pub(super) failed: u32,
+    /// What the cases measured.
+    pub(super) figures: Vec<String>,
     /// What the cases saw of the fault matrix.
     rows: Vec<String>,
     /// What failing cases said, by name.
@@ -62,6 +64,10 @@ impl Verdict {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "ROW" => self.rows.push(rest.to_owned()),
+            "FIGURE" => {
+                self.figures.push(rest.to_owned());
+                return Some(rest);
+            }
             "CASE" => {
                 let (name, result) = rest.rsplit_once(' ').unwrap_or((rest, ""));
                 if result == "ok" {
@@ -119,11 +125,14 @@ mod tests {
 
     #[test]
     fn a_guest_that_got_to_its_end_has_a_verdict() {
-        let seen = verdict("CASE a ok\nCASE b::c FAILED\nLOG no disk\nLOG \nROW {}\nVERDICT 1\n");
+        let seen = verdict(
+            "FIGURE 2 ms\nCASE a ok\nCASE b::c FAILED\nLOG no disk\nLOG \nROW {}\nVERDICT 1\n",
+        );
         let expected = Verdict {
             exit: Some(1),
             passed: 1,
             failed: 1,
+            figures: vec!["2 ms".into()],
             rows: vec!["{}".into()],
             failures: vec![("b::c".into(), "no disk\n\n".into())],
         };

@@ -53,14 +53,20 @@ impl Args {
             return Ok(cmd!(checkout.sh, "{suite} --list").quiet().run()?);
         }
         let choice = Choice { case: self.case.as_deref(), all_points: self.all_points };
-        run(checkout, &suite, self.machine, choice)
+        run(checkout, &suite, self.machine, choice).map(drop)
     }
 }
 
 /// Runs every case, as CI does.
 pub(crate) fn all(checkout: &Checkout) -> Result<()> {
     let suite = quietly("build the suite", || suite(checkout))?;
-    run(checkout, &suite, Machine::Qemu, Choice::default())
+    run(checkout, &suite, Machine::Qemu, Choice::default()).map(drop)
+}
+
+/// What one case has measured, a line each.
+pub(crate) fn figures(checkout: &Checkout, case: &str) -> Result<Vec<String>> {
+    let suite = quietly("build the suite", || suite(checkout))?;
+    run(checkout, &suite, Machine::Qemu, Choice { case: Some(case), all_points: false })
 }
 
 /// What of the suite is run.
@@ -85,7 +91,13 @@ impl Choice<'_> {
     }
 }
 
-fn run(checkout: &Checkout, suite: &Path, machine: Machine, choice: Choice<'_>) -> Result<()> {
+/// Runs what is chosen; what it has measured.
+fn run(
+    checkout: &Checkout,
+    suite: &Path,
+    machine: Machine,
+    choice: Choice<'_>,
+) -> Result<Vec<String>> {
     let vm = checkout.target().join("vm");
     checkout.sh.create_dir(&vm)?;
     let _turn = Turn::wait(&vm)?;
@@ -109,7 +121,7 @@ fn run(checkout: &Checkout, suite: &Path, machine: Machine, choice: Choice<'_>) 
             Some(_) => bail!("cases failed; what they said is in target/vm/failed"),
             None => bail!("the guest gave no verdict; its console is in target/vm/console.log"),
         }
-        Ok(())
+        Ok(verdict.figures)
     })
 }
 
