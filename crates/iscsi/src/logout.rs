@@ -59,7 +59,12 @@ impl Initiator {
     /// Removes the record of a session that is not there. One that stays does no harm: it does not log in by itself.
     fn delete_record(&self, target: &Target) -> Result<Outcome, Error> {
         self.forget_credentials(target);
-        let answer = self.run(&iscsiadm::delete_record(target), self.after(RECORDS));
+        let command = iscsiadm::delete_record(target);
+        let mut answer = self.run(&command, self.after(RECORDS));
+        if matches!(answer, Err(command::Error::Signalled { .. })) {
+            // Nobody asks for it a second time: the volume is let go.
+            answer = self.run(&command, self.after(RECORDS));
+        }
         match answer.as_ref().map(|output| ExitCode(output.code)) {
             Ok(ExitCode::SUCCESS) => Ok(Outcome::Done),
             Ok(ExitCode::NO_OBJECTS | ExitCode::SESSION_NOT_FOUND) => Ok(Outcome::AlreadyDone),

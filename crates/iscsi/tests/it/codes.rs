@@ -110,8 +110,10 @@ fn a_record_that_is_not_removed_fails_no_logout_unless_a_login_is_pending() {
     expect_file!["../../testdata/delete-codes.txt"].assert_eq(&table);
 }
 
+type End = (&'static str, fn() -> Error);
+
 /// iscsiadm that ends with no code at all: killed, stopped at its limit, stuck in the kernel, not there.
-const NO_CODE: [(&str, fn() -> Error); 4] = [
+const NO_CODE: [End; 4] = [
     ("signal", || Error::Signalled { program: "iscsiadm", signal: 9 }),
     ("limit", || limit(false)),
     ("limit, stuck", || limit(true)),
