@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::FileExt,
     path::PathBuf,
     process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -179,6 +180,20 @@ fn a_node_that_is_another_device_is_not_taken_for_the_disk() {
     let error = world.initiator().log_out(&volume()).unwrap_err();
     assert!(matches!(error, iscsi::Error::WrongNode { .. }), "{}", chain(&error));
     assert_eq!(world.take(), "");
+}
+
+#[test]
+fn what_was_written_is_on_a_disk_that_was_let_go() {
+    let alone = alone();
+    let disk = Loop::new(&alone);
+    let world = disk.world();
+    // As long as somebody has the device open, closing it writes nothing.
+    let writer = fs::File::options().write(true).open(&disk.device).unwrap();
+    writer.write_all_at(b"letter", 8192).unwrap();
+    logged_out(&world);
+    let mut found = [0; 6];
+    fs::File::open(disk.dir.path().join("image")).unwrap().read_exact_at(&mut found, 8192).unwrap();
+    assert_eq!(&found, b"letter");
 }
 
 #[test]
