@@ -19,6 +19,7 @@ mod demo;
 mod dist;
 mod fault_matrix;
 mod fuzz;
+mod mutants;
 mod performance;
 mod prerequisites;
 mod progress;
@@ -39,6 +40,7 @@ enum Task {
     Dist(dist::Args),
     FaultMatrix(fault_matrix::Args),
     Fuzz(fuzz::Args),
+    Mutants(mutants::Args),
     SdkTest(sdk_test::Args),
     Storm(storm::Args),
     Test(test::Args),
@@ -65,6 +67,7 @@ fn run(task: Task) -> Result<()> {
         Task::Dist(it) => it.run(&checkout),
         Task::FaultMatrix(it) => it.run(&checkout),
         Task::Fuzz(it) => it.run(&checkout),
+        Task::Mutants(it) => it.run(&checkout),
         Task::SdkTest(it) => it.run(&checkout),
         Task::Storm(it) => it.run(&checkout),
         Task::Test(it) => it.run(&checkout),

@@ -1,0 +1,311 @@
+//! The checks, where they stand, and the source without them.
+
+/// A check that is taken out.
+pub(super) struct Mutant {
+    /// Which invariant it is, and what it looks at.
+    pub(super) check: &'static str,
+    pub(super) file: &'static str,
+    pub(super) with: &'static str,
+    pub(super) without: &'static str,
+    /// Whose tests must notice.
+    pub(super) package: &'static str,
+    /// Which of them are run; all, if empty.
+    pub(super) tests: &'static str,
+}
+
+const BLANK: &str = "crates/disk/src/blank.rs";
+const DEVICE: &str = "crates/disk/src/device.rs";
+const EVIDENCE: &str = "crates/disk/src/evidence.rs";
+const IDENTITY: &str = "crates/oci-block/src/identity.rs";
+const MOUNT_DEVICE: &str = "crates/oci-block/src/mount_device.rs";
+const MOUNTING: &str = "crates/mount/src/mounting.rs";
+const PLAN: &str = "crates/oci-block/src/plan.rs";
+
+const fn mutant(
+    check: &'static str,
+    file: &'static str,
+    [with, without]: [&'static str; 2],
+    [package, tests]: [&'static str; 2],
+) -> Mutant {
+    Mutant { check, file, with, without, package, tests }
+}
+
+/// In the order of the invariants in `docs/architecture.md`: formatting, the right disk, letting go.
+pub(super) const MUTANTS: &[Mutant] = &[
+    mutant(
+        "format: the pod does not want it read-only",
+        PLAN,
+        [
+            "        Wanted { read_only: true, .. } => refuse(\"the pod asks for it read-only\"),\n",
+            "",
+        ],
+        ["oci-block", "plan"],
+    ),
+    mutant(
+        "format: the pod allows it",
+        PLAN,
+        ["        Wanted { format: false, .. } => refuse(\"the option format is never\"),\n", ""],
+        ["oci-block", "plan"],
+    ),
+    mutant(
+        "format: the disk takes writes",
+        BLANK,
+        ["if self.is_read_only() {", "if false {"],
+        ["disk", ""],
+    ),
+    mutant(
+        "format: the disk is whole, not a partition",
+        BLANK,
+        ["if self.is_partition()? {", "if false {"],
+        ["disk", ""],
+    ),
+    mutant(
+        "format: nobody is found to use it",
+        BLANK,
+        ["if !users.is_empty() {", "if false {"],
+        ["disk", ""],
+    ),
+    mutant(
+        "format: short reads are failures",
+        "crates/disk/src/reader.rs",
+        [
+            "Ok(length) if length == piece.len() => return Ok(()),",
+            "Ok(_) if true => return Ok(()),",
+        ],
+        ["disk", ""],
+    ),
+    mutant(
+        "format: every byte is zero",
+        EVIDENCE,
+        [
+            "} else if let Some(offset) = self.data {",
+            "} else if let Some(offset) = self.data.filter(|_| false) {",
+        ],
+        ["disk", "destroyers"],
+    ),
+    mutant(
+        "format: our own search finds nothing",
+        EVIDENCE,
+        [
+            "if let Some(own) = listing(&self.own) {",
+            "if let Some(own) = listing(&self.own).filter(|_| false) {",
+        ],
+        ["disk", "destroyers"],
+    ),
+    mutant(
+        "format: blkid finds nothing",
+        EVIDENCE,
+        [
+            "blkid::Verdict::Found(probe) => signs.push(format!(\"blkid finds {probe}\")),",
+            "blkid::Verdict::Found(_) => {}",
+        ],
+        ["disk", ""],
+    ),
+    mutant(
+        "format: blkid is not ambivalent",
+        EVIDENCE,
+        ["signs.push(\"blkid finds several things (ambivalent)\".to_owned());", ""],
+        ["disk", ""],
+    ),
+    mutant(
+        "format: wipefs lists nothing",
+        EVIDENCE,
+        [
+            "if let Some(listed) = listing(&self.listed) {",
+            "if let Some(listed) = listing(&self.listed).filter(|_| false) {",
+        ],
+        ["disk", ""],
+    ),
+    mutant(
+        "format: udev remembers nothing",
+        EVIDENCE,
+        [
+            "if let Some(udev) = &self.udev {\n            signs",
+            "if let Some(udev) = self.udev.as_ref().filter(|_| false) {\n            signs",
+        ],
+        ["disk", ""],
+    ),
+    mutant(
+        "format: all are asked twice",
+        BLANK,
+        ["        ask(&extents::sampled(self.size()))?;\n        Ok(claim)", "        Ok(claim)"],
+        ["disk", ""],
+    ),
+    mutant(
+        "format: the volume was never seen with a file system",
+        MOUNT_DEVICE,
+        [
+            "            Recall::Seen(Witness { fs_uuid: Some(uuid), .. }) => {\n                let uuid",
+            "            Recall::Seen(Witness { fs_uuid: Some(uuid), .. }) if uuid == \"-\" => {\n                let uuid",
+        ],
+        ["driver", "destroyers::a_"],
+    ),
+    mutant(
+        "format: the record is whole",
+        MOUNT_DEVICE,
+        [
+            "            Recall::Damaged => {\n                return Err(Refusal::RecordDamaged { volume: volume(), record }.into());\n            }\n            Recall::Seen(_) | Recall::Nothing => {}",
+            "            _ => {}",
+        ],
+        ["driver", "destroyers::a_"],
+    ),
+    mutant(
+        "format: the intent is durable first",
+        MOUNT_DEVICE,
+        [
+            "        self.remember(Witness { formatting: Some(uuid.clone()), ..self.witness() })?;\n",
+            "",
+        ],
+        ["driver", "kill::mountdevice_of_a_blank_disk_goes_on"],
+    ),
+    mutant(
+        "format: only an interrupted one of this very disk is finished",
+        MOUNT_DEVICE,
+        ["        self.prove_interrupted()?;\n", ""],
+        ["driver", "destroyers::an_"],
+    ),
+    mutant(
+        "format: what is left carries our UUID only",
+        EVIDENCE,
+        ["        finished(&self.head).map(str::to_owned)", "        None"],
+        ["disk", ""],
+    ),
+    mutant(
+        "format: the result is looked at",
+        "crates/mount/src/format.rs",
+        ["if !self.is_complete(&disk, fs, uuid)? {", "if false {"],
+        ["mount", ""],
+    ),
+    mutant(
+        "right disk: its identity is proven",
+        MOUNT_DEVICE,
+        [
+            "    let identity = prove_identity(volume, &disk, &recall, &witnesses)?;\n",
+            "    let identity = disk.identity();\n",
+        ],
+        ["driver", "wrong_disk"],
+    ),
+    mutant(
+        "right disk: its file system is the one seen before",
+        MOUNT_DEVICE,
+        ["        prove_file_system(volume, disk, uuid.as_deref(), recall, witnesses)?;\n", ""],
+        ["driver", "wrong_disk"],
+    ),
+    mutant(
+        "right disk: it is no other volume's",
+        IDENTITY,
+        ["find(|(_, witness)| is_same(witness, &now))", "find(|_| false)"],
+        ["driver", "wrong_disk"],
+    ),
+    mutant(
+        "right disk: its file system is no other volume's",
+        IDENTITY,
+        ["find(|(_, it)| it.fs_uuid.as_deref() == Some(uuid))", "find(|_| false)"],
+        ["driver", "wrong_disk"],
+    ),
+    mutant(
+        "right disk: its number is the one that is pinned",
+        DEVICE,
+        [
+            "        same_number(&self.path, self.number, number_at(&self.path)?)?;\n        same_number",
+            "        same_number",
+        ],
+        ["disk", ""],
+    ),
+    mutant(
+        "right disk: what is mounted is looked at",
+        MOUNTING,
+        ["if request.is_met_by(found) {", "if true {"],
+        ["mount", ""],
+    ),
+    mutant(
+        "right disk: it is not mounted elsewhere",
+        MOUNTING,
+        ["if !places.is_empty() {", "if false {"],
+        ["mount", ""],
+    ),
+    mutant(
+        "letting go: nobody has it open exclusively",
+        DEVICE,
+        [
+            "            .custom_flags(flag(OFlags::EXCL))\n            .open(&self.path);",
+            "            .open(&self.path);",
+        ],
+        ["disk", ""],
+    ),
+    mutant(
+        "letting go: what was written to the file system is on the disk, or its loss is said",
+        "crates/mount/src/unmounting.rs",
+        ["flushed(&dir).err().map(", "flushed(&dir).err().filter(|_| false).map("],
+        ["mount", ""],
+    ),
+    mutant(
+        "letting go: what was written to the disk is on it",
+        "crates/iscsi/src/release.rs",
+        ["            disk.flush().map_err(not_released)?;\n", ""],
+        ["iscsi", ""],
+    ),
+    mutant(
+        "letting go: the boot volume is spared",
+        "crates/iscsi/src/logout.rs",
+        ["        self.spare_boot(target)?;\n", ""],
+        ["iscsi", ""],
+    ),
+    mutant(
+        "letting go: the session is gone",
+        "crates/iscsi/src/logout.rs",
+        ["if gone.is_some() {", "if gone.is_some() || true {"],
+        ["iscsi", ""],
+    ),
+    mutant(
+        "letting go: other mounts of the disk keep it",
+        "crates/mount/src/unmounting.rs",
+        ["if !places.is_empty() {", "if false {"],
+        ["mount", ""],
+    ),
+    mutant(
+        "one call at a time for a volume",
+        "crates/oci-block/src/lock.rs",
+        [
+            "Err(fs::TryLockError::WouldBlock) => Ok(None),",
+            "Err(fs::TryLockError::WouldBlock) => Ok(Some(())),",
+        ],
+        ["oci-block", "lock"],
+    ),
+    mutant(
+        "records are checksummed",
+        "crates/oci-block/src/witness.rs",
+        ["(sum == checksum(body)).then(", "(sum != \"\").then("],
+        ["oci-block", "witness"],
+    ),
+    mutant(
+        "repair is left to people",
+        "crates/mount/src/check.rs",
+        ["code if code & 4 != 0 => Verdict::Damaged,", "code if code & 4 != 0 => Verdict::Sound,"],
+        ["mount", "check"],
+    ),
+    mutant(
+        "detach: only from that instance",
+        "crates/oci-block/src/detach.rs",
+        [
+            "Standing::Nowhere | Standing::Elsewhere(_) => return Ok(()),",
+            "Standing::Nowhere => return Ok(()),\n                Standing::Elsewhere(it) => remove(cloud, it)?,",
+        ],
+        ["driver", "detach"],
+    ),
+    mutant(
+        "detach: not while it is in use",
+        "crates/oci-block/src/detach.rs",
+        ["                    refuse_in_use(driver, cloud, name.name, node, it)?;\n", ""],
+        ["driver", ""],
+    ),
+    mutant(
+        "detach: only the attachment that was looked at",
+        "crates/oci-block/src/detach.rs",
+        [
+            "&DetachVolume { id, if_match: seen.etag.as_deref() }",
+            "&DetachVolume { id, if_match: None }",
+        ],
+        ["driver", "detach"],
+    ),
+];
