@@ -18,6 +18,28 @@ fn another_nodes_attachment_is_never_touched() {
     assert!(cluster.sim.requests().iter().all(|it| it.method != "DELETE"));
 }
 
+/// The driver asks for the attachments of one instance only, and believes its own eyes all the same.
+#[test]
+fn an_attachment_that_was_not_asked_for_is_never_touched() {
+    let cluster = cluster();
+    let first = Kubelet { cluster: &cluster, number: 1 };
+    let second = Kubelet { cluster: &cluster, number: 2 };
+    first.attach(&cluster.options(&[]));
+    let it = &cluster.sim.attachments()[0];
+    let list = serde_json::json!([{
+        "attachmentType": "iscsi",
+        "availabilityDomain": "AD-1",
+        "compartmentId": "ocid1.compartment.oc1..c",
+        "id": it.id,
+        "instanceId": it.instance_id,
+        "lifecycleState": "ATTACHED",
+        "volumeId": it.volume_id,
+    }]);
+    cluster.sim.fail(Fault::new("ListVolumeAttachments", 1.., Effect::Body(list.to_string())));
+    success(&second.detach());
+    assert!(cluster.sim.requests().iter().all(|it| it.method != "DELETE"));
+}
+
 #[test]
 fn a_node_that_is_gone_is_no_reason_to_guess() {
     let cluster = cluster();
