@@ -1,11 +1,10 @@
 //! The release binary to measure: the static one that is shipped, where it can be built.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
-use xshell::cmd;
 
-use crate::{checkout::Checkout, demo};
+use crate::{checkout::Checkout, demo, dist};
 
 /// A built driver.
 pub(crate) struct Binary {
@@ -17,18 +16,12 @@ pub(crate) struct Binary {
 impl Binary {
     /// Builds for musl if the toolchain has its standard library, else for this host.
     pub(crate) fn build(checkout: &Checkout) -> Result<Self> {
-        let sh = &checkout.sh;
-        let libraries = cmd!(sh, "rustc --print target-libdir --target {MUSL}").quiet().read()?;
-        if !Path::new(&libraries).is_dir() {
-            let kind = "the release binary with the C library of this host";
-            return Ok(Self { path: demo::build(checkout)?, kind });
-        }
-        let what = ["--package", "driver", "--bin", "oci", "--target", MUSL];
-        let build = cmd!(sh, "cargo build --locked --release --quiet {what...}");
-        checkout.afresh(build.env("CC_x86_64_unknown_linux_musl", "gcc")).quiet().run()?;
-        let path = checkout.target().join(MUSL).join("release/oci");
-        Ok(Self { path, kind: "the static release binary, as it is shipped" })
+        Ok(match dist::binary(checkout)? {
+            Some(path) => Self { path, kind: "the static release binary, as it is shipped" },
+            None => Self {
+                path: demo::build(checkout)?,
+                kind: "the release binary with the C library of this host",
+            },
+        })
     }
 }
-
-const MUSL: &str = "x86_64-unknown-linux-musl";

@@ -144,7 +144,7 @@ fn with_rustflags<'a>(cargo: Cmd<'a>, flags: &[String]) -> Cmd<'a> {
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
 }
 
-fn has_standard_library(checkout: &Checkout, target: Target) -> Result<bool> {
+pub(super) fn has_standard_library(checkout: &Checkout, target: Target) -> Result<bool> {
     let triple = target.triple();
     let dir = cmd!(checkout.sh, "rustc --print target-libdir --target {triple}").quiet().read()?;
     Ok(Path::new(&dir).is_dir())

@@ -5,14 +5,17 @@
 //! (rpm, deb, an OCI image) is a module beside `archive` that packs the same `Package`; another
 //! processor is a value of [`Target`].
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
 use crate::{checkout::Checkout, progress::quietly};
-use build::{Builder, Route, Target};
+use build::{Builder, Route, Target, has_standard_library};
 use package::Package;
 
 mod archive;
@@ -41,12 +44,25 @@ impl Args {
         let archive = if self.check {
             check::reproduced(checkout, &builder, epoch)?
         } else {
-            let target_dir = checkout.target().join("dist-build");
-            packed(&builder, &checkout.dir, &target_dir, epoch)?
+            packed(&builder, &checkout.dir, &build_dir(checkout), epoch)?
         };
         let name = format!("{}.tar.gz", Package::name(target));
         write(&checkout.target().join("dist"), &name, &archive)
     }
+}
+
+/// The static binary as it is packed; none where the toolchain at hand has not its standard library.
+pub(crate) fn binary(checkout: &Checkout) -> Result<Option<PathBuf>> {
+    let target = Target::X86_64Musl;
+    if !has_standard_library(checkout, target)? {
+        return Ok(None);
+    }
+    let builder = Builder::ready(checkout, target, Some(Route::Rustup))?;
+    builder.build(&checkout.dir, &build_dir(checkout)).map(Some)
+}
+
+fn build_dir(checkout: &Checkout) -> PathBuf {
+    checkout.target().join("dist-build")
 }
 
 /// Builds the sources in `source` and packs the result.
