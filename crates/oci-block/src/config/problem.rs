@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::listed;
-
 /// What is wrong with the text, in words that quote nothing of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Problem(String);
@@ -42,4 +40,9 @@ impl Problem {
         };
         Self(format!("{place}{what}"))
     }
+}
+
+fn listed(keys: &[&str]) -> String {
+    let verb = if keys.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", keys.join(", "))
 }
