@@ -4,8 +4,6 @@
 //! wipefs, and udev's memory. Each alone is blind to something; one dissenting is enough. Only for a file
 //! system that is in plain sight two are enough, blkid and our own search: nothing is lost by mounting it.
 
-use std::{panic::resume_unwind, thread};
-
 use command::Runner;
 
 use crate::{Contents, Disk, Error, blkid, extents::Extent, reader, signature, udev, wipefs};
@@ -52,9 +50,7 @@ impl Evidence {
         let mut scan = signature::Scan::new(disk.size(), extents);
         let mut data = None;
         let mut head = Vec::new();
-        // At the same time, because both wait for the disk.
-        let blkid = thread::scope(|scope| {
-            let blkid = scope.spawn(|| blkid::probe(disk, runner));
+        let blkid = blkid::probe_while(disk, runner, || {
             reader::read(disk, extents, |offset, bytes| {
                 scan.take(offset, bytes);
                 if data.is_none() {
@@ -63,8 +59,7 @@ impl Evidence {
                 if offset == 0 {
                     head = bytes.get(..HEAD).unwrap_or(bytes).to_owned();
                 }
-            })?;
-            blkid.join().unwrap_or_else(|panic| resume_unwind(panic))
+            })
         })?;
         let udev = udev::remembered(disk)?;
         disk.confirm()?;

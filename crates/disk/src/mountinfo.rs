@@ -85,7 +85,7 @@ pub fn read(file: &Path) -> Result<Vec<Entry>, Error> {
 fn has_changed(table: &File) -> io::Result<bool> {
     let mut events = [PollFd::new(table, PollFlags::PRI)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut events, Some(&at_once))?;
+    rustix::io::retry_on_intr(|| poll(&mut events, Some(&at_once)))?;
     Ok(events.iter().any(|event| event.revents().contains(PollFlags::PRI)))
 }
 

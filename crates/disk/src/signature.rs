@@ -78,10 +78,10 @@ impl Scan {
         };
         let mut scan = Self { windows: Vec::new(), seen: Vec::new() };
         for candidate in candidates(size).filter(is_read) {
-            let start = scan.seen.len();
-            let end = start + within(&candidate.window(), candidate.window().start).end;
-            scan.seen.resize(end, 0);
-            scan.windows.push((candidate, start..end));
+            let (window, start) = (candidate.window(), scan.seen.len());
+            let place = start..start + within(&window, window.start).len();
+            scan.seen.resize(place.end, 0);
+            scan.windows.push((candidate, place));
         }
         scan
     }
