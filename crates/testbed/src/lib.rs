@@ -10,9 +10,11 @@ mod fault_row;
 pub mod kill;
 mod place;
 mod storm;
+mod verdict;
 
 pub use answer::Answer;
 pub use cluster::{Cluster, Setup};
 pub use fault_row::FaultRow;
 pub use place::{Place, run};
 pub use storm::{Aftermath, Cost, Request, Storm};
+pub use verdict::{failure, failure_with, seen_to_fail, seen_to_succeed, success};

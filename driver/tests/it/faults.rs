@@ -75,7 +75,7 @@ fn a_missing_program_is_named_with_its_package() {
             }
         }
         let answer = scene.mount_on(tools.to_str().unwrap());
-        seen_to_fail("X14", &format!("{missing} is missing"), &answer, &[missing, package]);
+        seen_to_fail("X14", format!("{missing} is missing"), &answer, &[missing, package]);
         assert!(scene.is_blank());
     }
     success(&scene.mount());
@@ -196,7 +196,7 @@ fn every_end_of_e2fsck_is_understood() {
     let scene = Scene::formatted(&cluster);
     for code in [4, 8, 12, 16, 32, 128] {
         let answer = scene.mount_with("e2fsck", &format!("echo what it said; exit {code}"));
-        seen_to_fail("M13", &format!("e2fsck ends with {code}"), &answer, &["what it said"]);
+        seen_to_fail("M13", format!("e2fsck ends with {code}"), &answer, &["what it said"]);
         assert_eq!(scene.kubelet.sh(r#"grep -cF " $0 " /proc/self/mountinfo || true"#), "0");
     }
     let answer = scene.mount_with("e2fsck", "exit 1");

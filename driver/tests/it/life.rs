@@ -19,7 +19,7 @@ fn check(fs_type: &str) {
         }
         seen_to_succeed("M1", "the directory is missing", &kubelet.mount(&device, &options));
         let again = kubelet.mount(&device, &options);
-        seen_to_succeed("M2", &format!("{fs_type}, mountdevice twice"), &again);
+        seen_to_succeed("M2", format!("{fs_type}, mountdevice twice"), &again);
         assert_eq!(
             kubelet.sh(r#"stat -f -c %T "$0""#),
             if fs_type == "xfs" { "xfs" } else { "ext2/ext3" }

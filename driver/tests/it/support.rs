@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use testbed::{Answer, Cluster, FaultRow, Setup};
+use testbed::{Answer, Cluster, Setup};
+pub(crate) use testbed::{failure, failure_with, seen_to_fail, seen_to_succeed, success};
 
 /// The driver: this build's, or the one that `OCI_DRIVER` names.
 pub(crate) fn binary() -> PathBuf {
@@ -23,49 +24,6 @@ pub(crate) fn cluster() -> Cluster {
 /// A cluster as `setup` says.
 pub(crate) fn cluster_with(setup: &Setup) -> Cluster {
     Cluster::start(&binary(), setup).unwrap_or_else(|error| panic!("{error:#}"))
-}
-
-/// The call was one JSON object that says Success, and ended with 0.
-#[track_caller]
-pub(crate) fn success(answer: &Answer) {
-    assert!(answer.is_success(), "{answer:?}");
-}
-
-/// The call was one JSON object that says Failure and exactly `message`, and ended with 1.
-#[track_caller]
-pub(crate) fn failure(answer: &Answer, message: &str) {
-    let json = answer.json().unwrap();
-    assert_eq!(json["status"], "Failure", "{answer:?}");
-    assert_eq!(answer.message(), message);
-    assert_eq!(answer.code, Some(1));
-}
-
-/// The call was a Failure whose message holds all of `parts`.
-#[track_caller]
-pub(crate) fn failure_with(answer: &Answer, parts: &[&str]) {
-    let json = answer.json().unwrap();
-    assert_eq!(json["status"], "Failure", "{answer:?}");
-    let message = answer.message();
-    for part in parts {
-        assert!(message.contains(part), "{part:?} is not in {message:?}");
-    }
-    assert_eq!(answer.code, Some(1));
-}
-
-/// [`failure_with`], and the fault matrix says so: `done` is what was done to the system.
-#[track_caller]
-pub(crate) fn seen_to_fail(row: &'static str, done: &str, answer: &Answer, parts: &[&str]) {
-    let mut row = FaultRow::new(row, done);
-    row.shows(answer);
-    failure_with(answer, parts);
-}
-
-/// [`success`], and the fault matrix says so.
-#[track_caller]
-pub(crate) fn seen_to_succeed(row: &'static str, done: &str, answer: &Answer) {
-    let mut row = FaultRow::new(row, done);
-    row.shows(answer);
-    success(answer);
 }
 
 /// A node's calls in one line each.

@@ -133,7 +133,7 @@ fn a_name_that_is_used_again_does_not_make_another_disk_the_volumes() {
         kubelet.sh(&format!("disk={device}; blkdiscard -f $disk; {{ {script}; }} | dd of=$disk conv=notrunc status=none; sync"));
         let before = hash();
         let answer = kubelet.mount(&device, &options);
-        seen_to_fail("M20", &format!("another disk at the path: {script}"), &answer, &[]);
+        seen_to_fail("M20", format!("another disk at the path: {script}"), &answer, &[]);
         assert_eq!(hash(), before, "{script}");
     }
     // For the volume that it belongs to, it is the right one.

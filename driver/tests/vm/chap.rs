@@ -9,12 +9,12 @@ use std::{
     thread,
 };
 
-use testbed::{Answer, FaultRow, Place};
+use testbed::{Answer, FaultRow, Place, seen_to_fail, seen_to_succeed, success};
 
 use crate::{
     guest::Guest,
     shell::{sh, try_sh},
-    volume::{Volume, failure, success},
+    volume::Volume,
 };
 
 const USE_CHAP: [(&str, &str); 1] = [("useChap", "true")];
@@ -90,10 +90,13 @@ fn a_target_that_wants_chap_needs_no_option_but_credentials() {
     let guest = Guest::fresh();
     let volume = guest.volume();
     let (device, _) = attached(&volume);
-    let mut row = FaultRow::new("W11", "CHAP wanted, and the node has no credentials");
     let refused = wait(&volume, &guest.node(1), &device, &[]);
-    row.shows(&refused);
-    failure(&refused, &["wants CHAP credentials, and this node knows none", "config.yaml"]);
+    seen_to_fail(
+        "W11",
+        "CHAP wanted, and the node has no credentials",
+        &refused,
+        &["wants CHAP credentials, and this node knows none", "config.yaml"],
+    );
     assert_eq!(guest.sessions(), 0);
 
     success(&wait(&volume, &guest.node_with_credentials(), &device, &[]));
@@ -111,15 +114,17 @@ fn a_wrong_secret_leaves_nothing_and_a_rotated_one_works() {
     let attachment = guest.sim.attachments()[0].id.clone();
 
     guest.sim.set_chap_secret(&attachment, "wrongsecret12");
-    let mut row = FaultRow::new("W11", "the target has another secret than the API tells");
     let refused = wait(&volume, &node, &device, &USE_CHAP);
-    row.shows(&refused);
-    failure(&refused, &["the target wants other CHAP credentials (iscsiadm exit code 24"]);
+    seen_to_fail(
+        "W11",
+        "the target has another secret than the API tells",
+        &refused,
+        &["the target wants other CHAP credentials (iscsiadm exit code 24"],
+    );
     assert!(!refused.message().contains("wrongsecret12"), "{refused:?}");
     assert_eq!(guest.sessions(), 0);
     assert!(!try_sh("ls /etc/iscsi/nodes/*/*"), "a record stays");
     assert_eq!(files_with("wrongsecret12"), "");
-    drop(row);
 
     guest.sim.set_chap_secret(&attachment, &secret);
     success(&wait(&volume, &node, &device, &USE_CHAP));
@@ -127,10 +132,8 @@ fn a_wrong_secret_leaves_nothing_and_a_rotated_one_works() {
 
     guest.sim.set_chap_secret(&attachment, "rotatedsecret");
     guest.storage.rotate_chap(&volume.ocid, "rotatedsecret");
-    let mut row = FaultRow::new("W11", "the secret rotated between two logins");
     let rotated = wait(&volume, &node, &device, &USE_CHAP);
-    row.shows(&rotated);
-    success(&rotated);
+    seen_to_succeed("W11", "the secret rotated between two logins", &rotated);
     assert_eq!(files_with(&secret), "");
     success(&volume.unmount());
     assert_eq!(guest.sessions(), 0);

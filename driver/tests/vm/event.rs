@@ -1,9 +1,11 @@
 //! The disk of a login is taken when the kernel announces it, not at the next look.
 
+use testbed::success;
+
 use crate::{
     guest::{Guest, show},
     shell::sh,
-    volume::{Volume, success},
+    volume::Volume,
 };
 
 /// What happened between the kernel's announcement of a disk and the driver that opens it.

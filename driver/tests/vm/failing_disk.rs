@@ -1,11 +1,11 @@
 //! A disk that fails under a format or a mounted file system.
 
-use testbed::FaultRow;
+use testbed::{failure_with, seen_to_fail, seen_to_succeed, success};
 
 use crate::{
     guest::Guest,
     shell::{sh, try_sh, wait_for},
-    volume::{Volume, failure, success},
+    volume::Volume,
 };
 
 /// A volume behind whose target a device mapper device lies, of which writes can be made to fail.
@@ -51,17 +51,17 @@ fn a_format_that_fails_is_made_by_the_next_call() {
     let disk = Failing::new(&guest);
     success(&disk.volume.wait(&disk.device));
     disk.fail_writes();
-    let mut row = FaultRow::new("M16", "the target answers every write on iSCSI with an error");
     let answer = disk.volume.mount(&disk.device);
-    row.shows(&answer);
-    failure(&answer, &["mkfs.ext4"]);
-    drop(row);
+    seen_to_fail(
+        "M16",
+        "the target answers every write on iSCSI with an error",
+        &answer,
+        &["mkfs.ext4"],
+    );
     assert!(!try_sh(&format!("mountpoint -q {}", disk.volume.dir())));
     disk.work_again();
-    let mut row = FaultRow::new("M16", "the target takes writes again; mountdevice again");
     let answer = disk.volume.mount(&disk.device);
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("M16", "the target takes writes again; mountdevice again", &answer);
     sh(&format!("echo kept >{0}/file; sync -f {0}", disk.volume.dir()));
     success(&disk.volume.unmount());
     assert_eq!(guest.sessions(), 0);
@@ -111,12 +111,9 @@ fn a_file_system_whose_disk_was_away_too_long_is_named() {
 /// mountdevice refuses, and unmountdevice tells of the loss, once.
 #[track_caller]
 fn check_failed(volume: &Volume<'_>, device: &str, done: &str) {
-    let mut row = FaultRow::new("B4", format!("ext4 on iSCSI: {done}; mountdevice again"));
     let answer = volume.mount(device);
-    row.shows(&answer);
-    failure(&answer, &["errors"]);
-    drop(row);
-    failure(&volume.unmount(), &["may be lost"]);
+    seen_to_fail("B4", format!("ext4 on iSCSI: {done}; mountdevice again"), &answer, &["errors"]);
+    failure_with(&volume.unmount(), &["may be lost"]);
 }
 
 const SECTORS: u32 = 32768;

@@ -7,10 +7,12 @@ use testbed::{
     kill::{Points, Stage, Tools},
 };
 
+use testbed::success;
+
 use crate::{
     guest::{Guest, show},
     shell::{is_zero, sh, try_sh},
-    volume::{Volume, success},
+    volume::Volume,
     wait_for_attach::iqn,
 };
 

@@ -1,12 +1,8 @@
 //! A volume's whole life, and what must not disturb it.
 
-use testbed::FaultRow;
+use testbed::{seen_to_succeed, success};
 
-use crate::{
-    guest::Guest,
-    shell::sh,
-    volume::{Volume, success},
-};
+use crate::{guest::Guest, shell::sh, volume::Volume};
 
 #[test]
 fn what_is_written_on_one_node_is_read_on_another() {
@@ -36,21 +32,15 @@ fn every_call_may_be_repeated() {
     let device = volume.up();
     let disk = Volume::disk(&device);
     assert_eq!(volume.attached(1), device);
-    let mut row = FaultRow::new("W4", "waitforattach again, logged in and mounted");
     let again = volume.wait(&device);
-    row.shows(&again);
-    success(&again);
+    seen_to_succeed("W4", "waitforattach again, logged in and mounted", &again);
     assert_eq!((guest.sessions(), Volume::disk(&device)), (1, disk));
-    let mut row = FaultRow::new("M2", "mountdevice again");
     let again = volume.mount(&device);
-    row.shows(&again);
-    success(&again);
+    seen_to_succeed("M2", "mountdevice again", &again);
     assert_eq!(sh(&format!("grep -c ' {} ' /proc/self/mountinfo", volume.dir())), "1");
     success(&volume.unmount());
-    let mut row = FaultRow::new("U1", "unmountdevice again");
     let again = volume.unmount();
-    row.shows(&again);
-    success(&again);
+    seen_to_succeed("U1", "unmountdevice again", &again);
     success(&volume.detach(1));
     success(&volume.detach(1));
     assert_eq!(guest.sim.violations(), [""; 0]);

@@ -1,12 +1,12 @@
 //! Another target than tgt: LIO, which is the kernel's own, and grows a unit under its sessions.
 
 use oci_sim::NewVolume;
-use testbed::FaultRow;
+use testbed::{seen_to_succeed, success};
 
 use crate::{
     guest::Guest,
     shell::{sh, wait_for},
-    volume::{Volume, success},
+    volume::Volume,
     wait_for_attach::iqn,
 };
 
@@ -71,15 +71,12 @@ fn a_volume_lives_and_grows_on_a_target_in_the_kernel() {
 
     // The unit grows while it is mounted, without a new session.
     let file = guest.storage.file(&volume.ocid).display().to_string();
-    let mut row = FaultRow::new("E7", "ext4 on LIO, which grows the unit under the session");
     sh(&format!("truncate -s {} {file}; losetup --set-capacity {}", 2 * GIB, lio.disk));
     let (options, bytes) = (volume.options(&[]), (2 * GIB).to_string());
     let answer = guest.node(1).call(&["expandfs", &options, &device, &dir, &bytes, "0"]).unwrap();
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("E7", "ext4 on LIO, which grows the unit under the session", &answer);
     assert_eq!(sh(&format!("blockdev --getsize64 /dev/{name}")), bytes);
     assert!(sh(&format!("stat -f -c %b {dir}")).parse::<u64>().unwrap() * 4096 > GIB * 19 / 10);
-    drop(row);
 
     success(&volume.unmount());
     assert_eq!(guest.sessions(), 0);

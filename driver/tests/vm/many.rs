@@ -7,13 +7,9 @@ use std::{
 };
 
 use oci_sim::{Effect, Fault};
-use testbed::FaultRow;
+use testbed::{FaultRow, seen_to_succeed, success};
 
-use crate::{
-    guest::Guest,
-    shell::sh,
-    volume::{Volume, success},
-};
+use crate::{guest::Guest, shell::sh, volume::Volume};
 
 #[test]
 fn eight_volumes_come_and_go_at_once() {
@@ -72,16 +68,17 @@ fn a_clock_that_jumps_moves_no_deadline() {
     let guest = Guest::fresh();
     let volume = guest.volume();
     guest.sim.fail(Fault::new("ListInstances", 1..=1, Effect::Late(3000)));
-    let mut row =
-        FaultRow::new("X11", "the clock jumps an hour ahead while attach waits for the cloud");
     let answer = thread::scope(|scope| {
         let call = scope.spawn(|| volume.attach(1));
         thread::sleep(Duration::from_secs(1));
         sh("date --set '1 hour' >/dev/null");
         call.join().unwrap()
     });
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed(
+        "X11",
+        "the clock jumps an hour ahead while attach waits for the cloud",
+        &answer,
+    );
     assert!(guest.sim.requests().iter().any(|it| it.operation == "ListInstances"));
 }
 

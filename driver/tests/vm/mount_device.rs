@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use testbed::FaultRow;
+use testbed::{FaultRow, failure_with, seen_to_fail, success};
 
 use crate::{
     guest::Guest,
     shell::{is_zero, sh, try_sh},
-    volume::{Volume, failure, success},
+    volume::Volume,
 };
 
 #[test]
@@ -19,10 +19,8 @@ fn a_disk_in_the_hands_of_device_mapper_is_in_use() {
     let disk = Volume::disk(&device);
     sh(&format!("dmsetup create grabbed --table '0 32768 linear /dev/{disk} 0'"));
     for id in ["M22", "M5"] {
-        let mut row = FaultRow::new(id, "a device mapper device on the disk");
         let answer = volume.mount(&device);
-        row.shows(&answer);
-        failure(&answer, &["in use", "dm-"]);
+        seen_to_fail(id, "a device mapper device on the disk", &answer, &["in use", "dm-"]);
     }
     let file = guest.storage.file(&volume.ocid);
     assert!(is_zero(&file));
@@ -51,10 +49,8 @@ fn a_disk_that_cannot_be_read_is_not_formatted() {
         sh(&format!("printf '{table}\n' | dmsetup create bad{number}"));
         guest.storage.exchange(&volume.ocid, &format!("/dev/mapper/bad{number}"), None);
         success(&volume.wait(&device));
-        let mut row = FaultRow::new("M10", format!("a blank disk that can be read {place}"));
         let answer = volume.mount(&device);
-        row.shows(&answer);
-        failure(&answer, &["cannot"]);
+        seen_to_fail("M10", format!("a blank disk that can be read {place}"), &answer, &["cannot"]);
         assert!(is_zero(Path::new(&file)), "it was written to: {place}");
         assert!(!try_sh(&format!("mountpoint -q {}", volume.dir())));
         success(&volume.unmount());
@@ -76,7 +72,7 @@ fn the_name_of_another_disk_is_refused() {
         let mut row = FaultRow::new("M20", format!("kubelet passes {what}; mountdevice on iSCSI"));
         let answer = asked.mount(device);
         row.shows(&answer);
-        failure(&answer, parts);
+        failure_with(&answer, parts);
         assert!(!try_sh(&format!("mountpoint -q {}", asked.dir())));
     };
     let not_ours = ["is no device path of this driver"];
@@ -104,11 +100,13 @@ fn a_name_that_was_used_before_is_another_disk() {
     let second = two.attached(1);
     success(&two.wait(&second));
     assert_eq!(Volume::disk(&second), disk, "the case is about a name that is used again");
-    let mut row = FaultRow::new("W9", "the kernel's name of the first volume used for the second");
     let answer = one.mount(&second);
-    row.shows(&answer);
-    failure(&answer, &["is not the one that was seen before"]);
-    drop(row);
+    seen_to_fail(
+        "W9",
+        "the kernel's name of the first volume used for the second",
+        &answer,
+        &["is not the one that was seen before"],
+    );
     success(&two.mount(&second));
 }
 
@@ -122,14 +120,11 @@ fn a_disk_that_dies_before_mkfs_is_formatted_by_the_next_call() {
     sh("mkdir -p /tmp/tools
         printf '#!/bin/sh\npkill -9 -x tgtd\nexec /usr/sbin/mkfs.ext4 \"$@\"\n' >/tmp/tools/mkfs.ext4
         chmod +x /tmp/tools/mkfs.ext4");
-    let mut row = FaultRow::new("M21", "the target dies between the proof of blankness and mkfs");
     let args = ["mountdevice", &volume.dir(), &device, &volume.options(&[])];
     let mut call = guest.node(1).command(&args);
     call.env("OCI_FLEXD_TOOL_PATH", "/tmp/tools:/usr/sbin:/usr/bin:/sbin:/bin");
     let answer = testbed::run(call).unwrap();
-    row.shows(&answer);
-    failure(&answer, &[]);
-    drop(row);
+    seen_to_fail("M21", "the target dies between the proof of blankness and mkfs", &answer, &[]);
     assert!(!try_sh(&format!("mountpoint -q {}", volume.dir())));
     guest.storage.restart();
     success(&volume.wait(&device));

@@ -3,12 +3,12 @@
 use std::{process::Stdio, thread, time::Duration};
 
 use oci_sim::{Config, Delay};
-use testbed::FaultRow;
+use testbed::{FaultRow, seen_to_fail, seen_to_succeed, success};
 
 use crate::{
     guest::Guest,
     shell::{sh, wait_for},
-    volume::{Volume, failure, success},
+    volume::Volume,
 };
 
 #[test]
@@ -17,18 +17,21 @@ fn a_volume_is_not_taken_from_the_node_that_has_it() {
     let volume = guest.volume();
     let device = volume.up();
     let letter = volume.write(1, "letter");
-    let mut row = FaultRow::new("A9", "attach to a second node while a pod writes on the first");
     let answer = volume.attach(2);
-    row.shows(&answer);
-    failure(&answer, &["is attached to instance node-1", "never taken away"]);
-    drop(row);
+    seen_to_fail(
+        "A9",
+        "attach to a second node while a pod writes on the first",
+        &answer,
+        &["is attached to instance node-1", "never taken away"],
+    );
 
-    let mut row =
-        FaultRow::new("W3", "waitforattach on a second node that the volume is not attached to");
     let answer = volume.wait_on(2, &device);
-    row.shows(&answer);
-    failure(&answer, &["iscsi"]);
-    drop(row);
+    seen_to_fail(
+        "W3",
+        "waitforattach on a second node that the volume is not attached to",
+        &answer,
+        &["iscsi"],
+    );
     assert_eq!(guest.sh(2, "ls /sys/class/iscsi_session"), "");
 
     let more = volume.write(1, "more");
@@ -89,15 +92,14 @@ fn a_forced_detach_loses_nothing_that_was_synced() {
     let disk = Volume::disk(&device);
     wait_for(&format!("grep -q transport-offline /sys/block/{disk}/device/state"));
     sh(&format!("! dd if=/dev/urandom of=/dev/{disk} bs=1M oflag=direct"));
-    let mut row = FaultRow::new(
+    let answer = volume.unmount();
+    seen_to_fail(
         "U3",
         "the volume detached by force under a written file system, and attached to a second node",
+        &answer,
+        &["may be lost"],
     );
-    let answer = volume.unmount();
-    row.shows(&answer);
-    failure(&answer, &["may be lost"]);
     success(&volume.unmount());
-    drop(row);
     assert_eq!(guest.sessions(), 0);
     assert_eq!([volume.read(2, "safe"), volume.read(2, "new")], [safe, new]);
     volume.down_from(2);
@@ -118,12 +120,13 @@ fn a_node_that_is_cut_off_writes_nothing_once_another_has_its_volume() {
     guest.give_up_after(2, 20);
     guest.second().cut_off();
 
-    let mut row =
-        FaultRow::new("A9", "attach to a second node while the first is cut off from the storage");
     let answer = volume.attach(1);
-    row.shows(&answer);
-    failure(&answer, &["is attached to instance node-2", "never taken away"]);
-    drop(row);
+    seen_to_fail(
+        "A9",
+        "attach to a second node while the first is cut off from the storage",
+        &answer,
+        &["is attached to instance node-2", "never taken away"],
+    );
     guest.sim.force_detach(&volume.ocid);
     let there = volume.attached(1);
     volume.up_on(1, &there);
@@ -133,15 +136,14 @@ fn a_node_that_is_cut_off_writes_nothing_once_another_has_its_volume() {
 
     guest.second().reconnect();
     guest.sh(2, &format!("until [ -e /run/pod-is-dead ]; do sleep 0.1; done; ! touch {dir}/late"));
-    let mut row = FaultRow::new(
+    let answer = volume.unmount_on(2);
+    seen_to_fail(
         "U3",
         "cut off while a pod wrote, the volume given to another node meanwhile",
+        &answer,
+        &["may be lost"],
     );
-    let answer = volume.unmount_on(2);
-    row.shows(&answer);
-    failure(&answer, &["may be lost"]);
     success(&volume.unmount_on(2));
-    drop(row);
     assert_eq!(guest.sh(2, "ls /sys/class/iscsi_session"), "");
 
     sh("echo 3 >/proc/sys/vm/drop_caches");
@@ -222,11 +224,13 @@ fn the_pod_of_a_dead_node_finds_its_data_on_another() {
     let safe = volume.write(2, "safe");
     let boot = guest.second().lose_power();
 
-    let mut row = FaultRow::new("A9", "attach to a second node, the first dead");
     let answer = volume.attach(1);
-    row.shows(&answer);
-    failure(&answer, &["is attached to instance node-2"]);
-    drop(row);
+    seen_to_fail(
+        "A9",
+        "attach to a second node, the first dead",
+        &answer,
+        &["is attached to instance node-2"],
+    );
     success(&volume.detach(2));
     let there = volume.attached(1);
     volume.up_on(1, &there);
@@ -234,18 +238,19 @@ fn the_pod_of_a_dead_node_finds_its_data_on_another() {
     let new = volume.write(1, "new");
 
     boot.power_on();
-    let mut row =
-        FaultRow::new("X10", "a node back from the dead, its volume on another: unmountdevice");
     let answer = volume.unmount_on(2);
-    row.shows(&answer);
-    success(&answer);
-    drop(row);
-    let mut row =
-        FaultRow::new("W3", "waitforattach with the path of an attachment that is no more");
+    seen_to_succeed(
+        "X10",
+        "a node back from the dead, its volume on another: unmountdevice",
+        &answer,
+    );
     let answer = volume.wait_on(2, &device);
-    row.shows(&answer);
-    failure(&answer, &["iscsi"]);
-    drop(row);
+    seen_to_fail(
+        "W3",
+        "waitforattach with the path of an attachment that is no more",
+        &answer,
+        &["iscsi"],
+    );
     assert_eq!([volume.read(1, "safe"), volume.read(1, "new")], [safe, new]);
     volume.down_from(1);
 }

@@ -2,12 +2,12 @@
 
 use std::process::{Child, Command, Stdio};
 
-use testbed::{Answer, FaultRow};
+use testbed::{Answer, seen_to_fail, seen_to_succeed, success};
 
 use crate::{
     guest::Guest,
     shell::{sh, wait_for},
-    volume::{Volume, failure, success},
+    volume::Volume,
 };
 
 const OPTIONS: [(&str, &str); 1] = [("multipath", "true")];
@@ -62,12 +62,9 @@ fn a_path_may_fail_while_somebody_writes() {
     let _daemon = Multipathd::start();
     let volume = fast(&guest);
     let device = attached(&volume);
-    let mut row = FaultRow::new("W14", "three portals, and the option multipath");
     let waited = volume.call_multipath(&["waitforattach", &device]);
-    row.shows(&waited);
-    success(&waited);
+    seen_to_succeed("W14", "three portals, and the option multipath", &waited);
     assert_eq!(waited.field("device").unwrap(), device);
-    drop(row);
     assert_eq!(guest.sessions(), 3);
     success(&volume.call_multipath(&["mountdevice", &volume.dir(), &device]));
     let number = sh(&format!("stat -c %d {}", volume.dir()));
@@ -82,22 +79,16 @@ fn a_path_may_fail_while_somebody_writes() {
         "dd if=/dev/zero of={0}/while bs=1M count=32 conv=fsync 2>/dev/null; echo after >{0}/after; sync -f {0}",
         volume.dir()
     ));
-    let mut row = FaultRow::new("W4", "one of three paths down, waitforattach again");
     let again = volume.call_multipath(&["waitforattach", &device]);
-    row.shows(&again);
-    success(&again);
-    drop(row);
+    seen_to_succeed("W4", "one of three paths down, waitforattach again", &again);
     success(&volume.call_multipath(&["mountdevice", &volume.dir(), &device]));
     sh("ip route replace 169.254.3.0/24 via 169.254.200.1");
     wait_for("! grep -L LOGGED_IN /sys/class/iscsi_session/*/state | grep -q .");
 
-    let mut row = FaultRow::new("U6", "three sessions and their map");
     let unmounted = volume.unmount();
-    row.shows(&unmounted);
-    success(&unmounted);
+    seen_to_succeed("U6", "three sessions and their map", &unmounted);
     assert_eq!(guest.sessions(), 0);
     assert_eq!(sh("dmsetup ls"), "No devices found");
-    drop(row);
     // It has not noticed that the path's first connection is gone.
     guest.storage.restart();
     success(&volume.detach(1));
@@ -115,11 +106,13 @@ fn without_multipathd_no_path_is_taken_for_the_disk() {
     let guest = Guest::fresh();
     let volume = fast(&guest);
     let device = attached(&volume);
-    let mut row = FaultRow::new("W14", "three portals, and multipathd does not run");
     let refused = volume.call_multipath(&["waitforattach", &device]);
-    row.shows(&refused);
-    failure(&refused, &["no multipath map", "multipathd must run: install multipath-tools"]);
-    drop(row);
+    seen_to_fail(
+        "W14",
+        "three portals, and multipathd does not run",
+        &refused,
+        &["no multipath map", "multipathd must run: install multipath-tools"],
+    );
     // The sessions are recorded, so they are ended.
     success(&volume.unmount());
     assert_eq!(guest.sessions(), 0);
@@ -129,21 +122,24 @@ fn without_multipathd_no_path_is_taken_for_the_disk() {
 fn a_map_under_which_nobody_was_told_of_paths_is_refused() {
     let guest = Guest::fresh();
     let volume = fast(&guest);
-    let mut row =
-        FaultRow::new("A19", "an attachment with several paths, without the option multipath");
     let refused = volume.attach(1);
-    row.shows(&refused);
-    failure(&refused, &["has several paths (isMultipath)", "option multipath"]);
-    drop(row);
+    seen_to_fail(
+        "A19",
+        "an attachment with several paths, without the option multipath",
+        &refused,
+        &["has several paths (isMultipath)", "option multipath"],
+    );
 
     let device = attached(&volume);
     let _daemon = Multipathd::start();
     success(&volume.call_multipath(&["waitforattach", &device]));
-    let mut row = FaultRow::new("W14", "three sessions, without the option multipath");
     let refused = volume.wait(&device);
-    row.shows(&refused);
-    failure(&refused, &["is already reached through another portal"]);
-    drop(row);
+    seen_to_fail(
+        "W14",
+        "three sessions, without the option multipath",
+        &refused,
+        &["is already reached through another portal"],
+    );
     success(&volume.unmount());
     assert_eq!(guest.sessions(), 0);
 }

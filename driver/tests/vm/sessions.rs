@@ -2,12 +2,11 @@
 
 use std::{fs, thread, time::Duration};
 
-use testbed::FaultRow;
+use testbed::{seen_to_fail, seen_to_succeed, success};
 
 use crate::{
     guest::Guest,
     shell::{sh, wait_for},
-    volume::{failure, success},
 };
 
 /// As if no call had wanted any volume for an hour.
@@ -34,18 +33,16 @@ fn a_session_that_nobody_ends_is_ended_on_the_way_of_another_call() {
     sh("kill $(cat /tmp/reader)");
 
     time_passes();
-    let mut row = FaultRow::new(
+    let answer = used.wait(&other);
+    seen_to_succeed(
         "U11",
         "waitforattach of another volume, an hour after the last call for this one",
+        &answer,
     );
-    let answer = used.wait(&other);
-    row.shows(&answer);
-    success(&answer);
     assert_eq!(guest.sessions(), 1);
     assert!(!guest.storage.has_initiator(&left.ocid));
     assert!(guest.storage.has_initiator(&used.ocid), "a mounted volume was logged out");
     sh(&format!("echo still here >{0}/file; sync -f {0}", used.dir()));
-    drop(row);
 
     // It comes back when it is wanted, and a stranger's session stays.
     success(&left.wait(&device));
@@ -79,25 +76,20 @@ fn a_login_that_outlives_its_call_is_adopted() {
         wait_for("grep -q LOGGED_IN /sys/class/iscsi_session/*/state");
     };
     call();
-    let mut row = FaultRow::new("W12", "killed during the login, which iscsid completes by itself");
     let again = volume.wait(&device);
-    row.shows(&again);
-    success(&again);
+    seen_to_succeed("W12", "killed during the login, which iscsid completes by itself", &again);
     assert_eq!(guest.sessions(), 1);
     success(&volume.mount(&device));
     success(&volume.unmount());
     assert_eq!(guest.sessions(), 0);
-    drop(row);
 
     // And if nobody comes again, another volume's call ends it.
     call();
     time_passes();
     let other = guest.volume();
     let theirs = other.attached(1);
-    let mut row = FaultRow::new("U11", "killed during the login, and never called again");
     let answer = other.wait(&theirs);
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("U11", "killed during the login, and never called again", &answer);
     assert!(!guest.storage.has_initiator(&volume.ocid));
     assert_eq!(guest.sessions(), 1);
 }
@@ -110,10 +102,8 @@ fn the_lock_of_a_killed_iscsiadm_holds_nobody_up_for_ever() {
     // What a SIGKILL between two of its system calls leaves.
     let lock = "/run/lock/iscsi/lock";
     sh(&format!("mkdir -p $(dirname {lock}); touch {lock}; ln {lock} {lock}.write"));
-    let mut row = FaultRow::new("X7", "iscsiadm killed while it had the lock on its records");
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("X7", "iscsiadm killed while it had the lock on its records", &answer);
     assert!(!fs::exists(format!("{lock}.write")).unwrap());
 }
 
@@ -149,12 +139,13 @@ fn a_mount_of_the_lost_disk_does_not_stay_beside_the_new_one() {
     sh(&format!("echo kept >{0}/kept; sync -f {0}; echo lost >{0}/lost", volume.dir()));
     // What iscsiadm does to a mounted disk when it is asked to.
     sh("iscsiadm -m session --logout");
-    let mut row =
-        FaultRow::new("W13", "the session was logged out under the mount, and comes back");
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    failure(&answer, &["may be lost: the disk did not take them"]);
-    drop(row);
+    seen_to_fail(
+        "W13",
+        "the session was logged out under the mount, and comes back",
+        &answer,
+        &["may be lost: the disk did not take them"],
+    );
     assert_eq!(sh(&format!("grep -c ' {} ' /proc/self/mountinfo || true", volume.dir())), "0");
     success(&volume.wait(&device));
     success(&volume.mount(&device));

@@ -1,7 +1,7 @@
 //! A volume, and the calls that kubelet and the controller manager make for it.
 
 use serde_json::{Map, Value};
-use testbed::Answer;
+use testbed::{Answer, success};
 
 use crate::{
     guest::{Guest, KUBELET},
@@ -136,23 +136,5 @@ impl Volume<'_> {
                  if grep -qx {iqn} $s/targetname; then ls $s/device/target*/*:1/block; fi
              done"
         ))
-    }
-}
-
-/// The call was one JSON object that says Success, and ended with 0.
-#[track_caller]
-pub(crate) fn success(answer: &Answer) {
-    assert!(answer.is_success(), "{answer:?}");
-}
-
-/// The call was a Failure whose message holds all of `parts`.
-#[track_caller]
-pub(crate) fn failure(answer: &Answer, parts: &[&str]) {
-    let json = answer.json().unwrap();
-    assert_eq!(json["status"], "Failure", "{answer:?}");
-    assert_eq!(answer.code, Some(1));
-    let message = answer.message();
-    for part in parts {
-        assert!(message.contains(part), "{part:?} is not in {message:?}");
     }
 }

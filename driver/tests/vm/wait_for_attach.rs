@@ -2,12 +2,12 @@
 
 use std::{fs, path::Path, thread, time::Duration};
 
-use testbed::{FaultRow, run};
+use testbed::{run, seen_to_fail, seen_to_succeed, success};
 
 use crate::{
     guest::Guest,
     shell::{is_zero, sh, try_sh, wait_for},
-    volume::{Volume, failure, success},
+    volume::Volume,
 };
 
 #[test]
@@ -16,11 +16,13 @@ fn a_dead_iscsid_is_named() {
     let volume = guest.volume();
     let device = volume.attached(1);
     guest.kill_iscsid();
-    let mut row = FaultRow::new("W2", "iscsid killed before the login");
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    failure(&answer, &["iscsid is not running", "systemctl enable --now iscsid"]);
-    drop(row);
+    seen_to_fail(
+        "W2",
+        "iscsid killed before the login",
+        &answer,
+        &["iscsid is not running", "systemctl enable --now iscsid"],
+    );
     guest.start_iscsid();
     success(&volume.wait(&device));
     assert_eq!(guest.sessions(), 1);
@@ -34,13 +36,11 @@ fn a_missing_iscsiadm_is_named_by_its_package() {
     sh(
         "mv /usr/sbin/iscsiadm /usr/sbin/iscsiadm.away; mv /usr/bin/iscsiadm /usr/bin/iscsiadm.away || :",
     );
-    let mut row = FaultRow::new("W2", "iscsiadm moved away");
     let answer = volume.wait(&device);
     sh(
         "for it in /usr/sbin /usr/bin; do [ ! -e $it/iscsiadm.away ] || mv $it/iscsiadm.away $it/iscsiadm; done",
     );
-    row.shows(&answer);
-    failure(&answer, &["iscsiadm", "open-iscsi"]);
+    seen_to_fail("W2", "iscsiadm moved away", &answer, &["iscsiadm", "open-iscsi"]);
 }
 
 #[test]
@@ -49,11 +49,13 @@ fn a_portal_that_refuses_is_named() {
     let volume = guest.volume();
     let device = volume.attached(1);
     guest.storage.kill();
-    let mut row = FaultRow::new("W3", "the target daemon killed: the portal refuses");
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    failure(&answer, &["169.254.2.2:3260"]);
-    drop(row);
+    seen_to_fail(
+        "W3",
+        "the target daemon killed: the portal refuses",
+        &answer,
+        &["169.254.2.2:3260"],
+    );
     assert_eq!(guest.sessions(), 0);
     guest.storage.restart();
     success(&volume.wait(&device));
@@ -65,11 +67,8 @@ fn a_portal_behind_a_filter_is_named() {
     let volume = guest.volume();
     let device = volume.attached(1);
     guest.filter(&device);
-    let mut row = FaultRow::new("W3", "the portal's packets dropped");
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    failure(&answer, &["169.254.2.2:3260"]);
-    drop(row);
+    seen_to_fail("W3", "the portal's packets dropped", &answer, &["169.254.2.2:3260"]);
     guest.unfilter(&device);
     success(&volume.wait(&device));
     assert_eq!(guest.sessions(), 1);
@@ -81,11 +80,13 @@ fn a_target_that_is_gone_is_named() {
     let volume = guest.volume();
     let device = volume.attached(1);
     success(&volume.detach(1));
-    let mut row =
-        FaultRow::new("W2", "the volume detached before the login: the target is unknown");
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    failure(&answer, &["cannot log in to", "169.254.2.2:3260: ", "(iscsiadm exit code "]);
+    seen_to_fail(
+        "W2",
+        "the volume detached before the login: the target is unknown",
+        &answer,
+        &["cannot log in to", "169.254.2.2:3260: ", "(iscsiadm exit code "],
+    );
     assert_eq!(guest.sessions(), 0);
 }
 
@@ -99,12 +100,9 @@ fn a_lost_session_comes_back() {
     guest.storage.kill();
     let disk = Volume::disk(&device);
     wait_for(&format!("grep -q transport-offline /sys/block/{disk}/device/state"));
-    let mut row =
-        FaultRow::new("W5", "the storage failed until the disk was offline, and came back");
     guest.storage.restart();
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("W5", "the storage failed until the disk was offline, and came back", &answer);
     assert_eq!((guest.sessions(), Volume::disk(&device)), (1, disk));
     success(&volume.mount(&device));
 }
@@ -118,10 +116,13 @@ fn a_blocked_disk_is_not_read() {
     guest.storage.kill();
     let disk = Volume::disk(&device);
     wait_for(&format!("grep -q blocked /sys/block/{disk}/device/state"));
-    let mut row = FaultRow::new("W5", "the storage failed, and the disk is blocked");
     let answer = volume.mount(&device);
-    row.shows(&answer);
-    failure(&answer, &["169.254.2.2:3260"]);
+    seen_to_fail(
+        "W5",
+        "the storage failed, and the disk is blocked",
+        &answer,
+        &["169.254.2.2:3260"],
+    );
 }
 
 #[test]
@@ -132,10 +133,8 @@ fn a_disk_that_was_deleted_is_scanned_for() {
     success(&volume.wait(&device));
     sh(&format!("echo 1 >/sys/block/{}/device/delete", Volume::disk(&device)));
     assert!(!try_sh("ls /dev/sd?"));
-    let mut row = FaultRow::new("W6", "the disk deleted through sysfs, its session alive");
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("W6", "the disk deleted through sysfs, its session alive", &answer);
     assert_eq!(guest.sessions(), 1);
     success(&volume.mount(&device));
 }
@@ -145,11 +144,9 @@ fn no_link_is_needed() {
     let guest = Guest::fresh();
     let volume = guest.volume();
     sh("pkill -9 -x systemd-udevd; rm -rf /dev/disk");
-    let mut row = FaultRow::new("W7", "udevd killed, /dev/disk removed");
     let device = volume.attached(1);
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("W7", "udevd killed, /dev/disk removed", &answer);
     success(&volume.mount(&device));
     success(&volume.unmount());
     assert!(!try_sh("ls /dev/disk"));
@@ -165,10 +162,8 @@ fn a_link_that_lies_is_not_followed() {
     success(&wrong.wait(&other));
     sh("udevadm settle");
     sh(&format!("ln -sf ../../{} {device}", Volume::disk(&other)));
-    let mut row = FaultRow::new("W8", "the by-path link led to another volume's disk");
     let answer = right.mount(&device);
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("W8", "the by-path link led to another volume's disk", &answer);
     let number = sh(&format!("cat /sys/block/{}/dev", Volume::disk(&device)));
     assert_eq!(sh(&format!("findmnt -no MAJ:MIN {} | tr -d ' '", right.dir())), number);
     assert_eq!(sh(&format!("blkid -p /dev/{} || echo $?", Volume::disk(&other))), "2");
@@ -184,13 +179,16 @@ fn a_disk_that_was_exchanged_is_refused() {
     sh("truncate -s 16M /tmp/volumes/other");
     guest.storage.exchange(&volume.ocid, "/tmp/volumes/other", Some(0xabc));
     for (row, call) in [("W9", "waitforattach"), ("M20", "mountdevice")] {
-        let mut row = FaultRow::new(row, format!("another LUN behind the live session; {call}"));
         let answer = match call {
             "waitforattach" => volume.wait(&device),
             _ => volume.mount(&device),
         };
-        row.shows(&answer);
-        failure(&answer, &["is not the one that was seen before"]);
+        seen_to_fail(
+            row,
+            format!("another LUN behind the live session; {call}"),
+            &answer,
+            &["is not the one that was seen before"],
+        );
     }
     assert!(is_zero(Path::new("/tmp/volumes/other")), "it was written to");
 }
@@ -201,7 +199,6 @@ fn a_disk_that_is_not_ready_is_waited_for() {
     let volume = guest.volume();
     let device = volume.attached(1);
     guest.storage.set_ready(&volume.ocid, false);
-    let mut row = FaultRow::new("W10", "the disk not ready for three seconds after the login");
     let answer = thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_secs(3));
@@ -209,8 +206,7 @@ fn a_disk_that_is_not_ready_is_waited_for() {
         });
         volume.wait(&device)
     });
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("W10", "the disk not ready for three seconds after the login", &answer);
     success(&volume.mount(&device));
 }
 
@@ -220,10 +216,13 @@ fn another_portal_to_the_same_target_is_refused() {
     let volume = guest.volume();
     let device = volume.attached(1);
     log_in(&device, "169.254.2.77");
-    let mut row = FaultRow::new("W14", "a session to the target through another portal");
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    failure(&answer, &["already reached through another portal, 169.254.2.77:3260"]);
+    seen_to_fail(
+        "W14",
+        "a session to the target through another portal",
+        &answer,
+        &["already reached through another portal, 169.254.2.77:3260"],
+    );
     assert_eq!(guest.sessions(), 1);
 }
 
@@ -235,10 +234,8 @@ fn a_session_of_somebody_else_is_adopted() {
     log_in(&device, "169.254.2.2");
     let record = format!("iscsiadm -m node -T {} -p 169.254.2.2", iqn(&device));
     sh(&format!("{record} -o update -n node.startup -v automatic"));
-    let mut row = FaultRow::new("W16", "somebody logged in before, with node.startup automatic");
     let answer = volume.wait(&device);
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("W16", "somebody logged in before, with node.startup automatic", &answer);
     assert_eq!(sh(&format!("{record} | grep node.startup")), "node.startup = manual");
     success(&volume.mount(&device));
     success(&volume.unmount());
@@ -253,7 +250,6 @@ fn sigterm_is_answered_while_the_portal_is_silent() {
     guest.filter(&device);
     let args = ["waitforattach", &*device, &volume.options(&[])];
     let command = guest.node(1).command(&args);
-    let mut row = FaultRow::new("W17", "SIGTERM during a login that hangs");
     let answer = thread::scope(|scope| {
         scope.spawn(|| {
             wait_for("pgrep -f '[-]-login'");
@@ -261,8 +257,7 @@ fn sigterm_is_answered_while_the_portal_is_silent() {
         });
         run(command).unwrap()
     });
-    row.shows(&answer);
-    failure(&answer, &["SIGTERM"]);
+    seen_to_fail("W17", "SIGTERM during a login that hangs", &answer, &["SIGTERM"]);
 }
 
 #[test]
@@ -272,24 +267,25 @@ fn the_boot_volume_is_never_touched() {
     let device = volume.attached(1);
     log_in(&device, "169.254.0.2");
     let boot = device.replace("169.254.2.2", "169.254.0.2");
-    let mut row =
-        FaultRow::new("U9", "the boot volume's portal in waitforattach and unmountdevice");
     let answer = volume.wait(&boot);
-    row.shows(&answer);
-    failure(&answer, &["it is the portal of this instance's boot volume"]);
-    drop(row);
+    seen_to_fail(
+        "U9",
+        "the boot volume's portal in waitforattach and unmountdevice",
+        &answer,
+        &["it is the portal of this instance's boot volume"],
+    );
     sh(&format!(
         "mkfs.ext4 -q /dev/{0}; mkdir -p {1}; mount /dev/{0} {1}",
         Volume::disk(&device),
         volume.dir()
     ));
-    let mut row = FaultRow::new(
+    let answer = volume.unmount();
+    seen_to_fail(
         "U9",
         "the boot volume's disk mounted where a volume would be; unmountdevice",
+        &answer,
+        &["it is the portal of this instance's boot volume"],
     );
-    let answer = volume.unmount();
-    row.shows(&answer);
-    failure(&answer, &["it is the portal of this instance's boot volume"]);
     assert_eq!(guest.sessions(), 1);
     assert!(fs::exists(format!("/dev/{}", Volume::disk(&device))).unwrap());
 }

@@ -1,13 +1,9 @@
 //! xfs: a volume's whole life, and a log that is not empty.
 
 use oci_sim::NewVolume;
-use testbed::FaultRow;
+use testbed::{seen_to_succeed, success};
 
-use crate::{
-    guest::Guest,
-    shell::sh,
-    volume::{Volume, success},
-};
+use crate::{guest::Guest, shell::sh, volume::Volume};
 
 const XFS: [(&str, &str); 1] = [("kubernetes.io/fsType", "xfs")];
 
@@ -53,10 +49,8 @@ fn a_log_that_is_not_empty_is_replayed() {
     sh(&format!("xfs_logprint -t {file}.torn | grep -q DIRTY"));
     success(&volume.unmount());
     guest.storage.exchange(&volume.ocid, &format!("{file}.torn"), None);
-    let mut row = FaultRow::new("M12", "xfs on iSCSI, torn away with a dirty log; mountdevice");
     let answer = volume.mount_with(1, &device, &XFS);
-    row.shows(&answer);
-    success(&answer);
+    seen_to_succeed("M12", "xfs on iSCSI, torn away with a dirty log; mountdevice", &answer);
     assert_eq!(sh(&format!("cat {dir}/kept; touch {dir}/new")), "kept");
     success(&volume.unmount());
     sh(&format!("xfs_repair -n {file}.torn"));

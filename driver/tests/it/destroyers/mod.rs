@@ -78,7 +78,7 @@ fn a_full_check_reads_what_samples_miss() {
         ));
         let answer = kubelet.mount(&device, &options);
         let said = format!("holds data of unknown kind at offset {offset}");
-        seen_to_fail("M8", &format!("one byte at {offset}, read in full"), &answer, &[&said]);
+        seen_to_fail("M8", format!("one byte at {offset}, read in full"), &answer, &[&said]);
     }
 }
 
