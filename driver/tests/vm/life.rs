@@ -2,27 +2,33 @@
 
 use testbed::{seen_to_succeed, success};
 
-use crate::{guest::Guest, shell::sh, volume::Volume};
+use crate::{guest::Guest, shell::sh, volume::Volume, xfs};
 
-#[test]
-fn what_is_written_on_one_node_is_read_on_another() {
-    let guest = Guest::fresh();
-    let volume = guest.volume();
+#[track_caller]
+fn check(guest: &Guest, volume: &Volume<'_>, fs_type: &str) {
     let dir = volume.dir();
-    volume.up();
+    let options = [("kubernetes.io/fsType", fs_type)];
+    let device = volume.up_on(1, &options);
+    success(&volume.mount_with(1, &device, &options));
+    assert_eq!(sh(&format!("findmnt -no FSTYPE {dir}")), fs_type);
     sh(&format!("echo letter >{dir}/letter"));
     success(&volume.unmount());
     assert_eq!(guest.sessions(), 0);
     success(&volume.detach(1));
 
-    let device = volume.attached(2);
-    success(&volume.wait_on(2, &device));
-    success(&volume.mount_with(2, &device, &[]));
+    volume.up_on(2, &options);
     assert_eq!(guest.sh(2, &format!("cat {dir}/letter")), "letter");
     success(&volume.unmount_on(2));
     success(&volume.detach(2));
-    assert_eq!(guest.sessions(), 0);
+    assert_eq!(guest.sh(2, "ls /sys/class/iscsi_session"), "");
     assert_eq!(guest.sim.violations(), [""; 0]);
+}
+
+#[test]
+fn what_is_written_on_one_node_is_read_on_another() {
+    let guest = Guest::fresh();
+    check(&guest, &guest.volume(), "ext4");
+    check(&guest, &xfs::volume(&guest), "xfs");
 }
 
 #[test]

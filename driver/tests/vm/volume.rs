@@ -18,8 +18,15 @@ impl Volume<'_> {
     /// attach, waitforattach and mountdevice, which must succeed; the device path.
     #[track_caller]
     pub(crate) fn up(&self) -> String {
-        let device = self.attached(1);
-        self.up_on(1, &device);
+        self.up_on(1, &[])
+    }
+
+    /// The same on a node, with options that win over the usual ones.
+    #[track_caller]
+    pub(crate) fn up_on(&self, node: usize, more: &[(&str, &str)]) -> String {
+        let device = self.attached(node);
+        success(&self.wait_on(node, &device));
+        success(&self.mount_with(node, &device, more));
         device
     }
 
@@ -73,13 +80,6 @@ impl Volume<'_> {
 
     pub(crate) fn unmount_on(&self, node: usize) -> Answer {
         self.guest.node(node).call(&["unmountdevice", &self.dir()]).unwrap()
-    }
-
-    /// Brings what is attached to a node into its place there.
-    #[track_caller]
-    pub(crate) fn up_on(&self, node: usize, device: &str) {
-        success(&self.wait_on(node, device));
-        success(&self.mount_with(node, device, &[]));
     }
 
     /// A node writes a new file, all of which reaches the disk; the file's digest.
