@@ -11,17 +11,27 @@ use crate::{
     world::{Event, IQN, World, volume},
 };
 
+/// What comes of every exit code from `first` on, when iscsiadm ends with it whenever it is called for `verb`.
+fn table(
+    first: i32,
+    verb: &'static str,
+    world: fn() -> World,
+    story: fn(&World, i32) -> String,
+) -> String {
+    let line = |code| {
+        let world = world();
+        for _ in 0..4 {
+            world.answers(verb, code, "iscsiadm: the reason");
+        }
+        format!("{code}: {}", story(&world, code))
+    };
+    (first..=33).chain([127]).map(line).collect()
+}
+
 /// Every exit code of a login, with no session to be seen.
 #[test]
 fn a_login_without_session_fails_and_the_code_picks_the_message() {
-    let mut table = String::new();
-    for code in (0..=33).chain([127]) {
-        let world = World::new();
-        for _ in 0..4 {
-            world.answers("login", code, "iscsiadm: the reason");
-        }
-        table += &format!("{code}: {}", story::log_in(&world));
-    }
+    let table = table(0, "login", World::new, |world, _| story::log_in(world));
     expect_file!["../../testdata/login-codes.txt"].assert_eq(&table);
 }
 
@@ -42,16 +52,12 @@ fn a_login_with_a_session_succeeds_whatever_the_code() {
 /// Every exit code of a logout, while the session stays.
 #[test]
 fn a_logout_with_a_session_fails_and_the_code_picks_the_message() {
-    let mut table = String::new();
-    for code in (0..=33).chain([127]) {
-        let world = World::without_disk();
-        for _ in 0..4 {
-            world.answers("logout", code, "iscsiadm: the reason");
-        }
-        table += &format!("{code}: {}", story::log_out(&world));
-        assert!(world.initiator().session(&volume()).unwrap().is_some());
-        assert!(world.record().is_some());
-    }
+    let table = table(0, "logout", World::without_disk, |world, code| {
+        let story = story::log_out(world);
+        assert!(world.initiator().session(&volume()).unwrap().is_some(), "{code}");
+        assert!(world.record().is_some(), "{code}");
+        story
+    });
     expect_file!["../../testdata/logout-codes.txt"].assert_eq(&table);
 }
 
@@ -82,16 +88,12 @@ fn a_record_without_our_settings_fails_the_login_and_the_code_picks_the_message(
 
 #[track_caller]
 fn check_record(verb: &'static str, expected: &str) {
-    let mut table = String::new();
-    for code in (1..=33).chain([127]) {
-        let world = World::new();
-        for _ in 0..4 {
-            world.answers(verb, code, "iscsiadm: the reason");
-        }
-        table += &format!("{code}: {}", story::log_in(&world));
+    let table = table(1, verb, World::new, |world, code| {
+        let story = story::log_in(world);
         assert!(world.initiator().session(&volume()).unwrap().is_none(), "{code}");
         assert!(world.record().is_none(), "{code}");
-    }
+        story
+    });
     expect_file![expected].assert_eq(&table);
 }
 
@@ -99,14 +101,7 @@ fn check_record(verb: &'static str, expected: &str) {
 /// "session exists" is a login that is still coming.
 #[test]
 fn a_record_that_is_not_removed_fails_no_logout_unless_a_login_is_pending() {
-    let mut table = String::new();
-    for code in (0..=33).chain([127]) {
-        let world = World::without_disk();
-        for _ in 0..4 {
-            world.answers("delete", code, "iscsiadm: the reason");
-        }
-        table += &format!("{code}: {}", story::log_out(&world));
-    }
+    let table = table(0, "delete", World::without_disk, |world, _| story::log_out(world));
     expect_file!["../../testdata/delete-codes.txt"].assert_eq(&table);
 }
 

@@ -12,12 +12,16 @@ use crate::{
 
 type Var<'a> = (&'a str, &'a str);
 
-/// The variables `OCI_RESOURCE_PRINCIPAL_*`, and nothing else.
-fn resource(world: &World, vars: &[Var<'_>]) -> Result<ResourcePrincipal, Error> {
-    let var = |name: &str| {
-        let name = name.strip_prefix("OCI_RESOURCE_PRINCIPAL_").unwrap();
+/// An environment with these variables, whose names begin with `prefix`, and nothing else.
+fn environment(prefix: &str, vars: &[Var<'_>]) -> impl Fn(&str) -> Option<String> {
+    move |name: &str| {
+        let name = name.strip_prefix(prefix).unwrap();
         vars.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned())
-    };
+    }
+}
+
+fn resource(world: &World, vars: &[Var<'_>]) -> Result<ResourcePrincipal, Error> {
+    let var = environment("OCI_RESOURCE_PRINCIPAL_", vars);
     ResourcePrincipal::from_vars(var, world.instance_principals())
 }
 
@@ -254,12 +258,8 @@ fn a_service_that_does_not_vouch_is_told() {
     assert!(session(&wrong).starts_with("the resource principal: cannot read /dev/shm/absent: "));
 }
 
-/// The variables `OCI_WORKLOAD_IDENTITY_*`, and nothing else.
 fn exchange(world: &World, vars: &[Var<'_>]) -> Result<TokenExchange, Error> {
-    let var = |name: &str| {
-        let name = name.strip_prefix("OCI_WORKLOAD_IDENTITY_").unwrap();
-        vars.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned())
-    };
+    let var = environment("OCI_WORKLOAD_IDENTITY_", vars);
     TokenExchange::from_vars(var, world.instance_principals())
 }
 
