@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
+use oci_rest::{ResourcePrincipal, TokenExchange};
+
 /// Where things are on this machine and how to reach the cloud.
 ///
 /// The names of the variables are those of the Go driver and of Oracle's SDKs; `docs/configuration.md`
@@ -123,7 +125,8 @@ impl Settings {
                 authority: path("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH")
                     .unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT).join("ca.crt")),
             },
-            principal: principal_names()
+            principal: ResourcePrincipal::variables()
+                .chain(TokenExchange::variables())
                 .filter_map(|name| text(&[&name]).map(|value| (name, value)))
                 .collect(),
             region_metadata: text(&["OCI_REGION_METADATA"]),
@@ -141,15 +144,6 @@ fn service(host: &str, port: Option<String>) -> String {
     }
 }
 
-/// The variables that say who this process is.
-fn principal_names() -> impl Iterator<Item = String> {
-    let resource = |part| {
-        RESOURCE_PRINCIPAL.iter().map(move |name| format!("OCI_RESOURCE_PRINCIPAL_{name}{part}"))
-    };
-    let exchange = WORKLOAD_IDENTITY.iter().map(|name| format!("OCI_WORKLOAD_IDENTITY_{name}"));
-    PARTS.into_iter().flat_map(resource).chain(exchange)
-}
-
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DRIVER_DIR: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/oracle~oci";
 // Not the driver directory: the caller's prober watches that, and each write there runs `init` again.
@@ -158,33 +152,6 @@ const LOG_FILE: &str = "oci_flexvolume_driver.log";
 const STATE_DIR: &str = "/var/lib/oci-flexvolume-driver";
 const RUN_DIR: &str = "/run/oci-flexvolume-driver";
 const HOME: &str = "/root";
-const RESOURCE_PRINCIPAL: [&str; 13] = [
-    "VERSION",
-    "RPST",
-    "PRIVATE_PEM",
-    "PRIVATE_PEM_PASSPHRASE",
-    "REGION",
-    "RPT_ENDPOINT",
-    "RPT_PATH",
-    "RPT_ID",
-    "RPT_URL",
-    "RPST_ENDPOINT",
-    "RESOURCE_ID",
-    "TENANCY_ID",
-    "SECURITY_CONTEXT",
-];
-const PARTS: [&str; 3] = ["", "_FOR_LEAF_RESOURCE", "_FOR_PARENT_RESOURCE"];
-const WORKLOAD_IDENTITY: [&str; 9] = [
-    "DOMAIN_URL",
-    "CLIENT_ID",
-    "CLIENT_SECRET",
-    "TOKEN_PATH",
-    "SUBJECT_TOKEN_TYPE",
-    "REQUESTED_TOKEN_TYPE",
-    "RESOURCE_TYPE",
-    "RPST_EXP",
-    "USE_INSTANCE_PRINCIPAL_FOR_TOKEN_EXCHANGE",
-];
 const TOOL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 #[cfg(test)]

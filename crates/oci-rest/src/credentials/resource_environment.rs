@@ -41,15 +41,21 @@ pub(crate) struct Key {
     passphrase: Option<Secret>,
 }
 
+/// Every variable that [`Environment::read`] may ask for.
+pub(crate) fn variables() -> impl Iterator<Item = String> {
+    let of = |suffix| VARIABLES.iter().map(move |name| format!("{PREFIX}{name}{suffix}"));
+    ["", LEAF, PARENT].into_iter().flat_map(of)
+}
+
 impl Environment {
     pub(crate) fn read(var: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let vars = Vars { var, suffix: "" };
         if vars.wanted("VERSION")? != "3.0" {
             return vars.resource();
         }
-        let parent = Vars { suffix: "_FOR_PARENT_RESOURCE", ..vars };
+        let parent = Vars { suffix: PARENT, ..vars };
         let (url, auth) = (parent.wanted("RPT_URL")?, parent.wanted("RPST_ENDPOINT")?);
-        let part = Vars { suffix: "_FOR_LEAF_RESOURCE", ..vars }.resource()?;
+        let part = Vars { suffix: LEAF, ..vars }.resource()?;
         let version = Version::Part { part: Box::new(part.version), url, auth };
         Ok(Self { region: part.region, version })
     }
@@ -142,7 +148,7 @@ impl Vars<'_> {
     }
 
     fn name(&self, name: &str) -> String {
-        format!("OCI_RESOURCE_PRINCIPAL_{name}{}", self.suffix)
+        format!("{PREFIX}{name}{}", self.suffix)
     }
 
     fn get(&self, name: &str) -> Option<String> {
@@ -188,4 +194,22 @@ impl fmt::Debug for Secret {
 }
 
 pub(crate) const WHAT: &str = "the resource principal";
+const PREFIX: &str = "OCI_RESOURCE_PRINCIPAL_";
+const LEAF: &str = "_FOR_LEAF_RESOURCE";
+const PARENT: &str = "_FOR_PARENT_RESOURCE";
+const VARIABLES: [&str; 13] = [
+    "VERSION",
+    "RPST",
+    "PRIVATE_PEM",
+    "PRIVATE_PEM_PASSPHRASE",
+    "REGION",
+    "RPT_ENDPOINT",
+    "RPT_PATH",
+    "RPT_ID",
+    "RPT_URL",
+    "RPST_ENDPOINT",
+    "RESOURCE_ID",
+    "TENANCY_ID",
+    "SECURITY_CONTEXT",
+];
 const VERSIONS: &str = "1.1, 2.1, 2.1.1, 2.1.2, 2.2 and 3.0";

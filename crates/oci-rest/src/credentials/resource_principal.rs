@@ -9,7 +9,7 @@ use oci_signer::{KeyId, Signer};
 
 use super::{
     federation::TokenRequest,
-    resource_environment::{Environment, Key, Service, Version, WHAT},
+    resource_environment::{self, Environment, Key, Service, Version, WHAT},
     resource_token::ResourceToken,
 };
 use crate::{Error, InstancePrincipals, Session, SessionKey, TokenSource};
@@ -44,6 +44,12 @@ impl ResourcePrincipal {
         instance: InstancePrincipals,
     ) -> Result<Self, Error> {
         Ok(Self { environment: Environment::read(&var)?, instance })
+    }
+
+    /// Every variable that [`Self::from_vars`] may ask for, for callers that keep their own copy of the
+    /// environment. Some hold secrets.
+    pub fn variables() -> impl Iterator<Item = String> {
+        resource_environment::variables()
     }
 
     /// The region that the environment names, by key or identifier.

@@ -75,6 +75,12 @@ impl TokenExchange {
         Ok(Self { domain: wanted("DOMAIN_URL")?, client, subject_token, fields, instance })
     }
 
+    /// Every variable that [`Self::from_vars`] may ask for, for callers that keep their own copy of the
+    /// environment. One holds a secret.
+    pub fn variables() -> impl Iterator<Item = String> {
+        VARIABLES.iter().map(|name| format!("{PREFIX}{name}"))
+    }
+
     fn form(&self, public_key: &str) -> Result<Zeroizing<String>, Error> {
         let path = self.subject_token.display();
         let token = fs::read_to_string(&self.subject_token).map(Zeroizing::new);
@@ -166,6 +172,17 @@ const WHAT: &str = "token exchange";
 const ADVICE: &str =
     "does the identity domain know this client, and trust the issuer of the token?";
 const PREFIX: &str = "OCI_WORKLOAD_IDENTITY_";
+const VARIABLES: [&str; 9] = [
+    "DOMAIN_URL",
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "TOKEN_PATH",
+    "SUBJECT_TOKEN_TYPE",
+    "REQUESTED_TOKEN_TYPE",
+    "RESOURCE_TYPE",
+    "RPST_EXP",
+    "USE_INSTANCE_PRINCIPAL_FOR_TOKEN_EXCHANGE",
+];
 const PATH: &str = "/oauth2/v1/token";
 const FORM: &str = "application/x-www-form-urlencoded";
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";

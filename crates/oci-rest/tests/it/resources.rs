@@ -12,16 +12,23 @@ use crate::{
 
 type Var<'a> = (&'a str, &'a str);
 
-/// An environment with these variables, whose names begin with `prefix`, and nothing else.
-fn environment(prefix: &str, vars: &[Var<'_>]) -> impl Fn(&str) -> Option<String> {
+/// An environment with these variables, whose names begin with `prefix`, and nothing else. Only variables
+/// that are `known` are asked for.
+fn environment(
+    prefix: &str,
+    known: impl Iterator<Item = String>,
+    vars: &[Var<'_>],
+) -> impl Fn(&str) -> Option<String> {
+    let known: Vec<_> = known.collect();
     move |name: &str| {
+        assert!(known.iter().any(|it| it == name), "{name}");
         let name = name.strip_prefix(prefix).unwrap();
         vars.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned())
     }
 }
 
 fn resource(world: &World, vars: &[Var<'_>]) -> Result<ResourcePrincipal, Error> {
-    let var = environment("OCI_RESOURCE_PRINCIPAL_", vars);
+    let var = environment("OCI_RESOURCE_PRINCIPAL_", ResourcePrincipal::variables(), vars);
     ResourcePrincipal::from_vars(var, world.instance_principals())
 }
 
@@ -259,7 +266,7 @@ fn a_service_that_does_not_vouch_is_told() {
 }
 
 fn exchange(world: &World, vars: &[Var<'_>]) -> Result<TokenExchange, Error> {
-    let var = environment("OCI_WORKLOAD_IDENTITY_", vars);
+    let var = environment("OCI_WORKLOAD_IDENTITY_", TokenExchange::variables(), vars);
     TokenExchange::from_vars(var, world.instance_principals())
 }
 
