@@ -44,4 +44,14 @@ pub trait Runner: Debug + Send + Sync {
     /// The program could not be started, did not end in time, or was killed. After the latter two it is not
     /// known what the program has done: look at the thing it works on.
     fn run(&self, command: &Command) -> Result<Output, Error>;
+
+    /// Runs `command`, and calls `meanwhile` once while it is at work. A runner that only plays the program
+    /// does one after the other.
+    ///
+    /// # Errors
+    /// As [`Runner::run`]; `meanwhile` may not have been called if the program could not be started.
+    fn run_beside(&self, command: &Command, meanwhile: &mut dyn FnMut()) -> Result<Output, Error> {
+        meanwhile();
+        self.run(command)
+    }
 }

@@ -20,7 +20,11 @@ pub struct SystemRunner {
 
 impl Runner for SystemRunner {
     fn run(&self, command: &Command) -> Result<Output, Error> {
-        let result = self.run_quietly(command);
+        self.run_beside(command, &mut || {})
+    }
+
+    fn run_beside(&self, command: &Command, meanwhile: &mut dyn FnMut()) -> Result<Output, Error> {
+        let result = self.run_quietly(command, meanwhile);
         match &result {
             Ok(Output { code, stderr, .. }) if stderr.is_empty() => {
                 log::debug!("{command}: exit code {code}");
@@ -33,12 +37,12 @@ impl Runner for SystemRunner {
 }
 
 impl SystemRunner {
-    fn run_quietly(&self, command: &Command) -> Result<Output, Error> {
+    fn run_quietly(&self, command: &Command, meanwhile: &mut dyn FnMut()) -> Result<Output, Error> {
         let program = command.program();
-        let child = self.start(command)?;
-        let end = Process::new(child)
-            .and_then(|process| process.finish(command.limit()))
-            .map_err(|source| Error::Watch { program, source })?;
+        let failed = |source| Error::Watch { program, source };
+        let process = Process::new(self.start(command)?).map_err(failed)?;
+        meanwhile();
+        let end = process.finish(command.limit()).map_err(failed)?;
         match end {
             End::TimedOut { stuck } => {
                 Err(Error::Timeout { program, limit: command.limit(), stuck })

@@ -87,8 +87,12 @@ impl Recorder {
 
 impl Runner for Recorder {
     fn run(&self, command: &Command) -> Result<Output, Error> {
+        self.run_beside(command, &mut || {})
+    }
+
+    fn run_beside(&self, command: &Command, meanwhile: &mut dyn FnMut()) -> Result<Output, Error> {
         locked(&self.lines).push(command.to_string());
-        self.inner.run(command)
+        self.inner.run_beside(command, meanwhile)
     }
 }
 

@@ -8,7 +8,7 @@ use command::Runner;
 use crate::{
     Access, Claim, DeviceNumber, Disk, Error, User,
     evidence::Evidence,
-    extents::{self, Extent},
+    extents::{self, Plan},
     udev,
 };
 
@@ -83,11 +83,11 @@ impl Disk {
         clock: &dyn Clock,
         check: BlankCheck,
     ) -> Result<Blank, Error> {
-        let first = match check {
-            BlankCheck::Sampled => extents::sampled(self.size()),
-            BlankCheck::Full => extents::full(self.size()),
+        let first: Plan = match check {
+            BlankCheck::Sampled => extents::sampled,
+            BlankCheck::Full => extents::full,
         };
-        let claim = self.prove(runner, clock, &first, |evidence| {
+        let claim = self.prove(runner, clock, first, |evidence| {
             evidence.objection().map(|what| Error::NotBlank { path: self.path().to_owned(), what })
         })?;
         Ok(Blank { disk: self.clone(), claim, unfinished: false })
@@ -109,8 +109,7 @@ impl Disk {
         clock: &dyn Clock,
         uuid: &str,
     ) -> Result<Blank, Error> {
-        let everything = extents::sampled(self.size());
-        let claim = self.prove(runner, clock, &everything, |evidence| {
+        let claim = self.prove(runner, clock, extents::sampled, |evidence| {
             let path = self.path().to_owned();
             evidence.foreign(uuid).map(|what| Error::NotUnfinished { path, what })
         })?;
@@ -122,7 +121,7 @@ impl Disk {
         &self,
         runner: &dyn Runner,
         clock: &dyn Clock,
-        first: &[Extent],
+        first: Plan,
         refusal: impl Fn(&Evidence) -> Option<Error>,
     ) -> Result<Claim, Error> {
         self.confirm()?;
@@ -140,14 +139,14 @@ impl Disk {
             return Err(Error::InUse { path: path(), users });
         }
 
-        let ask = |extents: &[Extent]| match refusal(&Evidence::gather(self, runner, extents)?) {
+        let ask = |plan| match refusal(&Evidence::gather(self, runner, plan)?) {
             Some(refusal) => Err(refusal),
             None => Ok(()),
         };
         ask(first)?;
         clock.sleep(PAUSE);
         udev::settle(self, runner);
-        ask(&extents::sampled(self.size()))?;
+        ask(extents::sampled)?;
         Ok(claim)
     }
 }

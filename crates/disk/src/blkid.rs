@@ -1,6 +1,6 @@
 //! The second witness: libblkid's probing, through `blkid -p`.
 
-use std::{fmt, panic::resume_unwind, thread, time::Duration};
+use std::{fmt, time::Duration};
 
 use command::{Command, Output, Runner};
 
@@ -51,26 +51,17 @@ impl fmt::Display for Probe {
 pub(crate) fn probe_while(
     disk: &Disk,
     runner: &dyn Runner,
-    work: impl FnOnce() -> Result<(), Error>,
+    mut work: impl FnMut() -> Result<(), Error>,
 ) -> Result<Verdict, Error> {
-    thread::scope(|scope| {
-        let started = thread::Builder::new().spawn_scoped(scope, || probe(disk, runner));
-        let verdict = started
-            .map_err(|source| failed(disk, command::Error::Spawn { program: BLKID, source }))?;
-        work()?;
-        verdict.join().unwrap_or_else(|panic| resume_unwind(panic))
-    })
-}
-
-/// `-p` goes to the device and past every cache.
-fn probe(disk: &Disk, runner: &dyn Runner) -> Result<Verdict, Error> {
+    // `-p` goes to the device and past every cache.
     let command = Command::new(BLKID, LIMIT).args(["-p", "-o", "export"]).arg(disk.path());
-    let output = runner.run(&command).map_err(|source| failed(disk, source))?;
+    let mut done = Ok(());
+    let output = runner.run_beside(&command, &mut || done = work());
+    done?;
+    let path = || disk.path().to_owned();
+    let output =
+        output.map_err(|source| Error::Program { path: path(), program: BLKID, source })?;
     verdict(&output).ok_or_else(|| Error::no_answer(disk, BLKID, &output))
-}
-
-fn failed(disk: &Disk, source: command::Error) -> Error {
-    Error::Program { path: disk.path().to_owned(), program: BLKID, source }
 }
 
 /// What the answer means; `None` if it is no answer.

@@ -6,7 +6,7 @@
 
 use command::Runner;
 
-use crate::{Contents, Disk, Error, blkid, extents::Extent, reader, signature, udev, wipefs};
+use crate::{Contents, Disk, Error, blkid, extents::Plan, reader, signature, udev, wipefs};
 
 /// The statements, all about the same disk.
 #[derive(Debug)]
@@ -26,12 +26,8 @@ impl Evidence {
     ///
     /// # Errors
     /// If one of them cannot speak: not being able to tell is never "empty".
-    pub(crate) fn gather(
-        disk: &Disk,
-        runner: &dyn Runner,
-        extents: &[Extent],
-    ) -> Result<Self, Error> {
-        let mut evidence = Self::without_wipefs(disk, runner, extents)?;
+    pub(crate) fn gather(disk: &Disk, runner: &dyn Runner, plan: Plan) -> Result<Self, Error> {
+        let mut evidence = Self::without_wipefs(disk, runner, plan)?;
         evidence.listed = wipefs::list(disk, runner)?;
         disk.confirm()?;
         Ok(evidence)
@@ -44,14 +40,17 @@ impl Evidence {
     pub(crate) fn without_wipefs(
         disk: &Disk,
         runner: &dyn Runner,
-        extents: &[Extent],
+        plan: Plan,
     ) -> Result<Self, Error> {
         disk.confirm()?;
-        let mut scan = signature::Scan::new(disk.size(), extents);
+        let mut own = Vec::new();
         let mut data = None;
         let mut head = Vec::new();
+        let mut udev = None;
         let blkid = blkid::probe_while(disk, runner, || {
-            reader::read(disk, extents, |offset, bytes| {
+            let extents = plan(disk.size());
+            let mut scan = signature::Scan::new(disk.size(), &extents);
+            reader::read(disk, &extents, |offset, bytes| {
                 scan.take(offset, bytes);
                 if data.is_none() {
                     data = first_non_zero(bytes).map(|index| offset + index);
@@ -59,11 +58,13 @@ impl Evidence {
                 if offset == 0 {
                     head = bytes.get(..HEAD).unwrap_or(bytes).to_owned();
                 }
-            })
+            })?;
+            own = scan.found();
+            udev = udev::remembered(disk)?;
+            Ok(())
         })?;
-        let udev = udev::remembered(disk)?;
         disk.confirm()?;
-        Ok(Self { data, own: scan.found(), blkid, listed: Vec::new(), udev, head })
+        Ok(Self { data, own, blkid, listed: Vec::new(), udev, head })
     }
 
     /// What speaks against the disk being blank.

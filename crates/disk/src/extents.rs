@@ -7,6 +7,9 @@ use crate::signature;
 /// Bytes of the disk, from and to, in multiples of [`ALIGNMENT`] except at the disk's end.
 pub(crate) type Extent = Range<u64>;
 
+/// What of a disk of so many bytes is read.
+pub(crate) type Plan = fn(u64) -> Vec<Extent>;
+
 /// Everything.
 pub(crate) fn full(size: u64) -> Vec<Extent> {
     merged(iter::once(0..size).collect(), size)

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use crate::support::{LONG, SHORT, alive, assert_gone, output, run, runner, wait_for};
+use crate::support::{LONG, SHORT, alive, assert_gone, output, run, runner, shell, wait_for};
 use command::{Command, Error, Runner};
 
 #[track_caller]
@@ -14,6 +14,20 @@ fn check(result: Result<command::Output, Error>, message: &str) {
 fn a_signal_is_no_exit_code() {
     check(run("kill -SEGV $$", LONG), "sh was ended by signal 11");
     check(run("kill -KILL $$", LONG), "sh was ended by signal 9");
+}
+
+#[test]
+fn work_is_done_while_the_program_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let done = dir.path().join("done");
+    let script = format!("until [ -e {} ]; do sleep 0.01; done; echo seen", done.display());
+    let command = shell(&script, LONG);
+    let mut calls = 0;
+    let output = runner().run_beside(&command, &mut || {
+        calls += 1;
+        fs::write(&done, "").unwrap();
+    });
+    assert_eq!((&*output.unwrap().stdout, calls), ("seen\n", 1));
 }
 
 #[test]
