@@ -4,6 +4,7 @@
 //! Reading it while others mount and unmount may miss lines, so it is read until nobody did.
 
 use std::{
+    borrow::Cow,
     ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read},
@@ -141,7 +142,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
     // optional fields, as many as there are
     while next()? != b"-" {}
     let fs_type = text(next()?)?;
-    let source = OsString::from_vec(unescaped(next()?));
+    let source = OsString::from_vec(unescaped(next()?).into_owned());
     let super_options = text(next()?)?;
     let (dir, deleted) = match dir.strip_suffix(b"//deleted") {
         Some(dir) => (dir, true),
@@ -177,7 +178,10 @@ fn path(field: &[u8]) -> Option<PathBuf> {
 }
 
 /// Resolves `\ooo`; a backslash that begins no such escape stands for itself.
-fn unescaped(field: &[u8]) -> Vec<u8> {
+fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
+    if !field.contains(&b'\\') {
+        return field.into();
+    }
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&first, after)) = rest.split_first() {
@@ -190,7 +194,7 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
         bytes.push(byte);
         rest = after;
     }
-    bytes
+    bytes.into()
 }
 
 fn has(options: &str, option: &str) -> bool {
