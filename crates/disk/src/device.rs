@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Seek, SeekFrom},
-    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -180,6 +180,13 @@ impl Disk {
             rustix::fs::fadvise(&self.pin, 0, None, Advice::DontNeed).map_err(io::Error::from)
         });
         flushed.map_err(|source| Error::Flush { path: self.path.clone(), source })
+    }
+
+    /// Reads from the beginning of the device; through the page cache, which knows what this host has
+    /// written.
+    pub(crate) fn read_head(&self, head: &mut [u8]) -> Result<(), Error> {
+        let read = self.pin.read_exact_at(head, 0);
+        read.map_err(|source| Error::Read { path: self.path.clone(), offset: 0, source })
     }
 
     pub(crate) fn host(&self) -> &Host {

@@ -1,6 +1,6 @@
 //! How large a file system says it is, which need not be the size of its disk.
 
-use crate::{Disk, Error, extents::Extent, reader};
+use crate::{Disk, Error};
 
 impl Disk {
     /// The size in bytes that the file system on the disk has by its superblock; `None` for a kind
@@ -11,13 +11,11 @@ impl Disk {
     /// If the disk does not read.
     pub fn file_system_size(&self, fs_type: &str) -> Result<Option<u64>, Error> {
         let Some(parse) = superblock(fs_type) else { return Ok(None) };
-        if HEAD.end > self.size() {
+        if HEAD as u64 > self.size() {
             return Ok(None);
         }
-        let mut head = Vec::new();
-        reader::read(self, &[HEAD], |_, bytes| {
-            head.extend_from_slice(bytes);
-        })?;
+        let mut head = [0; HEAD];
+        self.read_head(&mut head)?;
         Ok(parse(&head))
     }
 }
@@ -67,7 +65,7 @@ fn u64_at(bytes: &[u8], offset: usize) -> Option<[u8; 8]> {
     bytes.get(offset..)?.first_chunk().copied()
 }
 
-const HEAD: Extent = 0..4096;
+const HEAD: usize = 4096;
 
 #[cfg(test)]
 mod tests {
