@@ -6,15 +6,15 @@
 use std::{
     borrow::Cow,
     ffi::{OsStr, OsString},
-    fs::File,
-    io::{self, Read},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::DeviceNumber;
 
-use crate::{DeviceNumber, Error};
+mod table;
+
+pub use table::{MountTable, read};
 
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,35 +59,6 @@ impl Entry {
 pub struct ParseError {
     line: usize,
     text: String,
-}
-
-/// Reads a mount table, again and again until nothing was mounted or unmounted meanwhile.
-///
-/// # Errors
-/// If it does not read, does not parse, or never stands still.
-pub fn read(file: &Path) -> Result<Vec<Entry>, Error> {
-    let failed = |source| Error::Host { file: file.to_owned(), source };
-    // The kernel does not tell the size beforehand, and guessing costs a call for every few bytes.
-    let mut text = Vec::with_capacity(TABLE);
-    for _ in 0..READINGS {
-        text.clear();
-        let mut table = File::open(file).map_err(failed)?;
-        table.read_to_end(&mut text).map_err(failed)?;
-        if !has_changed(&table).map_err(failed)? {
-            return parse(&text)
-                .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)));
-        }
-    }
-    Err(Error::Unstable { file: file.to_owned() })
-}
-
-/// Whether the mount namespace has changed since `table` was opened, or this was last asked: the kernel
-/// shows it as urgent data (proc(5), "Monitoring mountpoint changes").
-fn has_changed(table: &File) -> io::Result<bool> {
-    let mut events = [PollFd::new(table, PollFlags::PRI)];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::io::retry_on_intr(|| poll(&mut events, Some(&at_once)))?;
-    Ok(events.iter().any(|event| event.revents().contains(PollFlags::PRI)))
 }
 
 /// The mounts in `table`, in its order.
@@ -200,11 +171,6 @@ fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
 fn has(options: &str, option: &str) -> bool {
     options.split(',').any(|o| o == option)
 }
-
-/// A busy node mounts some ten times a second; a reading takes well under a millisecond.
-const READINGS: usize = 50;
-/// Bytes of a usual table.
-const TABLE: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests;

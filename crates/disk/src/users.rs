@@ -101,7 +101,7 @@ fn mounts(host: &Host, numbers: &[DeviceNumber]) -> Result<Vec<User>, Error> {
     let is_ours = |entry: &mountinfo::Entry| numbers.contains(&entry.number);
     let here = mountinfo::read(&host.proc.join("self/mountinfo"))?;
     let mut users: Vec<_> =
-        here.into_iter().filter(is_ours).map(|entry| User::Mount(entry.dir)).collect();
+        here.iter().filter(|it| is_ours(it)).map(|it| User::Mount(it.dir.clone())).collect();
 
     let namespace = |pid: &str| fs::read_link(host.proc.join(pid).join("ns/mnt")).ok();
     let mut seen: HashSet<_> = namespace("self").into_iter().collect();

@@ -15,7 +15,10 @@ use std::{
 
 use clock::Clock;
 use command::{Command, Output, Runner};
-use disk::{DeviceNumber, Host, mountinfo};
+use disk::{
+    DeviceNumber, Host,
+    mountinfo::{self, MountTable},
+};
 
 mod busy;
 mod check;
@@ -42,12 +45,22 @@ pub struct Mounter {
     runner: Arc<dyn Runner>,
     clock: Arc<dyn Clock>,
     host: Host,
+    mounts: Arc<MountTable>,
 }
 
 impl Mounter {
     /// Touches nothing yet.
     pub fn new(runner: Arc<dyn Runner>, clock: Arc<dyn Clock>, host: Host) -> Self {
-        Self { runner, clock, host }
+        let mounts = Arc::new(MountTable::new(host.proc.join("self/mountinfo")));
+        Self { runner, clock, host, mounts }
+    }
+
+    /// Every mount in this mount namespace.
+    ///
+    /// # Errors
+    /// If the mount table does not read.
+    pub fn mounts(&self) -> Result<Arc<[Entry]>, Error> {
+        Ok(self.mounts.entries()?)
     }
 
     /// What is mounted at `dir`: of several mounts the topmost. The folder itself is not touched,
@@ -56,7 +69,7 @@ impl Mounter {
     /// # Errors
     /// If `dir` is not absolute, or the mount table does not read.
     pub fn at(&self, dir: &Path) -> Result<Option<Entry>, Error> {
-        Ok(at(&self.table()?, dir)?.cloned())
+        Ok(at(&self.mounts()?, dir)?.cloned())
     }
 
     /// Every mount of the device in this mount namespace, bind mounts included.
@@ -64,13 +77,8 @@ impl Mounter {
     /// # Errors
     /// If the mount table does not read.
     pub fn places(&self, device: DeviceNumber) -> Result<Vec<Entry>, Error> {
-        let mut places = self.table()?;
-        places.retain(|entry| entry.number == device);
-        Ok(places)
-    }
-
-    fn table(&self) -> Result<Vec<Entry>, Error> {
-        Ok(mountinfo::read(&self.host.proc.join("self/mountinfo"))?)
+        let mounts = self.mounts()?;
+        Ok(mounts.iter().filter(|entry| entry.number == device).cloned().collect())
     }
 
     /// Runs `command`, which works on `path`.

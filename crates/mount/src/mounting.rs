@@ -54,7 +54,7 @@ impl Mounter {
         if disk.is_read_only() && !request.is_read_only() {
             return Err(Error::ReadOnlyDisk { path: disk.path().to_owned() });
         }
-        let table = self.table()?;
+        let table = self.mounts()?;
         let places = places(&table, disk.number());
         if let Some(found) = at(&table, request.dir)? {
             if places.iter().filter(|place| **place == found.dir).count() > 1 {
@@ -133,14 +133,14 @@ impl Mounter {
         else {
             return Ok(None);
         };
-        for entry in self.table()?.into_iter().filter(|entry| entry.fs_type == "xfs") {
+        for entry in self.mounts()?.iter().filter(|entry| entry.fs_type == "xfs") {
             let Ok(other) = Disk::open(Path::new(&entry.source), &self.host) else { continue };
             match other.contents(&*self.runner) {
                 Ok(Contents::Filesystem { uuid: Some(found), .. }) if found == uuid => {
                     return Ok(Some(Error::Twin {
                         path: request.disk.path().to_owned(),
                         other: other.path().to_owned(),
-                        dir: entry.dir,
+                        dir: entry.dir.clone(),
                         uuid,
                     }));
                 }

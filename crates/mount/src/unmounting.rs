@@ -52,7 +52,7 @@ impl Mounter {
     pub fn unmount(&self, dir: &Path) -> Result<Unmounted, Error> {
         let nothing = Unmounted { device: None, data_loss: None };
         let Some(dir) = real(dir)? else { return Ok(nothing) };
-        let table = self.table()?;
+        let table = self.mounts()?;
         let Some(found) = mountinfo::at(&table, &dir) else {
             // a mount on a folder above may cover one that is still there
             let covered = table.iter().any(|entry| entry.dir == dir && !entry.deleted);
@@ -85,14 +85,14 @@ impl Mounter {
 
     /// Unmounts until nothing of `device` is left at `dir`.
     fn pop(&self, dir: &Path, device: DeviceNumber) -> Result<(), Error> {
-        let mut table = self.table()?;
+        let mut table = self.mounts()?;
         while let Some(found) = mountinfo::at(&table, dir) {
             if found.number != device {
                 return Err(foreign(dir, device, found));
             }
             let depth = depth(&table, dir, device);
             let output = self.run(&Command::new("umount", LIMIT).arg(dir), dir)?;
-            table = self.table()?;
+            table = self.mounts()?;
             if self::depth(&table, dir, device) >= depth {
                 let said = said(&output);
                 return Err(if output.success() || !said.contains("busy") {

@@ -1,8 +1,8 @@
 //! A mount of the same volume through a disk that is gone: the volume has come back as another disk, and what is
 //! written to the old one is lost.
 
-use disk::{Disk, mountinfo};
-use mount::Entry;
+use disk::Disk;
+use mount::{Entry, Mounter};
 
 use crate::{
     OciBlock,
@@ -14,21 +14,26 @@ use crate::{
 ///
 /// # Errors
 /// It is in use, such as bound into a pod, or data were lost with the disk, which is said once.
-pub(crate) fn clear(driver: &OciBlock, name: VolumeName<'_>, disk: &Disk) -> Result<(), Error> {
+pub(crate) fn clear(
+    driver: &OciBlock,
+    mounter: &Mounter,
+    name: VolumeName<'_>,
+    disk: &Disk,
+) -> Result<(), Error> {
     let place = format!("kubernetes.io/flexvolume/{DRIVER}/mounts/{}", name.name);
-    for found in mountinfo::read(&driver.host.proc.join("self/mountinfo"))? {
+    for found in &*mounter.mounts()? {
         // What is on no disk has major number 0.
         let is_disk = found.number.major != 0 && found.number != disk.number();
-        if found.dir.ends_with(&place) && is_disk && is_dead(driver, &found)? {
-            unmount(driver, &found)?;
+        if found.dir.ends_with(&place) && is_disk && is_dead(driver, found)? {
+            unmount(mounter, found)?;
         }
     }
     Ok(())
 }
 
-fn unmount(driver: &OciBlock, found: &Entry) -> Result<(), Error> {
+fn unmount(mounter: &Mounter, found: &Entry) -> Result<(), Error> {
     log::warn!("{} is mounted from a disk that is gone: unmounting", found.dir.display());
-    match driver.mounter().unmount(&found.dir)?.data_loss {
+    match mounter.unmount(&found.dir)?.data_loss {
         Some(loss) => Err(Error::DataLoss(loss)),
         None => Ok(()),
     }

@@ -24,8 +24,8 @@ pub(crate) fn refuse_in_use(
     let volume = || name.to_owned();
     let place = Path::new(GLOBAL_MOUNTS).join(name);
     let mounts = mountinfo::read(&driver.host.proc.join("self/mountinfo"))?;
-    if let Some(entry) = mounts.into_iter().find(|entry| entry.dir.ends_with(&place)) {
-        return Err(Error::StillMounted { volume: volume(), dir: entry.dir });
+    if let Some(entry) = mounts.iter().find(|entry| entry.dir.ends_with(&place)) {
+        return Err(Error::StillMounted { volume: volume(), dir: entry.dir.clone() });
     }
     if let Some(source) = local_use(driver, cloud, attachment)? {
         return Err(Error::DiskInUse { volume: volume(), source });

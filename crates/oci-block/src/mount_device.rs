@@ -43,8 +43,8 @@ pub(crate) fn mount_device(
     note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
     let identity = prove_identity(volume, &disk, &recall, &witnesses)?;
-    dead_mount::clear(driver, name, &disk)?;
     let mounter = driver.mounter();
+    dead_mount::clear(driver, &mounter, name, &disk)?;
     let mounting = Mounting {
         driver,
         name,

@@ -33,7 +33,7 @@ pub(crate) fn wait_for_attach(
     note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
-    dead_mount::clear(driver, name, &disk)?;
+    dead_mount::clear(driver, &driver.mounter(), name, &disk)?;
     Ok(device.path())
 }
 
