@@ -1,6 +1,6 @@
-//! A driver with a bug, for the contract suite: `attach` panics.
+//! A driver with a bug, for the contract suite: `attach` panics, `isattached` does so in another thread.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, thread};
 
 use flexvolume::{Capabilities, Driver, Options, Result};
 
@@ -14,6 +14,14 @@ impl Driver for Panics {
     #[expect(clippy::panic, reason = "the bug")]
     fn attach(&self, options: &Options, _node: &str) -> Result<std::path::PathBuf> {
         panic!("a bug that shows {options:?} MARKER");
+    }
+
+    #[expect(clippy::panic, reason = "the bug")]
+    fn is_attached(&self, _options: &Options, _node: &str) -> Result<bool> {
+        thread::spawn(|| panic!("a bug beside the call"));
+        loop {
+            thread::park();
+        }
     }
 }
 

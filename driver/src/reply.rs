@@ -3,17 +3,30 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
-    sync::Mutex,
+    sync::OnceLock,
+    thread::{self, ThreadId},
 };
 
 use flexvolume::Reply;
 
-/// Prints `reply`, unless one was printed already.
+/// Prints `reply`, unless this thread has printed one already. While another thread prints, and ends the process,
+/// it waits for that end.
 pub(crate) fn print_once(reply: &Reply) -> ExitCode {
-    // Held for ever: whoever comes second waits here until the process ends.
-    let Ok(guard) = PRINTING.lock() else { return ExitCode::from(reply.exit_code()) };
-    std::mem::forget(guard);
-    print(&reply.to_line(), reply.exit_code())
+    let this = thread::current().id();
+    match FIRST.set(this) {
+        Ok(()) => print(&reply.to_line(), reply.exit_code()),
+        Err(_) if FIRST.get() == Some(&this) => ExitCode::from(reply.exit_code()),
+        Err(_) => loop {
+            thread::park();
+        },
+    }
+}
+
+/// Prints `reply` as [`print_once`] does, and ends the process, whatever other threads are at.
+#[expect(clippy::exit, reason = "the main thread may be waiting in the kernel")]
+pub(crate) fn end_with(reply: &Reply) -> ! {
+    print_once(reply);
+    std::process::exit(reply.exit_code().into());
 }
 
 /// Writes `text` in one piece. A closed stdout changes nothing: the exit status tells.
@@ -23,4 +36,5 @@ pub(crate) fn print(text: &str, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-static PRINTING: Mutex<()> = Mutex::new(());
+/// The thread whose reply it is.
+static FIRST: OnceLock<ThreadId> = OnceLock::new();

@@ -18,15 +18,9 @@ pub(crate) fn reply_to_sigterm(args: &[OsString]) {
     let _ = thread::Builder::new().name("sigterm".into()).stack_size(STACK).spawn(move || {
         if signals.forever().next().is_some() {
             log::error!("interrupted by SIGTERM");
-            reply::print_once(&reply);
-            end(reply.exit_code());
+            reply::end_with(&reply);
         }
     });
-}
-
-#[expect(clippy::exit, reason = "the main thread may be waiting in the kernel")]
-fn end(code: u8) {
-    std::process::exit(code.into());
 }
 
 const STACK: usize = 128 << 10;

@@ -130,6 +130,14 @@ fn a_panic_is_a_failure_that_shows_nothing_of_the_call() {
 }
 
 #[test]
+fn a_panic_of_another_thread_ends_the_call_too() {
+    let mut command = Command::new(example("panics"));
+    command.args(["isattached", "{}", "node"]).env("OCI_FLEXD_DRIVER_LOG_DIR", "/dev/null");
+    let answer = testbed::run(command).unwrap();
+    assert_eq!((answer.code, &answer.message()[..20]), (Some(1), "the driver met a bug"));
+}
+
+#[test]
 fn a_panic_does_not_make_kubelet_log_secrets() {
     let mut command = Command::new(example("panics"));
     command.args(["attach", r#"{"kubernetes.io/secret/key":"TUFSS0VS"}"#, "node"]);
