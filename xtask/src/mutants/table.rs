@@ -128,7 +128,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "format: all are asked twice",
         BLANK,
-        ["        ask(&extents::sampled(self.size()))?;\n        Ok(claim)", "        Ok(claim)"],
+        ["        ask(extents::sampled)?;\n        Ok(claim)", "        Ok(claim)"],
         ["disk", ""],
     ),
     mutant(
