@@ -121,8 +121,7 @@ impl Disk {
                 Ok(Claim { _file: file })
             }
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                let users = self.users().unwrap_or_default();
-                Err(Error::InUse { path: self.path.clone(), users })
+                Err(in_use(&self.path, self.users().unwrap_or_default(), &self.host))
             }
             Err(source) => Err(Error::Open { path: self.path.clone(), source }),
         }
@@ -143,7 +142,7 @@ impl Disk {
         match File::options().read(true).custom_flags(flag(OFlags::EXCL)).open(path) {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
                 let users = users::find(path, number, &Sysfs::of(number, host), host);
-                Err(Error::InUse { path: path.to_owned(), users: users.unwrap_or_default() })
+                Err(in_use(path, users.unwrap_or_default(), host))
             }
             Err(error) if error.raw_os_error() != Some(ENXIO) => {
                 Err(Error::Open { path: path.to_owned(), source: error })
@@ -182,11 +181,10 @@ impl Disk {
         flushed.map_err(|source| Error::Flush { path: self.path.clone(), source })
     }
 
-    /// Reads from the beginning of the device; through the page cache, which knows what this host has
-    /// written.
-    pub(crate) fn read_head(&self, head: &mut [u8]) -> Result<(), Error> {
-        let read = self.pin.read_exact_at(head, 0);
-        read.map_err(|source| Error::Read { path: self.path.clone(), offset: 0, source })
+    /// Fills `bytes` from `offset` through the page cache, which knows what this host has written.
+    pub(crate) fn read_cached(&self, bytes: &mut [u8], offset: u64) -> Result<(), Error> {
+        let read = self.pin.read_exact_at(bytes, offset);
+        read.map_err(|source| Error::Read { path: self.path.clone(), offset, source })
     }
 
     pub(crate) fn host(&self) -> &Host {
@@ -215,6 +213,14 @@ impl Disk {
             Err(error) => Ok(Err(error)),
         }
     }
+}
+
+/// Somebody has the disk for himself; if nobody is found, by a file of what was unmounted lazily.
+fn in_use(path: &Path, mut users: Vec<User>, host: &Host) -> Error {
+    if users.is_empty() {
+        users = users::of_unmounted(host);
+    }
+    Error::InUse { path: path.to_owned(), users }
 }
 
 /// The kernel must run the device before it is touched: I/O to a blocked one never returns.

@@ -15,7 +15,7 @@ impl Disk {
             return Ok(None);
         }
         let mut head = [0; HEAD];
-        self.read_head(&mut head)?;
+        self.read_cached(&mut head, 0)?;
         Ok(parse(&head))
     }
 }

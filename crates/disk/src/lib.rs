@@ -19,6 +19,7 @@ mod extents;
 mod file_system_size;
 mod host;
 mod identity;
+mod journal;
 pub mod mountinfo;
 mod multipath;
 mod reader;

@@ -2,8 +2,9 @@
 
 use std::{
     collections::HashSet,
+    ffi::{OsStr, OsString},
     fmt, fs,
-    os::unix::fs::MetadataExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -31,8 +32,19 @@ pub enum User {
         name: String,
     },
     /// A process that has the device itself open. By itself that keeps nobody else away, so it
-    /// is looked for only when nobody else is found.
+    /// is looked for only when nobody else is found, and udev, which looks at a disk and goes, is
+    /// nobody.
     Process {
+        /// the process
+        pid: u32,
+        /// its name
+        name: String,
+    },
+    /// A process that has a file open of a file system that is mounted nowhere any more. Of which disk
+    /// does not show, so this is only told by whoever knows that the disk is in use.
+    Unmounted {
+        /// the file, as seen from the root of its file system
+        file: PathBuf,
         /// the process
         pid: u32,
         /// its name
@@ -53,6 +65,11 @@ impl fmt::Display for User {
                 dir.display()
             ),
             Self::Process { pid, name } => write!(f, "process {pid} ({name}) has it open"),
+            Self::Unmounted { file, pid, name } => write!(
+                f,
+                "process {pid} ({name}) has {} open of a file system that was unmounted lazily",
+                file.display()
+            ),
         }
     }
 }
@@ -124,16 +141,54 @@ fn mounts(host: &Host, numbers: &[DeviceNumber]) -> Result<Vec<User>, Error> {
 
 /// Processes other than this one with an open file that is the device.
 fn processes(host: &Host, path: &Path) -> Vec<User> {
-    let has_it_open = |pid: &u32| {
-        let files = fs::read_dir(host.proc.join(pid.to_string()).join("fd"));
-        let mut files = files.into_iter().flatten().flatten();
-        files.any(|file| fs::read_link(file.path()).is_ok_and(|target| target == path))
-    };
+    let has_it_open =
+        |process: &Path| open_files(process).any(|(_, target)| target.as_path() == path);
     pids(host)
         .filter(|pid| *pid != std::process::id())
-        .filter(has_it_open)
-        .map(|pid| User::Process { pid, name: name(&host.proc.join(pid.to_string())) })
+        .map(|pid| (pid, host.proc.join(pid.to_string())))
+        .filter(|(_, process)| has_it_open(process))
+        .map(|(pid, process)| User::Process { pid, name: name(&process) })
+        .filter(|user| !matches!(user, User::Process { name, .. } if UDEV.contains(&&**name)))
         .collect()
+}
+
+/// Processes with an open file of a mount that is in no mount namespace. The files themselves are not
+/// touched: they may be of a server that answers nothing.
+pub(crate) fn of_unmounted(host: &Host) -> Vec<User> {
+    let mut namespaces = HashSet::new();
+    let mut mounted = HashSet::new();
+    for pid in pids(host) {
+        let process = host.proc.join(pid.to_string());
+        if !fs::read_link(process.join("ns/mnt")).is_ok_and(|it| namespaces.insert(it)) {
+            continue;
+        }
+        let table = fs::read(process.join("mountinfo")).unwrap_or_default();
+        let entries = mountinfo::parse(&table).unwrap_or_default();
+        mounted.extend(entries.into_iter().map(|entry| entry.id));
+    }
+    let unmounted = |pid: u32| {
+        let process = host.proc.join(pid.to_string());
+        // What the kernel has of its own, such as memory and pipes, is mounted nowhere either.
+        let (_, file) = open_files(&process).find(|(number, target)| {
+            target.is_absolute()
+                && !KERNELS_OWN.iter().any(|own| target.as_os_str().as_bytes().starts_with(own))
+                && mount_of(&process, number).is_some_and(|mount| !mounted.contains(&mount))
+        })?;
+        Some(User::Unmounted { file, pid, name: name(&process) })
+    };
+    pids(host).filter_map(unmounted).take(SHOWN).collect()
+}
+
+/// The open files of a process, by descriptor and path.
+fn open_files(process: &Path) -> impl Iterator<Item = (OsString, PathBuf)> + use<> {
+    let files = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+    files.filter_map(|file| Some((file.file_name(), fs::read_link(file.path()).ok()?)))
+}
+
+/// The mount of an open file: `mnt_id` in fdinfo (proc(5)).
+fn mount_of(process: &Path, descriptor: &OsStr) -> Option<u32> {
+    let info = fs::read_to_string(process.join("fdinfo").join(descriptor)).ok()?;
+    info.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim().parse().ok()
 }
 
 fn pids(host: &Host) -> impl Iterator<Item = u32> + use<> {
@@ -145,3 +200,8 @@ fn name(process: &Path) -> String {
     let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
     name.trim().replace(char::is_control, "?")
 }
+
+/// What udev's processes are called, in old versions and new ones.
+const UDEV: [&str; 3] = ["(udev-worker)", "systemd-udevd", "udevd"];
+const KERNELS_OWN: [&[u8]; 5] = [b"/memfd:", b"/SYSV", b"/dev/zero", b"/dmabuf:", b"/["];
+const SHOWN: usize = 5;

@@ -1,6 +1,6 @@
 //! Whether a mounted file system still works: the mount table goes on saying `rw` when it does not.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use disk::{DeviceNumber, Disk, mountinfo::Entry};
 
@@ -15,7 +15,7 @@ impl Mounter {
             // XFS counts none, but shuts down.
             None => fs::metadata(&found.dir).err().map(|error| error.to_string()),
         };
-        let Some(failure) = failure else { return Ok(()) };
+        let Some(failure) = failure.or_else(|| aborted(disk, found)) else { return Ok(()) };
         Err(Error::Failed { path: disk.path().to_owned(), dir: found.dir.clone(), failure })
     }
 
@@ -25,6 +25,21 @@ impl Mounter {
         let device = fs::canonicalize(sysfs.join(format!("dev/block/{number}"))).ok()?;
         let count = sysfs.join("fs/ext4").join(device.file_name()?).join("errors_count");
         read(&count).filter(|count| *count > 0)
+    }
+}
+
+/// An aborted journal, which the kernel counts as an error only when the next one wants to write. One
+/// that is mounted read-only may be older than its mount.
+fn aborted(disk: &Disk, found: &Entry) -> Option<String> {
+    if !matches!(&*found.fs_type, "ext3" | "ext4") || found.is_read_only_everywhere() {
+        return None;
+    }
+    match disk.aborted_journal() {
+        Ok(errno) => {
+            let error = io::Error::from_raw_os_error(errno?.wrapping_neg());
+            Some(format!("its journal was aborted: {error}"))
+        }
+        Err(error) => Some(error.to_string()),
     }
 }
 

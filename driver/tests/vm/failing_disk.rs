@@ -76,8 +76,6 @@ fn a_file_system_that_writes_have_failed_is_named() {
     sh(&format!("echo kept >{dir}/kept; sync -f {dir}"));
     disk.fail_writes();
     assert!(!try_sh(&format!("echo lost >{dir}/lost && sync -f {dir}")));
-    // ext4 counts an aborted journal when the next one wants to write.
-    assert!(!try_sh(&format!("touch {dir}/later")));
     check_failed(&disk.volume, &disk.device, "the target answers every write with an error");
     disk.work_again();
     success(&disk.volume.unmount());
@@ -112,7 +110,12 @@ fn a_file_system_whose_disk_was_away_too_long_is_named() {
 #[track_caller]
 fn check_failed(volume: &Volume<'_>, device: &str, done: &str) {
     let answer = volume.mount(device);
-    seen_to_fail("B4", format!("ext4 on iSCSI: {done}; mountdevice again"), &answer, &["errors"]);
+    seen_to_fail(
+        "B4",
+        format!("ext4 on iSCSI: {done}; mountdevice again"),
+        &answer,
+        &["has failed"],
+    );
     failure_with(&volume.unmount(), &["may be lost"]);
 }
 

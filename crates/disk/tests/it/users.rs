@@ -1,13 +1,13 @@
 //! Everybody who can hold a disk, and that a claim notices each of them.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
 };
 
 use clock::ManualClock;
-use disk::{Access, BlankCheck, Disk, Error, Host};
+use disk::{Access, BlankCheck, Disk, Error, Host, User};
 
 use crate::{
     loop_disk::LoopDisk,
@@ -23,11 +23,13 @@ fn ext4() -> LoopDisk {
     disk
 }
 
-/// Other programs, such as the losetup of another test, look at every loop device; then once more.
+/// Other programs, such as the losetup of another test, look at every loop device, and other tests unmount
+/// lazily; then once more.
 fn undisturbed(attempt: &dyn Fn() -> Error) -> Error {
     loop {
         let error = attempt();
-        if !error.to_string().contains("has it open") {
+        let text = error.to_string();
+        if !text.contains("has it open") && !text.contains("unmounted lazily") {
             return error;
         }
     }
@@ -73,10 +75,19 @@ fn a_lazy_unmount_with_an_open_file() {
     private(|| {
         let disk = ext4();
         run(&format!("mount {} {}/mnt", disk.path().display(), disk.dir().display()));
-        let open = File::create(disk.dir().join("mnt/file")).unwrap();
-        run(&format!("umount -l {}/mnt", disk.dir().display()));
-        check(&disk, HIDDEN);
-        drop(open);
+        let dir = disk.dir().join("mnt");
+        let mut child = holder(&[], &format!("exec 9>{}/file", dir.display()));
+        run(&format!("umount -l {}", dir.display()));
+        let pid = child.id();
+        let error = disk.open().claim(Access::Read).unwrap_err().to_string();
+        let user =
+            format!("process {pid} (sh) has /file open of a file system that was unmounted lazily");
+        // Other tests have such files, too.
+        let users = error.split_once(" is in use: ").unwrap().1;
+        assert!(users.split(", ").any(|it| it == user), "{error}");
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        disk.open().claim(Access::Write).unwrap();
     });
 }
 
@@ -177,7 +188,7 @@ fn a_plain_open_is_shown_but_keeps_nobody_away() {
         let users = || -> Vec<String> {
             let users = disk.open().users().unwrap();
             let users = users.iter().map(ToString::to_string);
-            users.filter(|user| user.contains("(sh)")).collect()
+            users.filter(|user| user.contains("(sh)") || user.contains("udev")).collect()
         };
         assert_eq!(users(), [format!("process {} (sh) has it open", child.id())]);
         disk.open().claim(Access::Write).unwrap();
@@ -185,5 +196,21 @@ fn a_plain_open_is_shown_but_keeps_nobody_away() {
         drop(child.stdin.take());
         child.wait().unwrap();
         assert_eq!(users(), [""; 0]);
+    });
+}
+
+/// It is not why the disk is in use, and has gone when an operator looks.
+#[test]
+fn udev_is_not_shown() {
+    private(|| {
+        let disk = LoopDisk::new(SIZE);
+        let rename = "echo '(udev-worker)' >/proc/$$/comm";
+        let script = format!("{rename} && exec 3<{}", disk.path().display());
+        let mut child = holder(&[], &script);
+        let users = disk.open().users().unwrap();
+        let is_it = |user: &User| matches!(user, User::Process { pid, .. } if *pid == child.id());
+        assert!(!users.iter().any(is_it), "{users:?}");
+        drop(child.stdin.take());
+        child.wait().unwrap();
     });
 }

@@ -1,11 +1,16 @@
 //! Mounting what was not unmounted, what is read-only, what is a copy, and what is broken.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::Path,
+};
 
 use mount::Outcome;
+use tempfile::TempDir;
 
 use crate::{
-    loop_disk::{LoopDisk, mounter},
+    loop_disk::{LoopDisk, MIB, mounter},
     namespace::private,
     tool::run,
 };
@@ -139,5 +144,50 @@ fn a_mounted_file_system_that_met_an_error_is_not_taken_for_well() {
             )
         );
         mounter().unmount(&disk.mnt()).unwrap();
+    });
+}
+
+/// A disk in a store that has no room left takes no writes; here those to the journal.
+#[test]
+fn a_mounted_file_system_whose_journal_was_aborted_is_not_taken_for_well() {
+    private(|| {
+        for (fs_type, mkfs) in
+            [("ext4", "mke2fs -q -t ext4 -b 4096"), ("ext3", "mke2fs -q -t ext3 -b 1024")]
+        {
+            let store = tempfile::tempdir().unwrap();
+            run(&format!("mount -t tmpfs -o size=40m tmpfs {}", store.path().display()));
+            let dir = TempDir::new_in(store.path()).unwrap();
+            let image = dir.path().join("image");
+            File::create(&image).unwrap().set_len(24 * MIB).unwrap();
+            let disk = LoopDisk::over(dir, image, "");
+            run(&format!("{mkfs} {}", disk.path().display()));
+            disk.mount(fs_type).unwrap();
+            assert_eq!(disk.mount(fs_type).unwrap(), Outcome::AlreadyDone);
+
+            let request = disk.dir().join("request");
+            fs::write(&request, "bmap <8> 1").unwrap();
+            let (request, path) = (request.display(), disk.path().display());
+            let answer = run(&format!("debugfs -f {request} {path}"));
+            let block: u64 = answer.lines().last().unwrap().parse().unwrap();
+            let block_size: u64 = mkfs.rsplit(' ').next().unwrap().parse().unwrap();
+            let (offset, image) = (block * block_size, disk.image().display());
+            run(&format!("fallocate --punch-hole --offset {offset} --length 512K {image}"));
+            let mut rest = File::create(store.path().join("rest")).unwrap();
+            while rest.write_all(&[0; 4096]).is_ok() {}
+            File::create(disk.mnt().join("lost")).unwrap().sync_all().unwrap_err();
+            rest.set_len(0).unwrap();
+
+            // It takes writes again, and the kernel says so, too.
+            assert!(!mounter().at(&disk.mnt()).unwrap().unwrap().is_read_only());
+            assert_eq!(
+                disk.anonymous(&disk.mount(fs_type).unwrap_err()),
+                "the file system of DISK, mounted at DIR/mnt, has failed: its journal was aborted: \
+                 Input/output error (os error 5); let the pods that use it end, so that it is \
+                 unmounted, checked and mounted again"
+            );
+            mounter().unmount(&disk.mnt()).unwrap();
+            drop(disk);
+            run(&format!("umount --lazy {}", store.path().display()));
+        }
     });
 }
