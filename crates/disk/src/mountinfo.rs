@@ -100,6 +100,17 @@ pub fn at<'a>(table: &'a [Entry], dir: &Path) -> Option<&'a Entry> {
     here.filter(|entry| entry.dir == dir)
 }
 
+/// Whether two mounts lie on one folder, which is seen through two mounts: mounting on one side of a bind
+/// mount shows on the other side too, and so does unmounting (mount_namespaces(7), "Shared subtrees").
+pub fn is_same_folder(table: &[Entry], one: &Entry, other: &Entry) -> bool {
+    let folder = |entry: &Entry| {
+        let parent = table.iter().find(|it| it.id == entry.parent && it.id != entry.id)?;
+        let below = entry.dir.strip_prefix(&parent.dir).ok()?;
+        Some((parent.number, parent.root.join(below)))
+    };
+    folder(one).is_some_and(|it| Some(it) == folder(other))
+}
+
 /// `36 35 98:0 /root /dir rw,noatime master:1 - ext3 /dev/sda rw,errors=continue`
 fn entry(line: &[u8]) -> Option<Entry> {
     let mut fields = line.split(|b| *b == b' ');

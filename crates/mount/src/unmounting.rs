@@ -62,8 +62,10 @@ impl Mounter {
         if device.major == 0 {
             return Err(Error::NotOnADisk { dir, found: describe(found) });
         }
-        let mut places = places(&table, device);
-        places.retain(|place| *place != dir);
+        let others = table.iter().filter(|entry| entry.number == device && entry.dir != dir);
+        // Where kubelet's directory is a bind mount, the mount shows in what is bound as well.
+        let others = others.filter(|entry| !mountinfo::is_same_folder(&table, found, entry));
+        let places: Vec<_> = others.map(|entry| entry.dir.clone()).collect();
         if !places.is_empty() {
             return Err(Error::StillBound { dir, places });
         }

@@ -104,6 +104,40 @@ fn a_disk_that_pods_still_have_is_not_unmounted() {
     });
 }
 
+/// As where `/var/lib/kubelet` is bound to a folder of a larger disk; systemd makes all mounts shared.
+#[test]
+fn what_shows_on_both_sides_of_a_bind_mount_is_one_mount() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        let (large, kubelet) = (disk.dir().join("large"), disk.dir().join("kubelet"));
+        fs::create_dir_all(&large).unwrap();
+        fs::create_dir_all(&kubelet).unwrap();
+        let (at, bound) = (large.display(), kubelet.display());
+        run(&format!("mount -t tmpfs none {at}"));
+        run(&format!("mount --make-shared {at}"));
+        fs::create_dir_all(large.join("data/mnt")).unwrap();
+        fs::create_dir_all(large.join("data/pod")).unwrap();
+        run(&format!("mount --bind {at}/data {bound}"));
+        let dir = kubelet.join("mnt");
+        disk.mount_with(&mounter(), &dir, "ext4", "", false).unwrap();
+        let number = disk.open().number();
+        assert_eq!(mounter().places(number).unwrap().len(), 2, "it shows twice");
+
+        run(&format!("mount --bind {bound}/mnt {bound}/pod"));
+        assert_eq!(
+            disk.anonymous(&mounter().unmount(&dir).unwrap_err()),
+            "DIR/kubelet/mnt is still used: the same disk is also mounted at DIR/kubelet/pod, \
+             DIR/large/data/pod"
+        );
+        run(&format!("umount {bound}/pod"));
+        assert_eq!(mounter().unmount(&dir).unwrap().device, Some(number));
+        assert_eq!(mounter().places(number).unwrap(), []);
+        disk.open().claim(Access::Write).unwrap();
+        run(&format!("umount {bound}"));
+        run(&format!("umount {at}"));
+    });
+}
+
 #[test]
 fn who_keeps_it_busy_is_named() {
     private(|| {
