@@ -47,10 +47,11 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// iscsiadm finds no session where sysfs shows one: nobody answered it.
+    /// iscsiadm finds no session where sysfs shows one: nobody answered it, or an iscsid that could make nothing of
+    /// the session's record when it started.
     #[error(
-        "cannot log out of {target}: iscsid is not running (iscsiadm does not find the session that is in \
-         sysfs): systemctl enable --now iscsid"
+        "cannot log out of {target}: iscsid is not running, or does not know the session (iscsiadm does not \
+         find what is in sysfs): systemctl restart iscsid"
     )]
     NoDaemon {
         /// The target.

@@ -14,7 +14,7 @@
 //! `multipath_disk` and `log_out_paths`.
 //!
 //! A verb may be repeated; [`Outcome`] says whether there was anything to do. What a killed call has left behind
-//! is finished by the next one.
+//! is finished by the next one, and node records that are not whole are removed first.
 
 mod chap;
 mod device;
@@ -32,6 +32,7 @@ mod release;
 mod session;
 mod sysfs;
 mod target;
+mod torn_record;
 
 pub use chap::{Chap, ChapError};
 pub use error::Error;

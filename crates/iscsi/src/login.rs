@@ -35,6 +35,7 @@ impl Initiator {
     ) -> Result<Outcome, Error> {
         self.spare_boot(target)?;
         self.refuse_second_portal(target, beside)?;
+        self.remove_torn_records(target);
         if let Some(session) = self.session(target)? {
             let in_map = !beside.is_empty() && self.is_mapped(target)?;
             if in_map && !session.is_logged_in() {

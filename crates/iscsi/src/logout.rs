@@ -21,6 +21,7 @@ impl Initiator {
     /// detached.
     pub fn log_out(&self, target: &Target) -> Result<Outcome, Error> {
         self.spare_boot(target)?;
+        self.remove_torn_records(target);
         let Some(session) = self.session(target)? else { return self.delete_record(target) };
         let released = self.release(&session, target)?;
         if let Some(session) = self.session(target)? {

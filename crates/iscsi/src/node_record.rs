@@ -55,15 +55,19 @@ impl Initiator {
 }
 
 /// The files of all records for the target at its portal.
-fn records(nodes: &Path, target: &Target) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn records(nodes: &Path, target: &Target) -> io::Result<Vec<PathBuf>> {
     let mut records = Vec::new();
-    for entry in entries(&nodes.join(target.iqn.as_ref()))? {
-        if portal_of(&entry) != Some(target.portal()) {
-            continue;
-        }
+    for entry in at_portal(nodes, target)? {
         if entry.is_dir() { records.extend(entries(&entry)?) } else { records.push(entry) }
     }
     Ok(records)
+}
+
+/// The files and folders that are named after the target and its portal.
+pub(crate) fn at_portal(nodes: &Path, target: &Target) -> io::Result<Vec<PathBuf>> {
+    let mut found = entries(&nodes.join(target.iqn.as_ref()))?;
+    found.retain(|entry| portal_of(entry) == Some(target.portal()));
+    Ok(found)
 }
 
 /// What a folder holds; nothing if there is no such folder.
@@ -135,7 +139,8 @@ fn with_settings(record: &str, settings: &[(&str, &str)]) -> Zeroizing<String> {
     text
 }
 
-const END: &str = "# END RECORD";
+/// The last line of a record.
+pub(crate) const END: &str = "# END RECORD";
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,7 @@ mod many;
 mod mount_device;
 mod moving;
 mod multipath;
+mod node_record;
 mod second;
 mod sessions;
 mod shell;

@@ -19,5 +19,6 @@ mod multipath;
 mod portals;
 mod story;
 mod sysfs;
+mod torn_record;
 mod tree;
 mod world;

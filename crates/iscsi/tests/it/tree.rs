@@ -29,6 +29,11 @@ impl Tree {
         }
     }
 
+    /// Makes a file of exactly this text.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        fs::write(self.with_parents(path), text).unwrap();
+    }
+
     /// Removes `paths` with all below them, as far as they exist.
     pub(crate) fn remove(&self, paths: &[String]) {
         for path in paths {

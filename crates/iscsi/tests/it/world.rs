@@ -19,6 +19,10 @@ pub(crate) const IQN: &str = "iqn.2015-12.com.oracleiaas:1f2e";
 /// The volume's node record.
 const RECORD: &str = "iqn.2015-12.com.oracleiaas:1f2e 169.254.2.2:3260";
 
+/// What iscsiadm writes into it, in short.
+pub(crate) const WHOLE_RECORD: &str = "# BEGIN RECORD 2.1.8\nnode.session.auth.authmethod = None\n\
+    node.conn[0].address = 169.254.2.2\n# END RECORD\n";
+
 /// Where this machine's open-iscsi keeps its records: the second place to look.
 const NODES: &str = "var/lib/iscsi/nodes";
 
@@ -88,6 +92,8 @@ pub(crate) enum Event {
     End(u32),
     /// A file gets this content.
     Write(String, &'static str),
+    /// The volume's node record has come to its end.
+    RecordIsWhole,
     /// A file or folder vanishes.
     Remove(String),
     /// The target shows this unit from now on: LUN, lines below its folder.
@@ -246,6 +252,7 @@ impl World {
                 format!("sys/devices/platform/host{}", number + 2),
             ]),
             Event::Write(path, content) => self.tree().add(&format!("{path} = {content}")),
+            Event::RecordIsWhole => self.tree().write(&record_file(RECORD), WHOLE_RECORD),
             Event::Remove(path) => self.tree().remove(&[path]),
             Event::Unit(lun, lines) => {
                 self.state().units.insert(lun, lines.to_owned());

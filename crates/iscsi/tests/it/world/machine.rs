@@ -11,7 +11,7 @@ use command::{Command, Error, Output, Runner};
 
 use iscsi::Target;
 
-use super::{Event, IQN, World, record_file, volume};
+use super::{Event, IQN, WHOLE_RECORD, World, record_file, volume};
 
 impl Runner for World {
     fn run(&self, command: &Command) -> Result<Output, Error> {
@@ -151,9 +151,10 @@ impl World {
             Target { address: portal.rsplit_once(':').unwrap().0.parse().unwrap(), ..volume() };
         let session = self.initiator().session(&path).ok().flatten();
         match verb {
+            "new" if self.is_torn(&record) => 6,
+            "update" | "delete" | "login" if self.is_torn(&record) => 21,
             "new" => {
-                let file = record_file(&record);
-                self.tree().add(&format!("{file} = node.session.auth.authmethod = None"));
+                self.tree().write(&record_file(&record), WHOLE_RECORD);
                 self.state().records.insert(record, "default".into());
                 0
             }
@@ -188,10 +189,16 @@ impl World {
         }
     }
 
+    /// Whether iscsiadm finds nothing in the record's file.
+    fn is_torn(&self, record: &str) -> bool {
+        let file = self.tree().path(&record_file(record));
+        file.exists() && !self.tree().read(&record_file(record)).contains("node.conn[0].address")
+    }
+
     /// Whether the volume's record has what the target wants to hear.
     fn lets_in(&self) -> bool {
-        let text = format!("{}\n", self.record_text());
-        self.state().wants.as_ref().is_none_or(|wanted| text.ends_with(wanted))
+        let text = self.record_text();
+        self.state().wants.as_ref().is_none_or(|wanted| text.contains(wanted))
     }
 
     /// Whether the caller's time has come.

@@ -1,0 +1,173 @@
+//! Node records that iscsiadm has not written to their end: they stand in nobody's way, and those of others stay.
+
+use std::{fs, path::Path};
+
+use expect_test::{Expect, expect};
+
+use crate::{
+    story,
+    world::{Event, WHOLE_RECORD, World},
+};
+
+const TARGET: &str = "var/lib/iscsi/nodes/iqn.2015-12.com.oracleiaas:1f2e";
+
+/// What is left of a record: a file or, without any text, a folder.
+const REMAINS: [(&str, Option<&str>); 8] = [
+    ("169.254.2.2,3260", Some("")),
+    ("169.254.2.2,3260", Some("\0\0\0\0\0\0\0\0")),
+    ("169.254.2.2,3260", Some("# BEGIN RECORD 2.1.8\nnode.name = iqn.2015")),
+    ("169.254.2.2,3260", None),
+    ("169.254.2.2,3260/default", Some("")),
+    ("169.254.2.2,3260,1", None),
+    ("169.254.2.2,3260,1/default", Some("")),
+    ("", None),
+];
+
+/// Whatever is left of the record, the verb is told in one of these ways, and leaves `names`.
+#[track_caller]
+fn check(world: fn() -> World, verb: fn(&World) -> String, expected: Expect, names: &[&str]) {
+    let mut told = String::new();
+    for (name, text) in REMAINS {
+        let world = world();
+        lay(&world, name, text);
+        let story = verb(&world);
+        if !told.contains(&story) {
+            told += &story;
+        }
+        assert_eq!(found(&world), names, "{name} {text:?}");
+    }
+    expected.assert_eq(&told);
+}
+
+fn lay(world: &World, name: &str, text: Option<&str>) {
+    let path = format!("{TARGET}/{name}");
+    match text {
+        Some(text) => world.tree().write(&path, text),
+        None => fs::create_dir_all(world.tree().path(&path)).unwrap(),
+    }
+}
+
+/// All that is in the folder of node records.
+fn found(world: &World) -> Vec<String> {
+    let nodes = world.tree().path("var/lib/iscsi/nodes");
+    let mut names = Vec::new();
+    walk(&nodes, &nodes, &mut names);
+    names.sort();
+    names
+}
+
+fn walk(nodes: &Path, dir: &Path, names: &mut Vec<String>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        names.push(path.strip_prefix(nodes).unwrap().display().to_string());
+        if path.is_dir() {
+            walk(nodes, &path, names);
+        }
+    }
+}
+
+#[test]
+fn a_login_writes_a_new_one() {
+    let one =
+        ["iqn.2015-12.com.oracleiaas:1f2e", "iqn.2015-12.com.oracleiaas:1f2e/169.254.2.2,3260"];
+    check(
+        World::new,
+        story::log_in,
+        expect![[r#"
+            Done
+            ran: new update login
+            session: LOGGED_IN, record: manual, waited 500ms
+            Done
+            ran: new update login
+            session: LOGGED_IN, record: manual, waited 0ns
+        "#]],
+        &one,
+    );
+}
+
+#[test]
+fn a_logout_without_a_session_removes_it() {
+    check(
+        World::new,
+        story::log_out,
+        expect![[r#"
+            AlreadyDone
+            ran: delete
+            session: none, record: none, waited 500ms
+            AlreadyDone
+            ran: delete
+            session: none, record: none, waited 0ns
+        "#]],
+        &[],
+    );
+}
+
+#[test]
+fn a_logout_of_a_session_removes_it() {
+    check(
+        World::without_disk,
+        story::log_out,
+        expect![[r#"
+            Done
+            ran: logout delete
+            session: none, record: none, waited 500ms
+            Done
+            ran: logout delete
+            session: none, record: none, waited 0ns
+        "#]],
+        &[],
+    );
+}
+
+#[test]
+fn a_session_that_is_there_is_better_off_without_it() {
+    check(
+        World::logged_in,
+        story::log_in,
+        expect![[r#"
+            AlreadyDone
+            ran: update
+            session: LOGGED_IN, record: manual, waited 500ms
+            AlreadyDone
+            ran: update
+            session: LOGGED_IN, record: manual, waited 0ns
+        "#]],
+        &[],
+    );
+}
+
+#[test]
+fn one_that_somebody_writes_at_this_moment_stays() {
+    let world = World::logged_in();
+    lay(&world, "169.254.2.2,3260", Some("# BEGIN RECORD 2.1.8\n"));
+    world.later(100, Event::RecordIsWhole);
+    expect![[r#"
+        AlreadyDone
+        ran: update
+        session: LOGGED_IN, record: manual, waited 500ms
+    "#]]
+    .assert_eq(&story::log_in(&world));
+    assert_eq!(world.record_text(), WHOLE_RECORD.trim_end());
+}
+
+#[test]
+fn those_of_other_targets_and_portals_stay() {
+    let world = World::new();
+    for path in [
+        "169.254.2.3,3260",
+        "169.254.2.20,3260",
+        "169.254.2.2,3261",
+        "169.254.2.2,32600,1/default",
+        "odd",
+        "../iqn.2015-12.com.oracleiaas:1f2e-other/169.254.2.2,3260",
+    ] {
+        lay(&world, path, Some(""));
+    }
+    lay(&world, "169.254.2.3,3260,1", None);
+    lay(&world, "../iqn.2015-12.com.oracleiaas:empty", None);
+    let before = found(&world);
+    story::log_in(&world);
+    world.happens(Event::End(1));
+    story::log_out(&world);
+    assert_eq!(found(&world), before);
+}

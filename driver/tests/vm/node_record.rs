@@ -1,0 +1,94 @@
+//! Node records that were not written to their end: iscsiadm was killed there, or power failed.
+
+use testbed::{FaultRow, seen_to_fail, seen_to_succeed, success};
+
+use crate::{guest::Guest, shell::sh, wait_for_attach::iqn};
+
+const NODES: &str = "/etc/iscsi/nodes";
+/// What is seen of the one record of ours.
+const RECORD: &str = "# BEGIN RECORD 2.1.8\nnode.startup = manual\nnode.session.scan = manual\nnode.conn[0].startup = manual";
+
+/// What is left of the record of `$name`, which was `/tmp/whole`: in words, and made by a shell.
+const REMAINS: [(&str, &str); 8] = [
+    ("an empty file", ": >$name"),
+    ("NUL bytes", "head -c 2800 /dev/zero >$name"),
+    ("a third of it", "head -c 1000 /tmp/whole >$name"),
+    ("an empty folder", "mkdir $name"),
+    ("an empty file of an interface", "mkdir $name; : >$name/default"),
+    ("an empty folder of a portal group", "mkdir $name,1"),
+    (
+        "a third of that of a portal group",
+        "mkdir $name,1; head -c 1000 /tmp/whole >$name,1/default",
+    ),
+    // And what works by itself: somebody has looked for targets.
+    ("a discovery", "mkdir $name,1; sed 's/tpgt = -1/tpgt = 1/' /tmp/whole >$name,1/default"),
+];
+
+#[test]
+fn a_torn_record_is_written_anew() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let device = volume.attached(1);
+    success(&volume.wait(&device));
+    let iqn = iqn(&device);
+    let record = sh(&format!("ls {NODES}/{iqn}/*"));
+    sh(&format!(
+        "cp {record} /tmp/whole; mkdir {NODES}/{iqn}-other; : >{NODES}/{iqn}-other/169.254.2.2,3260"
+    ));
+    success(&volume.unmount());
+    let others = sh(&format!("find {NODES}"));
+    let mut row = FaultRow::new(
+        "X7",
+        "iscsiadm killed, or power lost, while it wrote the node record: what is left of it laid by hand",
+    );
+    for (what, script) in REMAINS {
+        let lay = format!("mkdir {NODES}/{iqn}; name={record}; {script}");
+        sh(&lay);
+        let answer = volume.wait(&device);
+        assert!(answer.is_success(), "{what}: {answer:?}");
+        let records = sh(&format!("iscsiadm -m node -T {iqn} | grep -E 'BEGIN|startup|scan'"));
+        assert_eq!(records, RECORD, "{what}");
+        sh(&format!("rm -r {NODES}/{iqn}; {lay}"));
+        success(&volume.unmount());
+        assert_eq!(sh(&format!("find {NODES}")), others, "{what}");
+    }
+    let all = REMAINS.len();
+    row.saw(
+        "Success",
+        &format!("{all} kinds of remains, waitforattach and unmountdevice, nothing left over"),
+    );
+}
+
+#[test]
+fn a_record_that_is_torn_under_a_session_does_no_harm() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let device = volume.up();
+    let iqn = iqn(&device);
+    let tear = || sh(&format!("truncate -s 1000 {NODES}/{iqn}/*"));
+    tear();
+    let (options, dir) = (volume.options(&[]), volume.dir());
+    success(&guest.node(1).call(&["expandfs", &options, &device, &dir, "16777216", "0"]).unwrap());
+    let answer = volume.wait(&device);
+    seen_to_succeed("X7", "the node record torn under a session; waitforattach", &answer);
+    // iscsid keeps a session that has no record, and gives one up whose record is torn.
+    guest.kill_iscsid();
+    guest.start_iscsid();
+    success(&volume.unmount());
+
+    success(&volume.mount(&device));
+    tear();
+    guest.kill_iscsid();
+    guest.start_iscsid();
+    let answer = volume.unmount();
+    seen_to_fail(
+        "X7",
+        "the node record torn under a session, iscsid started anew; unmountdevice",
+        &answer,
+        &["does not know the session", "systemctl restart iscsid"],
+    );
+    guest.kill_iscsid();
+    guest.start_iscsid();
+    success(&volume.unmount());
+    assert_eq!((guest.sessions(), &*sh(&format!("ls {NODES}"))), (0, ""));
+}
