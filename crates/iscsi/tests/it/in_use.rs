@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::fs::FileExt,
     path::PathBuf,
-    process::Command,
+    process::{self, Command},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -82,12 +82,19 @@ fn refused(world: &World, disk: &Loop, expected: Expect) {
     let error = world.initiator().log_out(&volume()).unwrap_err();
     assert!(error.is_in_use() && error.is_transient());
     let place = disk.dir.path().to_str().unwrap();
-    expected.assert_eq(&chain(&error).replace(&disk.device, "/dev/loopN").replace(place, "/dir"));
+    let us = format!("process {} ({})", process::id(), comm().trim_end());
+    let message = chain(&error).replace(&disk.device, "/dev/loopN").replace(place, "/dir");
+    expected.assert_eq(&message.replace(&us, "process N (us)"));
     assert_eq!(world.take(), "", "iscsiadm was run");
     let unit = unit_dir(1, 1);
     assert_eq!(world.tree().read(&format!("{unit}/state")), "running");
     assert_eq!(world.tree().read(&format!("{unit}/delete")), "");
     assert!(world.initiator().session(&volume()).unwrap().is_some());
+}
+
+/// What the kernel calls this process.
+fn comm() -> String {
+    fs::read_to_string("/proc/self/comm").unwrap()
 }
 
 #[track_caller]
@@ -130,7 +137,7 @@ fn a_mounted_disk_is_not_logged_out() {
         &world,
         &disk,
         expect![
-            "cannot release the disk of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260, so it stays logged in: /dev/loopN is in use, by something that does not show (another mount namespace, a lazy unmount, a process)"
+            "cannot release the disk of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260, so it stays logged in: /dev/loopN is in use: process N (us) has /file open of a file system that was unmounted lazily"
         ],
     );
 
