@@ -303,14 +303,24 @@ impl Initiator {
         deadline: Deadline,
     ) -> Result<(), Error> {
         let command = iscsiadm::remove_map(&map.name);
-        let remains =
-            |said: String| MultipathError::Remains { map: map.name.clone(), said_last: said };
-        let output = self
-            .runner
-            .run(&command)
-            .map_err(|source| MultipathError::NotRun { map: map.name.clone(), source })?;
-        let gone = self.watch(deadline, || Ok(self.map_over(paths)?.is_none().then_some(())))?;
-        Ok(gone.ok_or_else(|| remains(output.stderr))?)
+        loop {
+            let output = self
+                .runner
+                .run(&command)
+                .map_err(|source| MultipathError::NotRun { map: map.name.clone(), source })?;
+            let left = deadline.remaining(&*self.clock);
+            let patience = self.after(left.min(LOOK_IN));
+            let gone =
+                self.watch(patience, || Ok(self.map_over(paths)?.is_none().then_some(())))?;
+            if gone.is_some() {
+                return Ok(());
+            }
+            // udev looks at a map and goes, but as long as it has it open the map stays.
+            if left <= LOOK_IN {
+                let (map, said_last) = (map.name.clone(), output.stderr);
+                return Err(MultipathError::Remains { map, said_last }.into());
+            }
+        }
     }
 }
 
@@ -322,3 +332,5 @@ const QUICKLY: Duration = Duration::from_secs(5);
 /// What multipathd needs when all its paths have come at once, and some.
 const MAPPING: Duration = Duration::from_secs(30);
 const REMOVAL: Duration = Duration::from_secs(10);
+/// How long somebody who only looks at a map may have it open.
+const LOOK_IN: Duration = Duration::from_secs(2);

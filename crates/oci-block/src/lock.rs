@@ -40,7 +40,7 @@ impl VolumeLock {
             let _ = file.read_to_string(&mut holder);
             return Err(LockError::Busy { volume: volume.to_owned(), holder });
         }
-        note(&mut file, verb).map_err(io)?;
+        note(&mut file, verb);
         Ok(Self { file })
     }
 
@@ -58,7 +58,7 @@ impl VolumeLock {
         if try_lock(&file).map_err(io)?.is_none() {
             return Ok(None);
         }
-        note(&mut file, verb).map_err(io)?;
+        note(&mut file, verb);
         Ok(Some(Self { file }))
     }
 
@@ -100,10 +100,17 @@ fn try_lock(file: &File) -> io::Result<Option<()>> {
     }
 }
 
-fn note(file: &mut File, verb: &str) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    write!(file, "{verb} by process {}", process::id())
+/// Who has it, for the message of whoever comes second. A file system without room is no reason to go
+/// without the lock, or not to go.
+fn note(file: &mut File, verb: &str) {
+    let mut write = || {
+        file.set_len(0)?;
+        file.rewind()?;
+        write!(file, "{verb} by process {}", process::id())
+    };
+    if let Err(error) = write() {
+        log::debug!("the lock does not say who has it: {error}");
+    }
 }
 
 /// Why the lock was not had.
@@ -174,6 +181,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = VolumeLock::try_acquire(dir.path(), "v", "a").unwrap().unwrap();
         assert!(VolumeLock::try_acquire(dir.path(), "v", "b").unwrap().is_none());
+        drop(first);
+        assert!(becomes_free(dir.path()));
+    }
+
+    /// `/dev/full` can be locked and has no room.
+    #[test]
+    fn a_lock_is_had_where_there_is_no_room_to_say_whose_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("lock")).unwrap();
+        std::os::unix::fs::symlink("/dev/full", dir.path().join("lock/v")).unwrap();
+        let clock = ManualClock::default();
+        let first = VolumeLock::acquire(dir.path(), "v", "unmountdevice", &clock).unwrap();
+        assert!(VolumeLock::try_acquire(dir.path(), "v", "look").unwrap().is_none());
         drop(first);
         assert!(becomes_free(dir.path()));
     }

@@ -18,7 +18,7 @@ use crate::{
     refusal::Refusal,
     room::Room,
     volume::VolumeName,
-    wait_for_attach::{named_device, note_device, other_paths},
+    wait_for_attach::{named_device, note_device, other_paths, take_name},
     witness::{Recall, Witness, Witnesses},
 };
 
@@ -40,6 +40,7 @@ pub(crate) fn mount_device(
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
     let device = with_all_portals(driver, device, options, &recall)?;
+    take_name(driver, name, volume, &recall, &witnesses);
     note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
     let identity = prove_identity(volume, &disk, &recall, &witnesses)?;

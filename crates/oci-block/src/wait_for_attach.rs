@@ -30,6 +30,7 @@ pub(crate) fn wait_for_attach(
     let recall = witnesses.read(volume);
     let device = named_device(device, &recall, volume)?;
     let device = with_all_portals(driver, device, options, &recall)?;
+    take_name(driver, name, volume, &recall, &witnesses);
     note_device(&device, &recall, name, volume, &witnesses);
     let disk = driver.disk(&device, options)?;
     prove_identity(volume, &disk, &recall, &witnesses)?;
@@ -74,6 +75,32 @@ pub(crate) fn note_device(
     if !device.targets().is_empty() && is_new {
         let noted = witnesses.write(volume, &Witness { device: path, paths, name, ..before });
         noted.unwrap_or_else(|error| log::warn!("the session of {volume} is not noted: {error}"));
+    }
+}
+
+/// From now on what Kubernetes calls this volume is the name of no other one: a persistent volume may be
+/// made anew over another volume, and unmountdevice is given nothing but the name.
+pub(crate) fn take_name(
+    driver: &OciBlock,
+    name: VolumeName<'_>,
+    volume: &str,
+    recall: &Recall,
+    witnesses: &Witnesses,
+) {
+    let Some(name) = name.alias() else { return };
+    if matches!(recall, Recall::Seen(before) if before.name.as_deref() == Some(name)) {
+        return;
+    }
+    for (other, _) in witnesses.others(volume).into_iter().filter(|(_, it)| it.is_called(name)) {
+        let Some(_lock) = driver.lock_at_once(&other, "a volume of the same name") else {
+            log::warn!("volume {other} is called {name} too, and another call is at work for it");
+            continue;
+        };
+        if let Recall::Seen(now) = witnesses.read(&other)
+            && let Err(error) = witnesses.write(&other, &Witness { name: None, ..now })
+        {
+            log::warn!("volume {other} is still called {name}: {error}");
+        }
     }
 }
 

@@ -37,6 +37,13 @@ pub(crate) struct Witness {
     pub(crate) name: Option<String>,
 }
 
+impl Witness {
+    /// Whether Kubernetes calls the volume so.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.as_deref() == Some(name)
+    }
+}
+
 /// The records of a host.
 #[derive(Debug)]
 pub(crate) struct Witnesses {
@@ -115,7 +122,7 @@ impl Witnesses {
     /// The volume that Kubernetes calls `name`, if that is not the volume's own name.
     pub(crate) fn named(&self, name: &str) -> Option<String> {
         let all = self.others("").into_iter();
-        all.filter(|(_, it)| it.name.as_deref() == Some(name)).map(|(volume, _)| volume).next()
+        all.filter(|(_, it)| it.is_called(name)).map(|(volume, _)| volume).next()
     }
 
     /// Where the record of `volume` is, for messages.

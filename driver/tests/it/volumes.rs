@@ -301,6 +301,29 @@ fn instance_and_volume_may_be_in_compartments_of_their_own() {
     }
 }
 
+/// As when a persistent volume was made anew over a restored volume: unmountdevice is given only the name.
+#[test]
+fn a_name_is_that_of_the_volume_that_has_it_now() {
+    let cluster = cluster();
+    let other = NewVolume { disk_bytes: Some(64 << 20), ..NewVolume::default() };
+    let other = cluster.sim.add_volume(other);
+    let dir = cluster.global_mount(1).with_file_name("pv-data");
+    let (dir, node) = (dir.to_str().unwrap(), cluster.node(1));
+    let records = node.folder("OCI_FLEXD_STATE_DIRECTORY").unwrap().join("volumes");
+    for volume in [&cluster.volume, &other, &cluster.volume] {
+        let options = [(NAME, "pv-data"), ("volumeId", &**volume)];
+        let device = call(&cluster, "attach", &options, "node-1").field("device").unwrap();
+        let options = cluster.options(&options);
+        success(&node.call(&["mountdevice", dir, &device, &options]).unwrap());
+        let files = std::fs::read_dir(&records).unwrap().map(|file| file.unwrap().path());
+        let named = files.filter(|file| std::fs::read_to_string(file).unwrap().contains("pv-data"));
+        let named: Vec<_> = named.map(|file| file.file_stem().unwrap().to_owned()).collect();
+        assert_eq!(named, [volume.rsplit('.').next().unwrap()]);
+        success(&node.call(&["unmountdevice", dir]).unwrap());
+        success(&detach(&cluster, "pv-data", "node-1"));
+    }
+}
+
 /// Nobody knows the node any more: what holds the volume is looked for in the volume's compartment, too.
 #[test]
 fn a_node_that_is_gone_may_have_been_in_the_compartment_of_the_volume() {

@@ -221,11 +221,26 @@ fn a_map_in_use_stays_and_so_do_its_sessions() {
 #[test]
 fn a_map_that_somebody_opens_meanwhile_stays() {
     let scene = Scene::new(&alone()).mapped(&[0, 1]);
-    scene.world.answers("multipath -f", 1, "mpatha: map in use");
+    for _ in 0..5 {
+        scene.world.answers("multipath -f", 1, "mpatha: map in use");
+    }
     expect![[r#"
         the multipath map mpatha is still there after multipath -f: mpatha: map in use
-        ran: multipath -f mpatha
+        ran: multipath -f mpatha multipath -f mpatha multipath -f mpatha multipath -f mpatha multipath -f mpatha
         sessions: LOGGED_IN, LOGGED_IN
+    "#]]
+    .assert_eq(&scene.log_out());
+}
+
+/// Such as udev, which looks at a map whenever one of its paths has changed.
+#[test]
+fn a_map_that_somebody_only_looks_at_is_removed_when_he_has_gone() {
+    let scene = Scene::new(&alone()).mapped(&[0, 1]);
+    scene.world.answers("multipath -f", 1, "mpatha: map in use");
+    expect![[r#"
+        Done
+        ran: multipath -f mpatha multipath -f mpatha logout delete logout delete
+        sessions: none, none
     "#]]
     .assert_eq(&scene.log_out());
 }

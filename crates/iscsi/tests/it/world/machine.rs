@@ -125,8 +125,8 @@ impl World {
     /// What multipathd does, unless a test says that the map is in use.
     fn remove_map(&self, line: &str) -> Output {
         self.state().ran.push(line.to_owned());
-        let mut answers = self.state().answers.remove("multipath -f").unwrap_or_default();
-        if let Some(answer) = answers.pop_front() {
+        let answer = self.state().answers.get_mut("multipath -f").and_then(VecDeque::pop_front);
+        if let Some(answer) = answer {
             let (code, stderr) = answer.result.unwrap();
             return Output { code, stdout: String::new(), stderr: stderr.into() };
         }
