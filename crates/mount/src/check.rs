@@ -24,7 +24,7 @@ impl Mounter {
         disk.confirm()?;
         // To read: closing what was open for writing makes udev look at the disk anew.
         drop(disk.claim(Access::Read)?);
-        let command = Command::new("e2fsck", LONG).arg("-p").arg(disk.path());
+        let command = Command::new("e2fsck", patience(disk.size())).arg("-p").arg(disk.path());
         let mut output = self.run(&command, disk.path())?;
         let mut verdict = verdict(output.code);
         if verdict == Verdict::Again {
@@ -68,7 +68,7 @@ fn from_backup(disk: &Disk) -> Result<Command, Error> {
         |source| disk::Error::Read { path: disk.path().to_owned(), offset: 1024, source },
     )?;
     let [first, log_size, group] = [20, 24, 32].map(|at| number(&superblock, at));
-    let command = Command::new("e2fsck", LONG).arg("-p");
+    let command = Command::new("e2fsck", patience(disk.size())).arg("-p");
     let command = command.arg("-b").arg(first.saturating_add(group).to_string());
     let command = command.arg("-B").arg((1024_u64 << log_size.min(6)).to_string());
     Ok(command.arg(disk.path()))
@@ -111,12 +111,25 @@ fn verdict(code: i32) -> Verdict {
     }
 }
 
-/// Stopping a check or an mkfs in the middle makes work for the next one.
-pub(crate) const LONG: Duration = Duration::from_secs(30 * 60);
+/// What a check, an mkfs or a growth may take on a disk of `size` bytes. One that is stopped makes work for
+/// the next call, which is stopped at the same place, for ever. A full check reads all inodes and folders,
+/// mostly block by block, and OCI's slowest volumes give 2 of them a second for each GB.
+pub(crate) fn patience(size: u64) -> Duration {
+    Duration::from_secs(30 * 60 + 4 * (size / GIB))
+}
+
+const GIB: u64 = 1 << 30;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_disk_may_take_longer() {
+        let minutes =
+            [1, 50 * GIB, 1024 * GIB, 32 * 1024 * GIB].map(|it| patience(it).as_secs() / 60);
+        assert_eq!(minutes, [30, 33, 98, 2214]);
+    }
 
     #[test]
     fn every_exit_code_has_its_verdict() {

@@ -6,7 +6,7 @@ use std::{fs::File, iter, path::Path, time::Duration};
 use command::Command;
 use disk::{Blank, Contents, Disk};
 
-use crate::{Error, FsType, Mounter, check::LONG, said};
+use crate::{Error, FsType, Mounter, check::patience, said};
 
 impl Mounter {
     /// Makes a file system with `uuid` on a disk that is proven blank, and looks whether it is
@@ -61,9 +61,10 @@ impl Mounter {
             log::warn!("{} holds {contents:?}, not {expected:?}", disk.path().display());
             return Ok(false);
         }
+        let limit = patience(disk.size());
         let command = match fs {
-            FsType::Ext4 | FsType::Ext3 => Command::new("e2fsck", LONG).arg("-fn"),
-            FsType::Xfs => Command::new("xfs_repair", LONG).arg("-n"),
+            FsType::Ext4 | FsType::Ext3 => Command::new("e2fsck", limit).arg("-fn"),
+            FsType::Xfs => Command::new("xfs_repair", limit).arg("-n"),
         };
         let output = self.run(&command.arg(disk.path()), disk.path())?;
         if !output.success() {
@@ -84,9 +85,10 @@ impl Mounter {
     /// The command that makes the file system. Force is never used to get past a check of mkfs's
     /// own that ours do not cover.
     fn mkfs(&self, fs: FsType, uuid: &str, blank: &Blank) -> Result<Command, Error> {
+        let limit = patience(blank.size());
         let command = match fs {
             FsType::Xfs => {
-                let command = Command::new(program(fs), LONG).arg("-q");
+                let command = Command::new(program(fs), limit).arg("-q");
                 // it refuses any signature, that of its own broken-off work too
                 let command = if blank.is_unfinished() { command.arg("-f") } else { command };
                 command.arg("-m").arg(format!("uuid={uuid}"))
@@ -94,7 +96,7 @@ impl Mounter {
             FsType::Ext4 | FsType::Ext3 => {
                 let version = Command::new(program(fs), SHORT).arg("-V");
                 let version = self.run(&version, blank.path())?;
-                let command = Command::new(program(fs), LONG).args(["-q", "-U", uuid]);
+                let command = Command::new(program(fs), limit).args(["-q", "-U", uuid]);
                 if asks_about_whole_disks(&version.stderr) { command.arg("-F") } else { command }
             }
         };

@@ -1,11 +1,11 @@
 //! Growing a mounted file system to the size of its disk.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use command::Command;
 use disk::Disk;
 
-use crate::{Entry, Error, Mounter, check::LONG, said};
+use crate::{Entry, Error, Mounter, check::patience, said};
 
 /// What became of a file system that was to grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Mounter {
             None if places.is_empty() => return Err(Error::NotMounted { path: path() }),
             None => return Ok(Growth::ReadOnly),
         };
-        let command = command(entry, disk.path())
+        let command = command(entry, disk.path(), patience(disk.size()))
             .ok_or_else(|| Error::NeverGrows { path: path(), fs_type: entry.fs_type.clone() })?;
         let before = room(&entry.dir)?;
         let output = self.run(&command, disk.path())?;
@@ -58,10 +58,10 @@ impl Mounter {
 }
 
 /// Every one of these does nothing if there is nothing to do.
-fn command(entry: &Entry, disk: &Path) -> Option<Command> {
+fn command(entry: &Entry, disk: &Path, limit: Duration) -> Option<Command> {
     Some(match entry.fs_type.as_str() {
-        "ext2" | "ext3" | "ext4" => Command::new("resize2fs", LONG).arg(disk),
-        "xfs" => Command::new("xfs_growfs", LONG).arg("-d").arg(&entry.dir),
+        "ext2" | "ext3" | "ext4" => Command::new("resize2fs", limit).arg(disk),
+        "xfs" => Command::new("xfs_growfs", limit).arg("-d").arg(&entry.dir),
         _ => return None,
     })
 }
@@ -90,7 +90,7 @@ mod tests {
         ] {
             let line = format!("30 1 8:16 / /mnt rw - {fs_type} /dev/sdb rw");
             let entries = disk::mountinfo::parse(line.as_bytes()).unwrap();
-            let command = command(&entries[0], Path::new("/dev/sdb"));
+            let command = command(&entries[0], Path::new("/dev/sdb"), Duration::MAX);
             assert_eq!(command.map(|it| it.to_string()).as_deref(), expected, "{fs_type}");
         }
     }
