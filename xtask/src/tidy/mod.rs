@@ -14,7 +14,7 @@ mod links;
 mod manifest;
 mod sources;
 
-/// Check the rules of the house: who may import whom, file headers and length, links in documents
+/// Check the rules of the house: who may import whom, file headers and length, links and paths in documents
 #[derive(clap::Args)]
 pub(crate) struct Args;
 
