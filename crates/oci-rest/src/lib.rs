@@ -83,6 +83,7 @@
 //!
 //! Source of the protocol: Oracle's API reference, "Request Signatures" and "API Errors".
 
+mod addresses;
 mod client;
 mod credentials;
 mod error;

@@ -6,17 +6,21 @@ use ::ureq::{
     Agent, AsSendBody, Body, Proxy, Timeout,
     http::{Method, Request, Response, Uri},
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+    unversioned::{resolver::DefaultResolver, transport::DefaultConnector},
 };
 
-use crate::{Direct, Error, Fault, Network, Phase, Transport, TransportError};
+use crate::{
+    Direct, Error, Fault, Network, Phase, Transport, TransportError, addresses::Addresses,
+};
 
 /// Sends by ureq: no redirects, no compression, nothing from the environment.
 ///
-/// Connections are kept open for as long as the value lives. Local hosts, hosts that
+/// Connections are kept open, and addresses of hosts remembered, for as long as the value lives and requests succeed. Local hosts, hosts that
 /// [`Network::no_proxy`] covers and requests marked [`Direct`] do not go through the proxy.
 #[derive(Debug)]
 pub struct UreqTransport {
     network: Network,
+    addresses: Addresses,
     direct: Agent,
     proxied: Option<Agent>,
 }
@@ -29,9 +33,11 @@ impl UreqTransport {
     pub fn new(network: &Network) -> Result<Self, Error> {
         let tls = tls(network.root_certs.as_deref())?;
         let proxy = network.proxy.as_deref().map(proxy).transpose()?;
+        let addresses = Addresses::new(DefaultResolver::default());
         Ok(Self {
-            direct: agent(&tls, None),
-            proxied: proxy.map(|proxy| agent(&tls, Some(proxy))),
+            direct: agent(&tls, None, &addresses),
+            proxied: proxy.map(|proxy| agent(&tls, Some(proxy), &addresses)),
+            addresses,
             network: network.clone(),
         })
     }
@@ -56,13 +62,15 @@ impl Transport for UreqTransport {
             Method::GET | Method::HEAD | Method::DELETE => run(agent, request.map(drop), limit),
             _ => run(agent, request, limit),
         };
-        let answer = answer.map_err(|error| explain(&endpoint, Phase::Exchange, &error))?;
+        let failed = |phase, error: &_| {
+            self.addresses.forget();
+            explain(&endpoint, phase, error)
+        };
+        let answer = answer.map_err(|error| failed(Phase::Exchange, &error))?;
         let (parts, mut body) = answer.into_parts();
         let body = body.with_config().limit(BODY_LIMIT).read_to_vec();
-        match body {
-            Ok(body) => Ok(Response::from_parts(parts, body)),
-            Err(error) => Err(explain(&endpoint, Phase::Body, &error)),
-        }
+        let body = body.map_err(|error| failed(Phase::Body, &error))?;
+        Ok(Response::from_parts(parts, body))
     }
 }
 
@@ -87,8 +95,8 @@ fn run<B: AsSendBody>(
     agent.run(request)
 }
 
-fn agent(tls: &TlsConfig, proxy: Option<Proxy>) -> Agent {
-    Agent::config_builder()
+fn agent(tls: &TlsConfig, proxy: Option<Proxy>, addresses: &Addresses) -> Agent {
+    let config = Agent::config_builder()
         .tls_config(tls.clone())
         .proxy(proxy)
         .http_status_as_error(false)
@@ -97,8 +105,8 @@ fn agent(tls: &TlsConfig, proxy: Option<Proxy>) -> Agent {
         .user_agent(concat!("oci-rest/", env!("CARGO_PKG_VERSION")))
         .accept("application/json")
         .accept_encoding("")
-        .build()
-        .new_agent()
+        .build();
+    Agent::with_parts(config, DefaultConnector::default(), addresses.clone())
 }
 
 fn proxy(url: &str) -> Result<Proxy, Error> {
@@ -180,3 +188,63 @@ fn detail(error: &::ureq::Error) -> String {
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const BODY_LIMIT: u64 = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::ureq::{
+        config::Config,
+        unversioned::{
+            resolver::{ResolvedSocketAddrs, Resolver},
+            transport::NextTimeout,
+        },
+    };
+    use std::{
+        io::{Read as _, Write as _},
+        net::{SocketAddr, TcpListener},
+        sync::Mutex,
+        thread,
+    };
+
+    /// A name server with the addresses of a host that moves, the last one first.
+    #[derive(Debug)]
+    struct Moves(Mutex<Vec<SocketAddr>>);
+
+    impl Resolver for Moves {
+        fn resolve(
+            &self,
+            _uri: &Uri,
+            _config: &Config,
+            _timeout: NextTimeout,
+        ) -> Result<ResolvedSocketAddrs, ::ureq::Error> {
+            let mut addresses = self.empty();
+            addresses.push(self.0.lock().unwrap().pop().ok_or(::ureq::Error::HostNotFound)?);
+            Ok(addresses)
+        }
+    }
+
+    #[test]
+    fn a_host_that_has_moved_is_found_by_the_next_request() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = server.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = server.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        });
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let addresses = Addresses::new(Moves(vec![here, nobody].into()));
+        let transport = UreqTransport {
+            network: Network::default(),
+            direct: agent(&TlsConfig::default(), None, &addresses),
+            proxied: None,
+            addresses,
+        };
+        let send = || {
+            let request = Request::get("http://moves.example/").body(Vec::new()).unwrap();
+            transport.send(request, Duration::from_secs(20))
+        };
+        assert_eq!(send().unwrap_err().phase(), Phase::Connect);
+        assert_eq!(send().unwrap().status(), 200);
+    }
+}
