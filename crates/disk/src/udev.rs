@@ -1,10 +1,29 @@
-//! The fourth witness: what udev remembers of a disk, which may be older than what is on it now.
+//! What udev remembers of a disk: the fourth witness of what is on it, which may be older than that, and whose links lead
+//! to it.
 
-use std::{fmt, fs, io, time::Duration};
+use std::{fmt, fs, io, path::Path, time::Duration};
 
 use command::{Command, Runner};
 
 use crate::{Disk, Error};
+
+impl Disk {
+    /// Whether udev says that `link`, a path below `/dev`, leads to this disk. Without udev, always.
+    ///
+    /// The link of a disk that has gone lives on until udev has heard of it, and leads to the next disk that gets the
+    /// kernel's name of it.
+    ///
+    /// # Errors
+    /// If udev's record does not read.
+    pub fn is_linked(&self, link: &Path) -> Result<bool, Error> {
+        if !self.host().udev_db.exists() {
+            return Ok(true);
+        }
+        let count = self.sysfs().attribute("diskseq")?;
+        let is_it = |text: &str| is_linked(text, link, count.as_deref(), self.identity().serial);
+        Ok(record(self)?.is_some_and(|text| is_it(&text)))
+    }
+}
 
 /// What udev's last probing found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +40,13 @@ impl fmt::Display for Remembered {
 
 /// Looks the disk up in udev's database; `None` if it is not there or has nothing on it.
 pub(crate) fn remembered(disk: &Disk) -> Result<Option<Remembered>, Error> {
+    Ok(record(disk)?.as_deref().and_then(parse))
+}
+
+fn record(disk: &Disk) -> Result<Option<String>, Error> {
     let file = disk.host().udev_db.join(format!("b{}", disk.number()));
     match fs::read(&file) {
-        Ok(bytes) => Ok(parse(&String::from_utf8_lossy(&bytes))),
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::Host { file, source }),
     }
@@ -43,15 +66,32 @@ pub(crate) fn settle(disk: &Disk, runner: &dyn Runner) {
     }
 }
 
-/// Lines `E:KEY=value` among others.
 fn parse(text: &str) -> Option<Remembered> {
-    let value = |key: &str| {
-        let values = text.lines().filter_map(|line| line.strip_prefix("E:")?.split_once('='));
-        values.filter(|(k, v)| *k == key && !v.is_empty()).map(|(_, v)| v.to_owned()).next_back()
-    };
+    let value = |key: &str| value(text, key).map(str::to_owned);
     let table = value("ID_PART_TABLE_TYPE").map(|table| format!("a {table} partition table"));
     let what = value("ID_FS_TYPE").or(table)?;
     Some(Remembered { what, uuid: value("ID_FS_UUID") })
+}
+
+/// Lines `E:KEY=value` among others.
+fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let values = text.lines().filter_map(|line| line.strip_prefix("E:")?.split_once('='));
+    values.filter(|(k, v)| *k == key && !v.is_empty()).map(|(_, v)| v).next_back()
+}
+
+/// Whether a record has the link (a line `S:` with its path below `/dev`), and is of the disk that is there now. The
+/// kernel's count of disks tells; before Linux 5.15 the serial number has to, in which udev replaces some characters.
+fn is_linked(text: &str, link: &Path, count: Option<&str>, serial: Option<String>) -> bool {
+    let Ok(name) = link.strip_prefix("/dev") else { return false };
+    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+    let is_same =
+        match (value(text, "DISKSEQ").zip(count), value(text, "ID_SCSI_SERIAL").zip(serial)) {
+            (Some((then, now)), _) => then == now,
+            (None, Some((then, now))) => plain(then) == plain(&now),
+            (None, None) => true,
+        };
+    is_same
+        && text.lines().any(|line| line.strip_prefix("S:").is_some_and(|it| Path::new(it) == name))
 }
 
 const LIMIT: Duration = Duration::from_secs(15);
@@ -85,6 +125,31 @@ mod tests {
     fn a_disk_without_either_is_forgotten() {
         check("", None, None);
         check("E:ID_SERIAL=x\nE:ID_FS_TYPE=\nID_FS_TYPE=ext4\nX:ID_FS_TYPE=ext4\n", None, None);
+    }
+
+    #[test]
+    fn a_link_is_believed_if_udev_has_it_for_the_disk_that_is_there() {
+        let linked = |text: &str, count: Option<&str>, serial: Option<&str>| {
+            let link = Path::new("/dev/oracleoci/oraclevdb");
+            is_linked(text, link, count, serial.map(str::to_owned))
+        };
+        let link = "S:oracleoci/oraclevdb\n";
+        let counted = format!("{link}E:DISKSEQ=9\nE:ID_SCSI_SERIAL=60_A\n");
+        let older = format!("{link}E:ID_SCSI_SERIAL=60_A\n");
+        for (text, count, serial, expected) in [
+            ("", None, None, false),
+            ("S:oracleoci/oraclevdc\nS:oracleoci/oraclevdbb\n", None, None, false),
+            (link, None, None, true),
+            (link, Some("9"), Some("60 A"), true),
+            (&counted, Some("9"), Some("another"), true),
+            (&counted, Some("10"), Some("60 A"), false),
+            (&counted, None, Some("60 A"), true),
+            (&older, Some("9"), Some("60 A"), true),
+            (&older, Some("9"), Some("another"), false),
+            (&older, None, None, true),
+        ] {
+            assert_eq!(linked(text, count, serial), expected, "{text} {count:?} {serial:?}");
+        }
     }
 
     mod properties {

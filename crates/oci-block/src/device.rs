@@ -178,6 +178,20 @@ pub enum DeviceError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// A link leads to a disk of which udev does not say so.
+    #[error(
+        "{} leads to {}, but udev does not say so of that disk, and did not within {seconds} s: the link may be that of \
+         a disk that is gone; see that systemd-udevd runs, and call `udevadm trigger --settle \
+         --subsystem-match=block`", .path.display(), .disk.display()
+    )]
+    Unlinked {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        disk: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
 }
 
 const CONSISTENT: &str = "/dev/oracleoci";

@@ -1,6 +1,7 @@
 //! From the device path of an attachment to a disk that is there.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -21,11 +22,44 @@ impl OciBlock {
     /// The disk behind `device`, brought in hand, with the size and the identity that it has now: a
     /// volume may have grown since the kernel looked at it. May be repeated.
     pub(crate) fn disk(&self, device: &Device, options: &Options) -> Result<Disk, Error> {
-        let disk = Disk::open(&self.disk_path(device, options)?, &self.host)?;
-        Ok(match device {
-            // `Initiator::disk` has had it looked at.
-            Device::Iscsi(_) | Device::Multipath(_) => disk,
-            Device::Paravirtualized(_) => disk.rescan()?,
+        let path = match device {
+            Device::Iscsi(target) => self.iscsi_disk(target, options)?,
+            Device::Multipath(paths) => self.multipath_disk(paths, options)?,
+            // The initiator has had its disks looked at.
+            Device::Paravirtualized(path) => return Ok(self.plugged_disk(path)?.rescan()?),
+        };
+        Ok(Disk::open(&path, &self.host)?)
+    }
+
+    fn iscsi_disk(&self, target: &Target, options: &Options) -> Result<PathBuf, Error> {
+        let initiator = self.initiator();
+        self.note_sessions(std::slice::from_ref(target), options)?;
+        self.log_in(&initiator, target, options)?;
+        Ok(initiator.disk(target)?)
+    }
+
+    fn multipath_disk(&self, paths: &[Target], options: &Options) -> Result<PathBuf, Error> {
+        let initiator = self.initiator();
+        self.note_sessions(paths, options)?;
+        self.log_in_paths(&initiator, paths, options)?;
+        Ok(initiator.multipath_disk(paths)?)
+    }
+
+    /// Waits for the hypervisor and for udev, which makes the link.
+    fn plugged_disk(&self, path: &Path) -> Result<Disk, Error> {
+        let waits = std::iter::repeat_n(LOOK_EVERY, LOOKS);
+        let found = disk::watch(&*self.clock, waits, || {
+            // A link that leads nowhere yet is not there; whatever else is there is judged when opened.
+            if !path.exists() {
+                return Ok::<_, Error>(None);
+            }
+            let disk = Disk::open(path, &self.host)?;
+            Ok(disk.is_linked(path)?.then_some(disk))
+        })?;
+        let (path, seconds) = (|| path.to_owned(), (LOOK_EVERY * LOOKS as u32).as_secs());
+        found.ok_or_else(|| match fs::canonicalize(path()) {
+            Ok(disk) => DeviceError::Unlinked { path: path(), disk, seconds }.into(),
+            Err(_) => DeviceError::Absent { path: path(), seconds }.into(),
         })
     }
 
@@ -45,35 +79,6 @@ impl OciBlock {
             sessions.note(volume, targets);
         }
         Ok(())
-    }
-
-    /// Brings the disk in hand: logs in, or waits for the hypervisor. May be repeated.
-    fn disk_path(&self, device: &Device, options: &Options) -> Result<PathBuf, Error> {
-        match device {
-            Device::Iscsi(target) => {
-                let initiator = self.initiator();
-                self.note_sessions(device.targets(), options)?;
-                self.log_in(&initiator, target, options)?;
-                Ok(initiator.disk(target)?)
-            }
-            Device::Multipath(paths) => {
-                let initiator = self.initiator();
-                self.note_sessions(paths, options)?;
-                self.log_in_paths(&initiator, paths, options)?;
-                Ok(initiator.multipath_disk(paths)?)
-            }
-            Device::Paravirtualized(path) => self.wait_for_disk(path),
-        }
-    }
-
-    fn wait_for_disk(&self, path: &Path) -> Result<PathBuf, Error> {
-        let waits = std::iter::repeat_n(LOOK_EVERY, LOOKS);
-        let found = disk::watch(&*self.clock, waits, || {
-            // A link that leads nowhere yet is not there; whatever else is there is judged when opened.
-            Ok::<_, Error>(path.exists().then(|| path.to_owned()))
-        })?;
-        let seconds = (LOOK_EVERY * LOOKS as u32).as_secs();
-        found.ok_or_else(|| DeviceError::Absent { path: path.to_owned(), seconds }.into())
     }
 }
 

@@ -99,7 +99,11 @@ impl Drop for Node {
 fn hold(devices: &Path) -> Result<Child, Error> {
     let mut command = UNSHARE.command();
     command.args(["--mount", "--propagation", "private", "sh", "-c"]);
-    command.arg("mount --bind \"$1\" \"$2\" && echo ready && exec cat >/dev/null");
+    // udev of this machine knows nothing of the links that are made there.
+    command.arg(
+        "{ [ ! -d /run/udev ] || mount -t tmpfs none /run/udev; } && \
+         mount --bind \"$1\" \"$2\" && echo ready && exec cat >/dev/null",
+    );
     command.arg("sh").arg(devices).arg(DEVICES);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut holder = command.spawn().map_err(|error| UNSHARE.failed(&command, &error))?;
