@@ -35,7 +35,7 @@ pub struct Config {
     pub user: Option<ApiKeyUser>,
     /// Where the backing files of volumes lie; without it there are no disks.
     pub disk_folder: Option<PathBuf>,
-    /// What exports the volumes of iSCSI attachments; without it their targets are only told of.
+    /// What exports and plugs the volumes that are attached; without it their targets are only told of.
     pub storage: Option<Arc<dyn Storage>>,
     /// Names and addresses the server's certificate is for.
     pub certificate_names: Vec<String>,

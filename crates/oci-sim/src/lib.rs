@@ -30,8 +30,8 @@
 //!
 //! With a [`Config::disk_folder`], paravirtualized attachments are real: a loop device on the volume's file appears in the
 //! device folder of the instance when the attachment becomes ATTACHED, and goes when it becomes DETACHED. A detach while the
-//! disk is in use is noted in [`Sim::violations`]. A [`Node`] plays the machine that has the disk. iSCSI attachments are real
-//! with a [`Config::storage`], which exports the volumes.
+//! disk is in use is noted in [`Sim::violations`]. A [`Node`] plays the machine that has the disk. A
+//! [`Config::storage`], which exports and plugs volumes, makes both kinds of attachments real on a machine.
 
 mod answer;
 mod blueprint;
@@ -83,5 +83,5 @@ pub use running::Running;
 pub use script::Script;
 pub use sim::Sim;
 pub use state::{Attachment, Network};
-pub use storage::{IscsiTarget, Storage};
+pub use storage::{IscsiTarget, Storage, VirtualDisk};
 pub use throttle::Throttle;

@@ -77,8 +77,8 @@ impl State {
         }
         if let (Some(targets), Some(volume)) = (&mut self.targets, volume) {
             match state {
-                "ATTACHED" => targets.export(&attachment, volume),
-                "DETACHED" => targets.withdraw(&attachment, volume),
+                "ATTACHED" => targets.attach(&attachment, volume),
+                "DETACHED" => targets.detach(&attachment, volume),
                 _ => {}
             }
         }

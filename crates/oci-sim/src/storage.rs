@@ -1,4 +1,4 @@
-//! Real targets for iSCSI attachments: somebody exports the volume with ATTACHED and takes it away with DETACHED.
+//! Real disks for attachments: somebody exports the volume or plugs it with ATTACHED, and takes it away with DETACHED.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::state::{Attachment, Volume};
 
-/// The block storage behind the cloud. It is told of every iSCSI attachment, while the request that causes it waits.
+/// The block storage behind the cloud, and the hypervisors of its instances. They are told of every iSCSI and every
+/// paravirtualized attachment, while the request that causes it waits.
 pub trait Storage: fmt::Debug + Send + Sync {
     /// The attachment has become ATTACHED: the instance can log in from now on.
     ///
@@ -20,6 +21,18 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// What should not be so, such as an initiator that was still logged in; noted in
     /// [`Sim::violations`](crate::Sim::violations).
     fn withdraw(&self, target: &IscsiTarget) -> Result<(), String>;
+
+    /// A paravirtualized attachment has become ATTACHED: the instance gets a disk, whether it looks or not.
+    ///
+    /// # Errors
+    /// What stands against it; noted in [`Sim::violations`](crate::Sim::violations).
+    fn plug(&self, disk: &VirtualDisk) -> Result<(), String>;
+
+    /// A paravirtualized attachment has become DETACHED: the disk is gone at once, in use or not.
+    ///
+    /// # Errors
+    /// What should not be so, such as a disk that was mounted; noted in [`Sim::violations`](crate::Sim::violations).
+    fn unplug(&self, disk: &VirtualDisk) -> Result<(), String>;
 
     /// The volume may have become larger.
     ///
@@ -48,6 +61,22 @@ pub struct IscsiTarget {
     pub is_read_only: bool,
 }
 
+/// What the API tells of a paravirtualized attachment, and the volume behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VirtualDisk {
+    /// OCID of the volume.
+    pub volume: String,
+    /// OCID of the instance that gets it.
+    pub instance: String,
+    /// The size of the disk in bytes.
+    pub bytes: u64,
+    /// The consistent device path, `/dev/oracleoci/oraclevdb` to `…ag`.
+    pub device: String,
+    /// Nobody may write.
+    pub is_read_only: bool,
+}
+
 /// The storage, and what went wrong with it.
 #[derive(Debug)]
 pub(crate) struct Targets {
@@ -64,16 +93,22 @@ impl Targets {
         &self.violations
     }
 
-    pub(crate) fn export(&mut self, attachment: &Attachment, volume: &Volume) {
-        if let Some(target) = target(attachment, volume) {
-            self.violations.extend(self.storage.export(&target).err());
-        }
+    pub(crate) fn attach(&mut self, attachment: &Attachment, volume: &Volume) {
+        let done = match (target(attachment, volume), disk(attachment, volume)) {
+            (Some(target), _) => self.storage.export(&target),
+            (None, Some(disk)) => self.storage.plug(&disk),
+            (None, None) => Ok(()),
+        };
+        self.violations.extend(done.err());
     }
 
-    pub(crate) fn withdraw(&mut self, attachment: &Attachment, volume: &Volume) {
-        if let Some(target) = target(attachment, volume) {
-            self.violations.extend(self.storage.withdraw(&target).err());
-        }
+    pub(crate) fn detach(&mut self, attachment: &Attachment, volume: &Volume) {
+        let done = match (target(attachment, volume), disk(attachment, volume)) {
+            (Some(target), _) => self.storage.withdraw(&target),
+            (None, Some(disk)) => self.storage.unplug(&disk),
+            (None, None) => Ok(()),
+        };
+        self.violations.extend(done.err());
     }
 
     pub(crate) fn grow(&mut self, volume: &Volume) {
@@ -90,6 +125,17 @@ fn target(attachment: &Attachment, volume: &Volume) -> Option<IscsiTarget> {
         iqn: target.iqn.clone(),
         portals: target.portals(),
         chap: target.chap_secret.clone().map(|secret| (volume.id.clone(), secret)),
+        is_read_only: attachment.is_read_only,
+    })
+}
+
+fn disk(attachment: &Attachment, volume: &Volume) -> Option<VirtualDisk> {
+    let device = attachment.device.clone();
+    Some(VirtualDisk {
+        volume: volume.id.clone(),
+        instance: attachment.instance_id.clone(),
+        bytes: volume.disk_bytes,
+        device: device.filter(|_| attachment.attachment_type == "paravirtualized")?,
         is_read_only: attachment.is_read_only,
     })
 }

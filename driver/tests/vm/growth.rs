@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use oci_sim::{NewVolume, Storage as _};
+use oci_sim::NewVolume;
 use testbed::{Answer, FaultRow, failure_with, seen_to_fail, success};
 
 use crate::{guest::Guest, shell::sh, volume::Volume};

@@ -15,9 +15,10 @@ use oci_sim::{ApiKeyUser, Config, NewInstance, NewVolume, Running, Sim};
 use testbed::Place;
 
 use crate::{
+    hypervisor::Hypervisor,
     second::Second,
     shell::{run, sh, wait_for},
-    storage::Tgtd,
+    storage::{Behind, Tgtd},
     volume::Volume,
 };
 
@@ -26,6 +27,7 @@ use crate::{
 pub(crate) struct Guest {
     pub(crate) sim: Running,
     pub(crate) storage: Arc<Tgtd>,
+    pub(crate) hypervisor: Arc<Hypervisor>,
     iscsid: Mutex<Option<Child>>,
     /// From its first use on.
     second: OnceLock<Second>,
@@ -42,15 +44,18 @@ impl Guest {
         // What a case that was killed may have left.
         sh("pkill -9 -x 'oci|iscsid|tgtd' || :");
         sh(&format!("rm -rf {}; mkdir -p {KUBELET} {CONTROLLER}", LEFT_BEHIND.join(" ")));
-        let storage = Arc::new(Tgtd::start());
-        let config = Config { storage: Some(storage.clone()), user: Some(user()), ..config };
+        let (storage, hypervisor) = (Arc::new(Tgtd::start()), Arc::new(Hypervisor::default()));
+        hypervisor.clean();
+        let behind = Arc::new(Behind { tgtd: storage.clone(), hypervisor: hypervisor.clone() });
+        let config = Config { storage: Some(behind), user: Some(user()), ..config };
         let sim = Sim::start(config).unwrap();
         for (display_name, addresses) in INSTANCES {
             let display_name = display_name.into();
             let ocid = sim.add_instance(NewInstance { display_name, ..NewInstance::default() });
             storage.know(ocid, addresses);
         }
-        let guest = Self { sim, storage, iscsid: Mutex::default(), second: OnceLock::new() };
+        let (iscsid, second) = (Mutex::default(), OnceLock::new());
+        let guest = Self { sim, storage, hypervisor, iscsid, second };
         guest.write_config();
         guest.start_iscsid();
         if guest.sessions() > 0 {
@@ -67,7 +72,12 @@ impl Guest {
     /// A new volume; its disk is small whatever the API says.
     pub(crate) fn volume_like(&self, new: NewVolume) -> Volume<'_> {
         let new = NewVolume { disk_bytes: new.disk_bytes.or(Some(DISK_BYTES)), ..new };
-        Volume { guest: self, ocid: self.sim.add_volume(new) }
+        Volume { guest: self, ocid: self.sim.add_volume(new), set: &[] }
+    }
+
+    /// A new volume whose attachments are paravirtualized.
+    pub(crate) fn paravirtualized(&self, new: &NewVolume) -> Volume<'_> {
+        Volume { set: &[("attachmentType", "paravirtualized")], ..self.volume_like(new.clone()) }
     }
 
     /// Where the controller manager calls the driver.
@@ -194,6 +204,7 @@ impl Guest {
              pgrep -x systemd-udevd >/dev/null || /lib/systemd/systemd-udevd --daemon --resolve-names=never
              {UNMOUNT_ALL}"));
         self.start_iscsid();
+        self.hypervisor.clean();
         wait_for(LOGOUT_ALL);
         if let Some(second) = self.second.get() {
             second.clean();

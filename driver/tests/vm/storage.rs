@@ -1,15 +1,49 @@
-//! The block storage: tgtd in a network of its own, with a file for each volume.
+//! The block storage: tgtd in a network of its own, with a file for each volume; and what plugs the volumes that are
+//! paravirtualized.
 
 use std::{
     fs::{self, OpenOptions},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use oci_sim::{IscsiTarget, Storage};
+use oci_sim::{IscsiTarget, Storage, VirtualDisk};
 
-use crate::shell::{sh, try_sh, wait_for};
+use crate::{
+    hypervisor::Hypervisor,
+    shell::{sh, try_sh, wait_for},
+};
+
+/// What the cloud has behind it. A volume has its data in one of the two.
+#[derive(Debug)]
+pub(crate) struct Behind {
+    pub(crate) tgtd: Arc<Tgtd>,
+    pub(crate) hypervisor: Arc<Hypervisor>,
+}
+
+impl Storage for Behind {
+    fn export(&self, target: &IscsiTarget) -> Result<(), String> {
+        self.tgtd.export(target)
+    }
+
+    fn withdraw(&self, target: &IscsiTarget) -> Result<(), String> {
+        self.tgtd.withdraw(target)
+    }
+
+    fn plug(&self, disk: &VirtualDisk) -> Result<(), String> {
+        self.hypervisor.plug(disk)
+    }
+
+    fn unplug(&self, disk: &VirtualDisk) -> Result<(), String> {
+        self.hypervisor.unplug(disk)
+    }
+
+    fn grow(&self, volume: &str, bytes: u64) -> Result<(), String> {
+        self.tgtd.grow(volume, bytes)?;
+        self.hypervisor.grow(volume, bytes)
+    }
+}
 
 /// A target daemon and what it exports.
 #[derive(Debug)]
@@ -155,7 +189,8 @@ impl State {
     }
 }
 
-impl Storage for Tgtd {
+impl Tgtd {
+    /// The target answers the instance from now on.
     fn export(&self, target: &IscsiTarget) -> Result<(), String> {
         let mut state = self.state();
         let number = state.volumes.iter().position(|it| *it == target.volume);
@@ -174,6 +209,7 @@ impl Storage for Tgtd {
         Ok(())
     }
 
+    /// The target is gone; an error if somebody was logged in.
     fn withdraw(&self, target: &IscsiTarget) -> Result<(), String> {
         let mut state = self.state();
         let Some(at) = state.exports.iter().position(|it| it.target.iqn == target.iqn) else {
@@ -186,8 +222,8 @@ impl Storage for Tgtd {
         if in_use { Err(format!("{} was taken from its initiator", target.volume)) } else { Ok(()) }
     }
 
-    /// tgtd looks at a file's size once, so it is started anew; initiators wait meanwhile.
-    fn grow(&self, volume: &str, bytes: u64) -> Result<(), String> {
+    /// The volume has this size. tgtd looks at a file's size once, so it is started anew; initiators wait meanwhile.
+    pub(crate) fn grow(&self, volume: &str, bytes: u64) -> Result<(), String> {
         let number = self.state().volumes.iter().position(|it| it == volume);
         let Some(number) = number else { return Ok(()) };
         let file = OpenOptions::new().append(true).open(file(number)).unwrap();

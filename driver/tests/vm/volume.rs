@@ -12,6 +12,8 @@ use crate::{
 pub(crate) struct Volume<'a> {
     pub(crate) guest: &'a Guest,
     pub(crate) ocid: String,
+    /// The options that its author sets.
+    pub(crate) set: &'static [(&'static str, &'static str)],
 }
 
 impl Volume<'_> {
@@ -104,14 +106,14 @@ impl Volume<'_> {
         sh(&format!("e2fsck -fn {}", self.guest.storage.file(&self.ocid).display()));
     }
 
-    /// The options that kubelet sends, and `more`, which win.
+    /// The options that kubelet sends, those of the volume, and `more`, which win.
     pub(crate) fn options(&self, more: &[(&str, &str)]) -> String {
         let usual = [
             ("kubernetes.io/fsType", "ext4"),
             ("kubernetes.io/pvOrVolumeName", self.name()),
             ("kubernetes.io/readwrite", "rw"),
         ];
-        let all = usual.iter().chain(more);
+        let all = usual.iter().chain(self.set).chain(more);
         let object: Map<_, _> =
             all.map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
         Value::Object(object).to_string()
@@ -130,6 +132,9 @@ impl Volume<'_> {
     /// The kernel's name of the disk behind a device path: `sda`.
     #[track_caller]
     pub(crate) fn disk(device: &str) -> String {
+        if device.starts_with("/dev/oracleoci/") {
+            return sh(&format!("basename $(readlink -f {device})"));
+        }
         let iqn = device.split("-iscsi-").nth(1).unwrap().split("-lun-").next().unwrap();
         sh(&format!(
             "for s in /sys/class/iscsi_session/*; do

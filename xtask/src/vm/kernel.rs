@@ -97,7 +97,7 @@ const RECIPE: &str = include_str!("kernel.rs");
 const KMOD: &str = "usr/bin/kmod";
 /// What a PC of qemu's has besides: its hardware, and a target in the kernel.
 pub(super) const PC: &str = "\
-    virtio_pci virtio_net virtio_blk virtio_scsi iscsi_target_mod target_core_file";
+    virtio_pci virtio_net virtio_blk virtio_scsi virtio_console iscsi_target_mod target_core_file";
 const NEEDED: &str = "\
     iscsi_tcp sd_mod xfs ext4 veth loop configfs dummy \
     dm_mod dm_multipath dm_service_time dm_queue_length dm_round_robin dm_flakey dm_delay \

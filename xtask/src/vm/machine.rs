@@ -16,6 +16,7 @@ use crate::{checkout::Checkout, prerequisites, progress::quietly};
 
 use super::{
     console::{Console, Verdict},
+    hypervisor,
     image::{self, Image},
     kernel::Kernel,
     packages::{Closure, inside},
@@ -86,7 +87,10 @@ impl Guest<'_> {
         let link = tempfile::tempdir()?;
         let mut hardware = words(FIRST);
         hardware.extend(second::plug(link.path(), 1));
+        hardware.extend(hypervisor::hardware(link.path()));
+        let volumes = tempfile::tempdir_in(&dir)?;
         let mut command = self.command(&initrd, choice, (&hardware, seconds));
+        command.current_dir(volumes.path());
         let mut guest = command.stdout(Stdio::piped()).spawn().context("cannot start the guest")?;
         let said = BufReader::new(guest.stdout.take().context("the guest has no console")?);
         let console = Console::new(&dir.join("console.log"))?;

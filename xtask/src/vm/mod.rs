@@ -1,8 +1,8 @@
 //! `cargo xtask vm-test`: the driver on real iSCSI, in a small virtual machine.
 //!
 //! `packages` has Debian's packages unpacked, not installed; `image` makes the guest of them; `overlay`
-//! adds the driver and the suite; `machine` boots it all; `console` reads what the guest says; `turn`
-//! keeps two runs of a checkout apart.
+//! adds the driver and the suite; `machine` boots it all, `second` another one beside it; `hypervisor` has
+//! the suite plug disks; `console` reads what the guest says; `turn` keeps two runs of a checkout apart.
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,7 @@ use machine::Machine;
 use turn::Turn;
 
 mod console;
+mod hypervisor;
 mod image;
 mod kernel;
 mod machine;

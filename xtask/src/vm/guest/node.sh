@@ -8,7 +8,7 @@ for word in $(cat /proc/cmdline); do
     case $word in node=?*) number=${word#node=} ;; esac
 done
 for module in iscsi_tcp sd_mod xfs ext4 veth loop dm_mod dm_flakey dm_multipath \
-    virtio_pci virtio_net virtio_blk; do
+    virtio_pci virtio_net virtio_blk virtio_console virtio_scsi; do
     modprobe -q "$module"
 done
 
@@ -35,8 +35,17 @@ printf 'passwd: files\ngroup: files\nhosts: files\n' >/etc/nsswitch.conf
 echo 127.0.0.1 localhost >/etc/hosts
 echo "InitiatorName=iqn.2015-12.com.oracleiaas:node-$number" >/etc/iscsi/initiatorname.iscsi
 
+# What Oracle's images have for consistent device paths: the name is that of the LUN, and the boot volume has 1.
+lun=1
+for letters in a b c d e f g h i j k l m n o p q r s t u v w x y z aa ab ac ad ae af ag; do
+    echo "SUBSYSTEM==\"block\", KERNEL==\"sd*[!0-9]\", ENV{ID_PATH}==\"pci-*-scsi-0:0:0:$lun\"," \
+        "SYMLINK+=\"oracleoci/oraclevd$letters\""
+    lun=$((lun + 1))
+done >/etc/udev/rules.d/99-oracleoci.rules
+
 /lib/systemd/systemd-udevd --daemon --resolve-names=never
-udevadm trigger --action=add --subsystem-match=block --subsystem-match=scsi --subsystem-match=net
+udevadm trigger --action=add --subsystem-match=block --subsystem-match=scsi --subsystem-match=net \
+    --subsystem-match=virtio-ports
 udevadm settle --timeout=20
 
 # The link to the other node.
