@@ -3,19 +3,22 @@
 use std::{
     fmt,
     fs::{self, File},
-    io::{self, BufReader},
+    io::{self, BufReader, Write as _},
+    panic::resume_unwind,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread::{self, ScopedJoinHandle},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
-use xshell::cmd;
+use xshell::{Shell, cmd};
 
 use crate::{checkout::Checkout, prerequisites, progress::quietly};
 
 use super::{
-    console::{Console, Verdict},
+    cases::Cases,
+    console::{Console, Verdict, Wish},
     hypervisor,
     image::{self, Image},
     kernel::Kernel,
@@ -46,24 +49,25 @@ impl fmt::Display for Machine {
 
 impl Machine {
     /// Makes everything ready for a boot.
-    pub(super) fn prepare(self, checkout: &Checkout) -> Result<Guest<'_>> {
+    pub(super) fn prepare(self, checkout: &Checkout) -> Result<Guest> {
         let mut image = Image::ready(checkout)?;
         let mut emulator = Emulator::default();
         match self {
             Self::Qemu | Self::Kvm => emulator = qemu(checkout)?,
             Self::Uml => image.kernel = Kernel::user_mode(checkout, &image)?,
         }
-        let guest = Guest { checkout, machine: self, image, emulator };
+        let guest = Guest { dir: checkout.target().join("vm"), machine: self, image, emulator };
         if self == Self::Kvm {
-            quietly("boot under KVM, for a try", || guest.probe())?;
+            quietly("boot under KVM, for a try", || guest.probe(&checkout.sh))?;
         }
         Ok(guest)
     }
 }
 
 /// A guest that can be booted.
-pub(super) struct Guest<'a> {
-    checkout: &'a Checkout,
+pub(super) struct Guest {
+    /// Where its files are.
+    dir: PathBuf,
     machine: Machine,
     image: Image,
     emulator: Emulator,
@@ -76,44 +80,77 @@ struct Emulator {
     modules: Option<PathBuf>,
 }
 
-impl Guest<'_> {
-    /// Boots with `overlay` on top of the image, shows what is said and waits for the end. Whenever
-    /// the guest asks for it, a second one is booted beside it. `choice` is for its init; it has so many
-    /// `seconds`.
-    pub(super) fn run(&self, overlay: &Path, choice: &str, seconds: u32) -> Result<Verdict> {
-        let dir = self.checkout.target().join("vm");
-        let initrd = self.initrd(overlay)?;
+/// How guests are booted.
+pub(super) struct Boot {
+    /// Image and overlay.
+    pub(super) initrd: PathBuf,
+    /// So many, side by side.
+    pub(super) guests: usize,
+    /// For the first process.
+    pub(super) words: &'static str,
+    /// How long it may take.
+    pub(super) seconds: u32,
+}
+
+impl Guest {
+    /// Boots all and deals the cases to them; what they have seen together.
+    pub(super) fn run_all(&self, boot: &Boot, cases: &Cases) -> Result<Verdict> {
+        let verdicts: Result<Vec<_>> = thread::scope(|scope| {
+            let run = |number| scope.spawn(move || self.run(boot, number, cases));
+            let running: Vec<_> = (1..=boot.guests).map(run).collect();
+            let end =
+                |it: ScopedJoinHandle<'_, _>| it.join().unwrap_or_else(|it| resume_unwind(it));
+            running.into_iter().map(end).collect()
+        });
+        verdicts?.into_iter().reduce(Verdict::and).context("no guest was to be booted")
+    }
+
+    /// Boots one, shows what is said and waits for the end. It is given whatever it asks for: cases, and a second
+    /// guest beside it.
+    fn run(&self, boot: &Boot, number: usize, cases: &Cases) -> Result<Verdict> {
+        let dir = self.dir.join(GUESTS).join(number.to_string());
+        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         // Not in the checkout: a socket's path is short.
         let link = tempfile::tempdir()?;
         let mut hardware = words(FIRST);
+        // One alone has all that two have.
+        hardware.extend(words(if boot.guests > 1 { "-smp 1" } else { "-smp 2" }));
         hardware.extend(second::plug(link.path(), 1));
         hardware.extend(hypervisor::hardware(link.path()));
         let volumes = tempfile::tempdir_in(&dir)?;
-        let mut command = self.command(&initrd, choice, (&hardware, seconds));
-        command.current_dir(volumes.path());
-        let mut guest = command.stdout(Stdio::piped()).spawn().context("cannot start the guest")?;
+        let mut command = self.command(boot, boot.words, &hardware);
+        command.current_dir(volumes.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut guest = command.spawn().context("cannot start the guest")?;
         let said = BufReader::new(guest.stdout.take().context("the guest has no console")?);
-        let console = Console::new(&dir.join("console.log"))?;
+        let mut answers = guest.stdin.take().context("the guest has no console")?;
+        let name = if boot.guests > 1 { format!("[{number}] ") } else { String::new() };
+        let console = Console::new(&dir.join("console.log"), name)?;
         second::prepare(&dir)?;
         let mut second = Second::default();
-        let verdict = console.follow(said, || {
-            let hardware = second::hardware(&dir, link.path());
-            second.boot(&mut self.command(&initrd, "node=2", (&hardware, seconds)))
+        let verdict = console.follow(said, |wish| match wish {
+            Wish::Case => {
+                let case = cases.next(number).unwrap_or_default();
+                writeln!(answers, "{case}").context("the guest takes no case")
+            }
+            Wish::Second => {
+                let hardware = second::hardware(&dir, link.path());
+                second.boot(&mut self.command(boot, "node=2", &hardware))
+            }
         })?;
         guest.wait()?;
         Ok(verdict)
     }
 
     /// A device that can be opened may still not run a guest, and hang.
-    fn probe(&self) -> Result<()> {
-        let sh = &self.checkout.sh;
-        let files = self.checkout.target().join("vm/probe");
+    fn probe(&self, sh: &Shell) -> Result<()> {
+        let files = self.dir.join("probe");
         sh.create_dir(&files)?;
         let init = files.join("init");
         sh.write_file(&init, PROBE)?;
         cmd!(sh, "chmod 755 {init}").quiet().run()?;
-        let initrd = self.initrd(&files)?;
-        let output = self.command(&initrd, "", (&words(FIRST), PROBE_SECONDS)).output()?;
+        let initrd = self.initrd(sh, &files)?;
+        let boot = Boot { initrd, guests: 1, words: "", seconds: PROBE_SECONDS };
+        let output = self.command(&boot, "", &words(FIRST)).output()?;
         ensure!(
             String::from_utf8_lossy(&output.stdout).contains(PROBE_MARK),
             "this machine's /dev/kvm does not run a guest; leave out --machine kvm"
@@ -122,9 +159,9 @@ impl Guest<'_> {
     }
 
     /// The image with `overlay` on top: the kernel unpacks one archive after the other.
-    fn initrd(&self, overlay: &Path) -> Result<PathBuf> {
+    pub(super) fn initrd(&self, sh: &Shell, overlay: &Path) -> Result<PathBuf> {
         let (ours, all) = (overlay.with_extension("cpio"), overlay.with_extension("initrd"));
-        image::pack(&self.checkout.sh, &self.image.root, overlay, &ours)?;
+        image::pack(sh, &self.image.root, overlay, &ours)?;
         let mut file = File::create(&all)?;
         for part in [&self.image.archive, &self.image.kernel.modules, &ours] {
             io::copy(&mut File::open(part)?, &mut file)?;
@@ -133,7 +170,8 @@ impl Guest<'_> {
     }
 
     #[expect(clippy::disallowed_methods, reason = "xshell cannot read a program while it runs")]
-    fn command(&self, initrd: &Path, word: &str, (hardware, seconds): (&[String], u32)) -> Command {
+    fn command(&self, boot: &Boot, word: &str, hardware: &[String]) -> Command {
+        let Boot { initrd, seconds, .. } = boot;
         let kernel = &self.image.kernel.file;
         let mut command = Command::new("timeout");
         // In the foreground, so that an interrupt reaches the guest too.
@@ -142,11 +180,10 @@ impl Guest<'_> {
             Machine::Qemu => ["tcg,thread=multi", "max"],
             Machine::Kvm => ["kvm", "host"],
             Machine::Uml => {
-                let dir = self.checkout.target().join("vm");
                 // Its memory is a file there.
-                command.env("TMPDIR", &dir).arg(kernel);
+                command.env("TMPDIR", &self.dir).arg(kernel);
                 command.arg(format!("initrd={}", initrd.display()));
-                command.arg(format!("uml_dir={}", dir.join("uml-run").display()));
+                command.arg(format!("uml_dir={}", self.dir.join("uml-run").display()));
                 command.args(UML.split_whitespace()).args(word.split_whitespace());
                 command.stdin(Stdio::null()).stderr(Stdio::inherit());
                 return command;
@@ -195,14 +232,16 @@ fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
+/// The folder with a folder for each guest of the last run.
+pub(super) const GUESTS: &str = "guests";
 const QEMU: &str = "qemu-system-x86_64";
 // Not microvm: now and then its clock cannot be calibrated, and the guest hangs.
 const HARDWARE: &str = "\
     -machine q35 -nodefaults -no-user-config -display none";
-const FIRST: &str = "-smp 2 -m 1536 -serial stdio -no-reboot";
+const FIRST: &str = "-m 1536 -serial stdio -no-reboot";
 // Without no_timer_check a busy host makes the kernel doubt its clock, and panic.
 const KERNEL: &str = "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr audit=0 no_timer_check net.ifnames=0";
-const UML: &str = "mem=1536M quiet loglevel=3 con=null con0=null,fd:1";
+const UML: &str = "mem=1536M quiet loglevel=3 con=null con0=fd:0,fd:1";
 const PROBE_SECONDS: u32 = 20;
 const PROBE_MARK: &str = "the guest runs";
 const PROBE: &str = "#!/bin/sh\necho the guest runs\nexec busybox poweroff -f\n";

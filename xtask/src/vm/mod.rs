@@ -1,10 +1,15 @@
 //! `cargo xtask vm-test`: the driver on real iSCSI, in a small virtual machine.
 //!
 //! `packages` has Debian's packages unpacked, not installed; `image` makes the guest of them; `overlay`
-//! adds the driver and the suite; `machine` boots it all, `second` another one beside it; `hypervisor` has
-//! the suite plug disks; `console` reads what the guest says; `turn` keeps two runs of a checkout apart.
+//! adds the driver and the suite; `machine` boots it all, several times side by side, and `second` another one
+//! beside each; `hypervisor` has the suite plug disks; `cases` deals the cases to the guests; `console` reads what
+//! a guest says; `turn` keeps two runs of a checkout apart.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZero,
+    path::{Path, PathBuf},
+    thread,
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -17,9 +22,11 @@ use crate::{
     prerequisites,
     progress::{loudly, quietly},
 };
-use machine::Machine;
+use cases::Cases;
+use machine::{Boot, GUESTS, Machine};
 use turn::Turn;
 
+mod cases;
 mod console;
 mod hypervisor;
 mod image;
@@ -33,18 +40,28 @@ mod turn;
 /// Run the driver on open-iscsi, a target, udev and real file systems, in a virtual machine
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only the cases whose name holds this
-    #[arg(long, value_parser = name)]
-    case: Option<String>,
-    /// Kill the calls at every point, not at a part of them: takes an hour or two
-    #[arg(long)]
-    all_points: bool,
-    /// What runs the guest
+    #[command(flatten)]
+    choice: Choice,
+    /// What runs the guests
     #[arg(long, value_enum, default_value_t = Machine::Qemu)]
     machine: Machine,
     /// Show the names of the cases
     #[arg(long)]
     list: bool,
+}
+
+/// What of the suite is run, and how.
+#[derive(Default, clap::Args)]
+struct Choice {
+    /// Only the cases whose name holds this
+    #[arg(long, default_value = "")]
+    case: String,
+    /// Kill the calls at every point, not at a part of them: takes an hour or two
+    #[arg(long)]
+    all_points: bool,
+    /// So many guests share the cases, side by side; by default two where there are two processors
+    #[arg(long)]
+    guests: Option<NonZero<usize>>,
 }
 
 impl Args {
@@ -53,42 +70,35 @@ impl Args {
         if self.list {
             return Ok(cmd!(checkout.sh, "{suite} --list").quiet().run()?);
         }
-        let choice = Choice { case: self.case.as_deref(), all_points: self.all_points };
-        run(checkout, &suite, self.machine, choice).map(drop)
+        run(checkout, &suite, self.machine, &self.choice).map(drop)
     }
 }
 
 /// Runs every case, as CI does.
 pub(crate) fn all(checkout: &Checkout) -> Result<()> {
     let suite = quietly("build the suite", || suite(checkout))?;
-    run(checkout, &suite, Machine::Qemu, Choice::default()).map(drop)
+    run(checkout, &suite, Machine::Qemu, &Choice::default()).map(drop)
 }
 
 /// What one case has measured, a line each.
 pub(crate) fn figures(checkout: &Checkout, case: &str) -> Result<Vec<String>> {
     let suite = quietly("build the suite", || suite(checkout))?;
-    run(checkout, &suite, Machine::Qemu, Choice { case: Some(case), all_points: false })
+    let choice = Choice { case: case.into(), ..Choice::default() };
+    run(checkout, &suite, Machine::Qemu, &choice)
 }
 
-/// What of the suite is run.
-#[derive(Clone, Copy, Default)]
-struct Choice<'a> {
-    /// The cases whose name holds this.
-    case: Option<&'a str>,
-    all_points: bool,
-}
-
-impl Choice<'_> {
-    /// For the kernel's command line: what the kernel does not know is in the environment of its first
-    /// process.
-    fn words(self) -> String {
-        let points = if self.all_points { " KILL_POINTS=all" } else { "" };
-        format!("case={}{points}", self.case.unwrap_or_default())
-    }
-
-    /// How long it may take.
-    fn seconds(self) -> u32 {
-        if self.all_points { 4 * 3600 } else { 1800 }
+impl Choice {
+    /// How so many cases are run.
+    fn boot(&self, cases: usize, initrd: PathBuf) -> Boot {
+        let processors = || thread::available_parallelism().map_or(1, NonZero::get);
+        let guests = self.guests.map_or_else(|| processors().min(2), NonZero::get);
+        Boot {
+            initrd,
+            guests: guests.min(cases),
+            // What the kernel does not know is in the environment of its first process.
+            words: if self.all_points { "KILL_POINTS=all" } else { "" },
+            seconds: if self.all_points { 4 * 3600 } else { 1800 },
+        }
     }
 }
 
@@ -97,31 +107,35 @@ fn run(
     checkout: &Checkout,
     suite: &Path,
     machine: Machine,
-    choice: Choice<'_>,
+    choice: &Choice,
 ) -> Result<Vec<String>> {
-    let vm = checkout.target().join("vm");
-    checkout.sh.create_dir(&vm)?;
+    let (vm, sh) = (checkout.target().join("vm"), &checkout.sh);
+    sh.create_dir(&vm)?;
     let _turn = Turn::wait(&vm)?;
-    prerequisites::provide(&checkout.sh, HOST)?;
-    let driver = match checkout.sh.var_os("OCI_DRIVER") {
+    prerequisites::provide(sh, HOST)?;
+    let cases = Cases::of(sh, suite, &choice.case)?;
+    let driver = match sh.var_os("OCI_DRIVER") {
         Some(given) => given.into(),
         None => quietly("build the driver", || demo::build(checkout))?,
     };
     let guest = machine.prepare(checkout)?;
-    let overlay = overlay::write(checkout, suite, &driver)?;
+    let all = cases.len();
+    let boot = choice.boot(all, guest.initrd(sh, &overlay::write(checkout, suite, &driver)?)?);
+    sh.remove_path(vm.join(GUESTS))?;
     loudly(&format!("the suite, under {machine}"), || {
-        let verdict = guest.run(&overlay, &choice.words(), choice.seconds())?;
-        if choice.case.is_none() {
+        let verdict = guest.run_all(&boot, &cases)?;
+        if choice.case.is_empty() {
             // A part of the cases sees a part of the matrix.
             verdict.write_rows(&fault_matrix::afresh(checkout, Run::Vm)?)?;
         }
         verdict.write_failures(&vm.join("failed"))?;
         println!("{} passed, {} failed", verdict.passed, verdict.failed);
         match verdict.exit {
-            Some(0) => ensure!(verdict.passed > 0, "no case has this in its name"),
+            Some(0) => {}
             Some(_) => bail!("cases failed; what they said is in target/vm/failed"),
-            None => bail!("the guest gave no verdict; its console is in target/vm/console.log"),
+            None => bail!("a guest gave no verdict; its console is below target/vm/guests"),
         }
+        ensure!(verdict.passed == all, "only {} of {all} cases were run", verdict.passed);
         Ok(verdict.figures)
     })
 }
@@ -147,12 +161,6 @@ struct Artifact {
 #[derive(Deserialize)]
 struct Target {
     name: String,
-}
-
-/// It becomes a word of the kernel's command line.
-fn name(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_:".contains(c);
-    if text.chars().all(plain) { Ok(text.into()) } else { Err("a name like life::whole".into()) }
 }
 
 /// What the host needs; everything else is unpacked in the target folder.
