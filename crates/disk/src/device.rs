@@ -3,11 +3,14 @@
 use std::{
     fs::{self, File},
     io::{self, Seek, SeekFrom},
+    iter,
     os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
+use clock::Clock;
 use rustix::fs::{Advice, OFlags};
 
 use crate::{DeviceNumber, Error, Host, Identity, User, identity, sysfs::Sysfs, users};
@@ -125,6 +128,20 @@ impl Disk {
             }
             Err(source) => Err(Error::Open { path: self.path.clone(), source }),
         }
+    }
+
+    /// As [`Disk::claim`], but waits some seconds for whoever is on his way out: a mount namespace ends a
+    /// moment after its last process, and what is mounted in it with it.
+    ///
+    /// # Errors
+    /// As [`Disk::claim`].
+    pub fn claim_soon(&self, access: Access, clock: &dyn Clock) -> Result<Claim, Error> {
+        let patience = iter::successors(Some(LEAVING), |wait| Some(*wait * 2)).take(LEAVINGS);
+        let claimed = clock::poll(clock, patience, || match self.claim(access) {
+            Err(error) if error.is_in_use() => Ok(None),
+            claimed => claimed.map(Some),
+        })?;
+        claimed.map_or_else(|| self.claim(access), Ok)
     }
 
     /// Proves that nobody uses a disk that the kernel has given up (`transport-offline`): it cannot be opened
@@ -257,6 +274,9 @@ fn end(path: &Path, mut file: &File) -> Result<u64, Error> {
     file.seek(SeekFrom::End(0)).map_err(|source| Error::Open { path: path.to_owned(), source })
 }
 
+/// Each wait is twice as long as the one before: some 3 seconds together.
+const LEAVING: Duration = Duration::from_millis(50);
+const LEAVINGS: usize = 6;
 /// No such device or address: the disk cannot be opened.
 const ENXIO: i32 = 6;
 

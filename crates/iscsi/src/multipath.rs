@@ -289,7 +289,7 @@ impl Initiator {
             let (found, expected) = (disk.number(), map.number);
             return Err(Error::WrongNode { target: target.clone(), path: node, found, expected });
         }
-        let claim = disk.claim(Access::Read).map_err(not_released)?;
+        let claim = disk.claim_soon(Access::Read, &*self.clock).map_err(not_released)?;
         disk.flush().map_err(not_released)?;
         // The kernel removes no map that somebody has open, so nobody can come in between.
         drop((claim, disk));

@@ -69,7 +69,7 @@ impl Initiator {
             let (found, expected) = (disk.number(), block.number);
             return Err(Error::WrongNode { target: target.clone(), path, found, expected });
         }
-        let claim = disk.claim(Access::Read).map_err(not_released)?;
+        let claim = disk.claim_soon(Access::Read, &*self.clock).map_err(not_released)?;
         if session.is_logged_in() {
             disk.flush().map_err(not_released)?;
         } else {

@@ -113,7 +113,7 @@ fn release(driver: &OciBlock, volume: &str, held: &Held) -> Result<(), Error> {
         Held::Disk { path, number } if path.exists() => {
             let disk = Disk::open(path, &driver.host)?;
             if disk.number() == *number {
-                disk.claim(Access::Read)?;
+                disk.claim_soon(Access::Read, &*driver.clock)?;
             }
         }
         // A disk that is gone is nobody's any more.

@@ -4,9 +4,11 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
-use clock::ManualClock;
+use clock::{Clock as _, ManualClock, SystemClock};
 use disk::{Access, BlankCheck, Disk, Error, Host, User};
 
 use crate::{
@@ -120,6 +122,30 @@ fn a_mount_in_another_namespace() {
         drop(child.stdin.take());
         child.wait().unwrap();
         disk.open().claim(Access::Write).unwrap();
+    });
+}
+
+/// As when the last process of a container has just ended.
+#[test]
+fn a_mount_in_a_namespace_that_ends_is_waited_for() {
+    private(|| {
+        let disk = ext4();
+        let mount = format!("mount {} {}/mnt", disk.path().display(), disk.dir().display());
+        let mut child = holder(&["--mount", "--propagation", "private"], &mount);
+        let opened = disk.open();
+        let clock = ManualClock::default();
+        assert!(opened.claim_soon(Access::Read, &clock).unwrap_err().is_in_use());
+        assert!(clock.slept().iter().sum::<Duration>() > Duration::from_secs(3));
+
+        let stdin = child.stdin.take();
+        let end = thread::spawn(move || {
+            SystemClock.sleep(Duration::from_millis(300));
+            drop(stdin);
+            child.wait().unwrap();
+        });
+        assert!(opened.claim(Access::Read).unwrap_err().is_in_use());
+        opened.claim_soon(Access::Read, &SystemClock).unwrap();
+        end.join().unwrap();
     });
 }
 
