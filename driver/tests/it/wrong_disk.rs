@@ -207,3 +207,35 @@ fn a_path_may_be_late() {
     });
     seen_to_succeed("W15", "the path appears a second after the call", &answer);
 }
+
+#[test]
+fn a_link_is_followed_when_udev_says_so() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    let other =
+        cluster.sim.add_volume(NewVolume { disk_bytes: Some(320 << 20), ..NewVolume::default() });
+    let name = other.rsplit('.').next().unwrap();
+    let theirs = kubelet.attach(&cluster.options(&[("kubernetes.io/pvOrVolumeName", name)]));
+    let [disk, another] = [&device, &theirs].map(|it| kubelet.sh(&format!("readlink {it}")));
+    // The link of a disk that has gone leads to the other volume's, and udev's record is of the one that has gone.
+    kubelet.sh(&format!(
+        "mount -t tmpfs none /run && mkdir -p /run/udev/data && ln -sf {another} {device}
+         number=$(cat /sys/block/$(basename {another})/dev)
+         printf 'S:{link}\\nE:DISKSEQ=1\\n' >/run/udev/data/b$number",
+        link = device.trim_start_matches("/dev/"),
+    ));
+    let answer = std::thread::scope(|scope| {
+        let call = scope.spawn(|| kubelet.mount(&device, &options));
+        kubelet.sh(&format!(
+            "sleep 1; ln -sf {disk} {device}; cd /sys/block/$(basename {disk})
+             printf 'S:{link}\\nE:DISKSEQ=%s\\n' $(cat diskseq) >/run/udev/data/b$(cat dev)",
+            link = device.trim_start_matches("/dev/"),
+        ));
+        call.join().unwrap()
+    });
+    seen_to_succeed("M20", "a link to another disk until udev has heard of it", &answer);
+    assert_eq!(kubelet.sh(r#"findmnt -no SOURCE "$0""#).trim(), disk);
+    assert_eq!(kubelet.sh(&format!("blkid -p {another} || echo $?")), "2");
+}

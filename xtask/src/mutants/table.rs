@@ -186,6 +186,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ["driver", "wrong_disk"],
     ),
     mutant(
+        "right disk: udev says that the link leads to it",
+        "crates/oci-block/src/disk_path.rs",
+        ["Ok(disk.is_linked(path)?.then_some(disk))", "Ok(Some(disk))"],
+        ["driver", "wrong_disk"],
+    ),
+    mutant(
         "right disk: its file system is the one seen before",
         MOUNT_DEVICE,
         ["        prove_file_system(volume, disk, uuid.as_deref(), recall, witnesses)?;\n", ""],
