@@ -10,10 +10,12 @@ pub(crate) fn binary() -> PathBuf {
     std::env::var_os("OCI_DRIVER").map_or_else(|| env!("CARGO_BIN_EXE_oci").into(), PathBuf::from)
 }
 
-/// A program of `driver/examples`.
+/// A program of `driver/examples`, which cargo builds unless only some tests are asked for.
 pub(crate) fn example(name: &str) -> PathBuf {
     let binary = Path::new(env!("CARGO_BIN_EXE_oci"));
-    binary.parent().unwrap().join("examples").join(name)
+    let path = binary.parent().unwrap().join("examples").join(name);
+    assert!(path.exists(), "{name} is missing: cargo build --package driver --examples");
+    path
 }
 
 /// Two nodes, a small blank volume, a cloud without delays.
