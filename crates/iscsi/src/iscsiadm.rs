@@ -76,7 +76,7 @@ fn node(target: &Target, limit: Duration) -> Command {
         .args(["--portal".to_owned(), target.portal().to_string()])
 }
 
-const STARTUP: (&str, &str) = ("node.startup", "manual");
+pub(crate) const STARTUP: (&str, &str) = ("node.startup", "manual");
 
 /// What our node records say, and why.
 const SETTINGS: &[(&str, &str)] = &[

@@ -83,8 +83,12 @@ impl Initiator {
         Ok(recovered.unwrap_or(false))
     }
 
-    /// A session that somebody else made may have a record that logs in at boot.
+    /// A session that somebody else made may have a record that logs in at boot. One of ours is not written again:
+    /// that could tear it.
     fn forbid_login_at_boot(&self, target: &Target) {
+        if self.is_manual(target) {
+            return;
+        }
         let command = iscsiadm::forbid_login_at_boot(target);
         match self.run(&command, self.after(RECORDS)) {
             Ok(output) if output.success() || ExitCode(output.code) == ExitCode::NO_OBJECTS => {}

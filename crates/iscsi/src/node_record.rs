@@ -15,7 +15,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::{Chap, Error, Initiator, Target, target::parse_address};
+use crate::{Chap, Error, Initiator, Target, iscsiadm::STARTUP, target::parse_address};
 
 impl Initiator {
     /// Puts `chap` into every record of `target`. Each is replaced as a whole, readable by root only.
@@ -36,6 +36,19 @@ impl Initiator {
             }
         }
         if missing { Err(Error::NoRecord { target: target.clone() }) } else { Ok(()) }
+    }
+
+    /// Whether there are records of `target`, and none of them logs in at boot.
+    pub(crate) fn is_manual(&self, target: &Target) -> bool {
+        let mut texts = Vec::new();
+        for nodes in &self.host.nodes {
+            let Ok(records) = records(nodes, target) else { return false };
+            for record in records {
+                let Ok(text) = fs::read_to_string(record) else { return false };
+                texts.push(Zeroizing::new(text));
+            }
+        }
+        !texts.is_empty() && texts.iter().all(|text| starts_manually(text))
     }
 
     /// Removes what a killed [`Self::write_credentials`] may have left.
@@ -117,6 +130,12 @@ fn draft(nodes: &Path, target: &Target) -> io::Result<PathBuf> {
     Ok(nodes.parent().unwrap_or(&nodes).join(name))
 }
 
+fn starts_manually(record: &str) -> bool {
+    let settings = record.lines().filter_map(|line| line.split_once('='));
+    let mut startups = settings.filter(|(name, _)| name.trim() == STARTUP.0).peekable();
+    startups.peek().is_some() && startups.all(|(_, value)| value.trim() == STARTUP.1)
+}
+
 /// The record's text with each setting at its value, once.
 fn with_settings(record: &str, settings: &[(&str, &str)]) -> Zeroizing<String> {
     let is_ours = |line: &str| {
@@ -182,6 +201,22 @@ mod tests {
                 node.session.auth.password = s3cret = #1
             "#]],
         );
+    }
+
+    #[test]
+    fn only_a_record_that_says_so_starts_manually() {
+        for (record, manual) in [
+            ("node.name = x\nnode.startup = manual\nnode.conn[0].startup = automatic\n", true),
+            ("node.startup=manual", true),
+            ("node.startup = automatic\n", false),
+            ("node.startup = onboot\n", false),
+            ("node.startup = automatic\nnode.startup = manual\n", false),
+            ("node.startup = manual\nnode.startup = automatic\n", false),
+            ("node.name = x\n", false),
+            ("", false),
+        ] {
+            assert_eq!(starts_manually(record), manual, "{record:?}");
+        }
     }
 
     #[test]

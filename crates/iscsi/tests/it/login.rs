@@ -34,10 +34,10 @@ fn a_second_login_is_a_success() {
     check(
         &world,
         expect![[r#"
-        AlreadyDone
-        ran: update
-        session: LOGGED_IN, record: manual, waited 0ns
-    "#]],
+            AlreadyDone
+            ran: 
+            session: LOGGED_IN, record: manual, waited 0ns
+        "#]],
     );
 }
 

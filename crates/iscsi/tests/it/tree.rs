@@ -34,6 +34,13 @@ impl Tree {
         fs::write(self.with_parents(path), text).unwrap();
     }
 
+    /// Exchanges a part of a file, if there is one.
+    pub(crate) fn replace(&self, path: &str, from: &str, to: &str) {
+        if let Ok(text) = fs::read_to_string(self.path(path)) {
+            self.write(path, &text.replace(from, to));
+        }
+    }
+
     /// Removes `paths` with all below them, as far as they exist.
     pub(crate) fn remove(&self, paths: &[String]) {
         for path in paths {

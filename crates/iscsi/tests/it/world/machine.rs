@@ -161,6 +161,7 @@ impl World {
             "update" => match self.state().records.get_mut(&record) {
                 Some(startup) => {
                     *startup = "manual".into();
+                    self.tree().replace(&record_file(&record), "automatic", "manual");
                     0
                 }
                 None => 21,
