@@ -1,8 +1,10 @@
 //! Node records that were not written to their end: iscsiadm was killed there, or power failed.
 
+use std::{thread, time::Duration};
+
 use testbed::{FaultRow, seen_to_fail, seen_to_succeed, success};
 
-use crate::{guest::Guest, shell::sh, wait_for_attach::iqn};
+use crate::{guest::Guest, shell::sh, volume::Volume, wait_for_attach::iqn};
 
 const NODES: &str = "/etc/iscsi/nodes";
 /// What is seen of the one record of ours.
@@ -72,14 +74,12 @@ fn a_record_that_is_torn_under_a_session_does_no_harm() {
     let answer = volume.wait(&device);
     seen_to_succeed("X7", "the node record torn under a session; waitforattach", &answer);
     // iscsid keeps a session that has no record, and gives one up whose record is torn.
-    guest.kill_iscsid();
-    guest.start_iscsid();
-    success(&volume.unmount());
+    start_iscsid_anew(&guest);
+    unmount(&volume);
 
     success(&volume.mount(&device));
     tear();
-    guest.kill_iscsid();
-    guest.start_iscsid();
+    start_iscsid_anew(&guest);
     let answer = volume.unmount();
     seen_to_fail(
         "X7",
@@ -87,8 +87,26 @@ fn a_record_that_is_torn_under_a_session_does_no_harm() {
         &answer,
         &["does not know the session", "systemctl restart iscsid"],
     );
+    start_iscsid_anew(&guest);
+    unmount(&volume);
+    assert_eq!((guest.sessions(), &*sh(&format!("ls {NODES}"))), (0, ""));
+}
+
+fn start_iscsid_anew(guest: &Guest) {
     guest.kill_iscsid();
     guest.start_iscsid();
-    success(&volume.unmount());
-    assert_eq!((guest.sessions(), &*sh(&format!("ls {NODES}"))), (0, ""));
+}
+
+/// unmountdevice, as soon as an iscsid that was started anew has its session up again.
+#[track_caller]
+fn unmount(volume: &Volume<'_>) {
+    let mut answer = volume.unmount();
+    for _ in 0..100 {
+        if !answer.message().contains("blocked") {
+            break;
+        }
+        thread::sleep(Duration::from_millis(200));
+        answer = volume.unmount();
+    }
+    success(&answer);
 }
