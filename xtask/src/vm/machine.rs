@@ -87,7 +87,7 @@ pub(super) struct Boot {
     /// So many, side by side.
     pub(super) guests: usize,
     /// For the first process.
-    pub(super) words: &'static str,
+    pub(super) words: String,
     /// How long it may take.
     pub(super) seconds: u32,
 }
@@ -118,7 +118,7 @@ impl Guest {
         hardware.extend(second::plug(link.path(), 1));
         hardware.extend(hypervisor::hardware(link.path()));
         let volumes = tempfile::tempdir_in(&dir)?;
-        let mut command = self.command(boot, boot.words, &hardware);
+        let mut command = self.command(boot, &boot.words, &hardware);
         command.current_dir(volumes.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut guest = command.spawn().context("cannot start the guest")?;
         let said = BufReader::new(guest.stdout.take().context("the guest has no console")?);
@@ -149,7 +149,7 @@ impl Guest {
         sh.write_file(&init, PROBE)?;
         cmd!(sh, "chmod 755 {init}").quiet().run()?;
         let initrd = self.initrd(sh, &files)?;
-        let boot = Boot { initrd, guests: 1, words: "", seconds: PROBE_SECONDS };
+        let boot = Boot { initrd, guests: 1, words: String::new(), seconds: PROBE_SECONDS };
         let output = self.command(&boot, "", &words(FIRST)).output()?;
         ensure!(
             String::from_utf8_lossy(&output.stdout).contains(PROBE_MARK),

@@ -59,6 +59,9 @@ struct Choice {
     /// Kill the calls at every point, not at a part of them: takes an hour or two
     #[arg(long)]
     all_points: bool,
+    /// Kill the calls at these of their points only, as `--all-points` numbers them: `40-46`
+    #[arg(long, conflicts_with = "all_points")]
+    points: Option<String>,
     /// So many guests share the cases, side by side; by default two where there are two processors
     #[arg(long)]
     guests: Option<NonZero<usize>>,
@@ -90,14 +93,15 @@ pub(crate) fn figures(checkout: &Checkout, case: &str) -> Result<Vec<String>> {
 impl Choice {
     /// How so many cases are run.
     fn boot(&self, cases: usize, initrd: PathBuf) -> Boot {
+        let points = if self.all_points { Some("all") } else { self.points.as_deref() };
         let processors = || thread::available_parallelism().map_or(1, NonZero::get);
         let guests = self.guests.map_or_else(|| processors().min(2), NonZero::get);
         Boot {
             initrd,
             guests: guests.min(cases),
             // What the kernel does not know is in the environment of its first process.
-            words: if self.all_points { "KILL_POINTS=all" } else { "" },
-            seconds: if self.all_points { 4 * 3600 } else { 1800 },
+            words: points.map(|points| format!("KILL_POINTS={points}")).unwrap_or_default(),
+            seconds: if points.is_some() { 4 * 3600 } else { 1800 },
         }
     }
 }

@@ -4,7 +4,7 @@
 stty -F /dev/console -echo
 export FAULT_MATRIX=/tmp/fault-matrix
 status=0
-[ "$KILL_POINTS" = all ] && limit=14400 || limit=800
+[ -n "$KILL_POINTS" ] && limit=14400 || limit=800
 while echo NEXT && read -r case </dev/console && [ "$case" ]; do
     if timeout --kill-after=5 $limit /suite/vm --exact "$case" --nocapture >/tmp/case.log 2>&1 </dev/null; then
         grep '^FIGURE ' /tmp/case.log
