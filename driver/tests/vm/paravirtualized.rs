@@ -158,14 +158,14 @@ fn a_volume_that_comes_back_beside_its_dead_mount_is_mounted_anew() {
     let device = &torn.disk.device;
     guest.hypervisor.plug(&torn.disk).unwrap();
     wait_for(&format!("[ -b {device} ]"));
-    let answer = volume.mount(&device);
+    let answer = volume.mount(device);
     seen_to_fail(
         "W13",
         "a paravirtualized disk pulled out and plugged in under its mount; mountdevice",
         &answer,
         &["may be lost"],
     );
-    success(&volume.mount(&device));
+    success(&volume.mount(device));
     assert_eq!(volume.read(1, "kept"), torn.kept);
 }
 
@@ -203,7 +203,7 @@ fn a_disk_at_the_place_of_one_that_was_pulled_out_is_not_taken_for_it() {
     theirs.device.clone_from(device);
     guest.hypervisor.plug(&theirs).unwrap();
     wait_for(&format!("[ -b {device} ]"));
-    let answer = volume.mount(&device);
+    let answer = volume.mount(device);
     seen_to_fail(
         "M20",
         "pulled out while it is mounted, and another volume plugged in on the same LUN",
@@ -213,7 +213,7 @@ fn a_disk_at_the_place_of_one_that_was_pulled_out_is_not_taken_for_it() {
     failure_with(&volume.unmount(), &["may be lost"]);
     success(&volume.unmount());
     assert!(try_sh(&format!("cmp -n 16777216 {device} /dev/zero")), "it was written to");
-    success(&other.mount(&device));
+    success(&other.mount(device));
 }
 
 #[test]
