@@ -169,13 +169,10 @@ impl Mounting<'_> {
             self.remember(Witness { fs_uuid: Some(uuid), ..self.witness() })?;
             return Ok(fs.to_string());
         }
-        self.prove_interrupted()?;
-        may_write(self.disk.path(), self.wanted)?;
-        let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
-        match (self.disk.prove_unfinished(runner, clock, &uuid), found) {
+        match (self.prove_unfinished(&uuid, found.is_some()), found) {
             (Ok(unfinished), _) => self.make_file_system(unfinished, uuid),
             // It was finished, and has been used since.
-            (Err(error), Some(fs_type)) if error.is_not_blank() => {
+            (Err(Error::Disk(error)), Some(fs_type)) if error.is_not_blank() => {
                 let wanted = self.wanted.fs.map_or(&*fs_type, |fs| fs.as_str());
                 if wanted != fs_type {
                     return Err(error.into());
@@ -183,24 +180,32 @@ impl Mounting<'_> {
                 self.adopt(&fs_type, Some(uuid))?;
                 Ok(fs_type)
             }
-            (Err(error), _) => Err(error.into()),
+            (Err(error), _) => Err(error),
         }
     }
 
-    /// What an interrupted format has left looks like anybody's data, so the disk must show positively
-    /// that it is the one.
-    fn prove_interrupted(&self) -> Result<(), Refusal> {
-        match self.recall {
-            Recall::Seen(before)
-                if is_same(before, &self.disk.identity()) && before.size == self.disk.size() =>
-            {
-                Ok(())
-            }
-            _ => Err(Refusal::FormatUnknown {
-                volume: self.volume.to_owned(),
-                device: self.disk.path().to_owned(),
-                record: self.witnesses.path(self.volume),
-            }),
+    /// What an interrupted format has left looks like anybody's data, so the disk must show positively that it is
+    /// the one, and that it has not been away since: elsewhere it may have been used. From one that has been away
+    /// only zeros are taken.
+    fn prove_unfinished(&self, uuid: &str, is_whole: bool) -> Result<Blank, Error> {
+        let Self { disk, identity, .. } = *self;
+        let unknown = || Refusal::FormatUnknown {
+            volume: self.volume.to_owned(),
+            device: disk.path().to_owned(),
+            record: self.witnesses.path(self.volume),
+        };
+        let Recall::Seen(before) = self.recall else { return Err(unknown().into()) };
+        if !is_same(before, identity) || before.size != disk.size() {
+            return Err(unknown().into());
+        }
+        may_write(disk.path(), self.wanted)?;
+        let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
+        if before.appearance.is_some() && before.appearance == identity.appearance {
+            return Ok(disk.prove_unfinished(runner, clock, uuid)?);
+        }
+        match disk.prove_blank(runner, clock, self.wanted.check) {
+            Err(error) if error.is_not_blank() && !is_whole => Err(unknown().into()),
+            proof => Ok(proof?),
         }
     }
 

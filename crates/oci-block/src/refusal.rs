@@ -54,11 +54,11 @@ pub enum Refusal {
         /// Its record.
         record: PathBuf,
     },
-    /// The disk does not show that it is the one whose format was interrupted.
+    /// The disk does not show that it is the one whose format was interrupted, and that it has stayed here since.
     #[error(
-        "a format of volume {volume} was interrupted here, and it cannot be told whether the disk at \
-         {} is that volume's; it is left alone: delete {} if it is and its contents are wanted; if \
-         nothing on it is wanted, wipe it first (wipefs --all, then blkdiscard --zeroout)",
+        "a format of volume {volume} was interrupted here, and the disk at {} is another one or has \
+         been away since: what it holds may be wanted, and it is left alone: delete {} if it is; if \
+         nothing on it is wanted, wipe it (wipefs --all, then blkdiscard --zeroout)",
         .device.display(), .record.display()
     )]
     FormatUnknown {

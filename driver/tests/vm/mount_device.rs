@@ -1,8 +1,8 @@
 //! What can be wrong between a disk in hand and a mounted file system.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
-use testbed::{FaultRow, failure_with, seen_to_fail, success};
+use testbed::{FaultRow, failure_with, seen_to_fail, seen_to_succeed, success};
 
 use crate::{
     guest::Guest,
@@ -55,6 +55,44 @@ fn a_disk_that_cannot_be_read_is_not_formatted() {
         assert!(!try_sh(&format!("mountpoint -q {}", volume.dir())));
         success(&volume.unmount());
     }
+}
+
+#[test]
+fn an_interrupted_format_does_not_excuse_what_came_on_the_disk_elsewhere() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let device = volume.attached(1);
+    let script = "#!/bin/sh\ncase $1 in -V) exit 0;; esac\nkill -9 $$\n";
+    fs::create_dir_all(TOOLS).unwrap();
+    fs::write(format!("{TOOLS}/mkfs.ext4"), script).unwrap();
+    sh(&format!("chmod 755 {TOOLS}/mkfs.ext4"));
+    let (dir, options) = (volume.dir(), volume.options(&[]));
+    let mut call = guest.node(1).command(&["mountdevice", &dir, &device, &options]);
+    call.env("OCI_FLEXD_TOOL_PATH", format!("{TOOLS}:/usr/sbin:/usr/bin:/sbin:/bin"));
+    failure_with(&testbed::run(call).unwrap(), &["mkfs.ext4"]);
+    success(&volume.unmount());
+
+    // Another node found the format finished and used it; then the superblock was lost.
+    let file = guest.storage.file(&volume.ocid).display().to_string();
+    sh(&format!(
+        "uuid=$(sed -n 's/.*\"formatting\":\"\\([^\"]*\\)\".*/\\1/p' {RECORDS}/{}.json)
+         mke2fs -q -t ext4 -U $uuid {file}
+         mount -o loop {file} /mnt; echo precious >/mnt/file; umount /mnt
+         dd if=/dev/zero of={file} bs=4096 count=1 conv=notrunc status=none",
+        volume.name()
+    ));
+    let hash = || sh(&format!("sha256sum {file}"));
+    let before = hash();
+    success(&volume.wait(&device));
+    seen_to_fail(
+        "M15",
+        "mkfs was killed, and the volume was used on another node since",
+        &volume.mount(&device),
+        &["has been away since", "left alone"],
+    );
+    assert_eq!(hash(), before);
+    sh(&format!("dd if=/dev/zero of={file} bs=1M count=16 conv=notrunc status=none"));
+    seen_to_succeed("M15", "and was wiped", &volume.mount(&device));
 }
 
 #[test]
@@ -131,3 +169,6 @@ fn a_disk_that_dies_before_mkfs_is_formatted_by_the_next_call() {
     success(&volume.mount(&device));
     success(&volume.unmount());
 }
+
+const TOOLS: &str = "/tmp/dying";
+const RECORDS: &str = "/var/lib/oci-flexvolume-driver/volumes";
