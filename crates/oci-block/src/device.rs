@@ -178,6 +178,12 @@ pub enum DeviceError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// The name of the disk is another disk's now.
+    #[error("{} has become the name of another disk while it was opened; the next call looks again", .path.display())]
+    Exchanged {
+        /// The name.
+        path: PathBuf,
+    },
     /// A link leads to a disk of which udev does not say so.
     #[error(
         "{} leads to {}, but udev does not say so of that disk, and did not within {seconds} s: the link may be that of \

@@ -28,7 +28,13 @@ impl OciBlock {
             // The initiator has had its disks looked at.
             Device::Paravirtualized(path) => return Ok(self.plugged_disk(path)?.rescan()?),
         };
-        Ok(Disk::open(&path, &self.host)?)
+        let disk = Disk::open(&path, &self.host)?;
+        // From now on the name is this disk's; until now it may have gone to another one.
+        let targets = self.initiator().targets_of(disk.number())?;
+        if targets.is_empty() || targets.iter().any(|it| !device.targets().contains(it)) {
+            return Err(DeviceError::Exchanged { path }.into());
+        }
+        Ok(disk)
     }
 
     fn iscsi_disk(&self, target: &Target, options: &Options) -> Result<PathBuf, Error> {

@@ -1,13 +1,14 @@
 //! What can be wrong between a disk in hand and a mounted file system.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread};
 
 use testbed::{FaultRow, failure_with, seen_to_fail, seen_to_succeed, success};
 
 use crate::{
     guest::Guest,
-    shell::{is_zero, sh, try_sh},
+    shell::{is_zero, sh, try_sh, wait_for},
     volume::Volume,
+    wait_for_attach::iqn,
 };
 
 #[test]
@@ -96,6 +97,35 @@ fn an_interrupted_format_does_not_excuse_what_came_on_the_disk_elsewhere() {
 }
 
 #[test]
+fn a_name_that_goes_to_another_disk_while_it_is_opened_is_not_followed() {
+    let guest = Guest::fresh();
+    let (volume, other) = (guest.volume(), guest.volume());
+    let (device, theirs) = (volume.attached(1), other.attached(1));
+    success(&volume.wait(&device));
+    let disk = format!("/dev/{}", Volume::disk(&device));
+    // The call stops when it has found the disk and not pinned it yet.
+    let tracer = ["strace", "-qq", "-f", "-o", TRACE, "-P", &disk];
+    let at_close = ["-e", "trace=close", "-e", "inject=close:signal=SIGSTOP:when=1"];
+    let (dir, options) = (volume.dir(), volume.options(&[]));
+    let args = ["mountdevice", &dir, &device, &options];
+    let call = guest.node(1).command_under(&[&tracer[..], &at_close].concat(), &args);
+    let answer = thread::scope(|scope| {
+        let call = scope.spawn(|| testbed::run(call).unwrap());
+        wait_for(&format!("grep -q 'stopped by SIGSTOP' {TRACE}"));
+        sh(&format!("iscsiadm -m node -T {} --logout", iqn(&device)));
+        wait_for(&format!("[ ! -e {disk} ]"));
+        success(&other.wait(&theirs));
+        assert_eq!(format!("/dev/{}", Volume::disk(&theirs)), disk);
+        sh("pkill -CONT -x oci");
+        call.join().unwrap()
+    });
+    let what = "the name goes to another disk between look and open; mountdevice";
+    seen_to_fail("M20", what, &answer, &["has become the name of another disk"]);
+    assert!(is_zero(&guest.storage.file(&other.ocid)), "it was written to");
+    success(&volume.mount(&device));
+}
+
+#[test]
 fn the_name_of_another_disk_is_refused() {
     let guest = Guest::fresh();
     let (asked, other) = (guest.volume(), guest.volume());
@@ -171,4 +201,5 @@ fn a_disk_that_dies_before_mkfs_is_formatted_by_the_next_call() {
 }
 
 const TOOLS: &str = "/tmp/dying";
+const TRACE: &str = "/tmp/trace";
 const RECORDS: &str = "/var/lib/oci-flexvolume-driver/volumes";
