@@ -262,7 +262,7 @@ pub(crate) const KUBELET: &str = "/var/lib/kubelet";
 const CONTROLLER: &str = "/tmp/controller";
 pub(crate) const DRIVER: &str =
     "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/oracle~oci/oci";
-pub(crate) const LEFT_BEHIND: [&str; 8] = [
+pub(crate) const LEFT_BEHIND: [&str; 9] = [
     KUBELET,
     CONTROLLER,
     "/tmp/hosts",
@@ -271,6 +271,8 @@ pub(crate) const LEFT_BEHIND: [&str; 8] = [
     "/var/lib/oci-flexvolume-driver",
     "/run/oci-flexvolume-driver",
     "/var/log/oci-flexvolume-driver",
+    // Links that udev has not made it does not take away.
+    "/dev/oracleoci",
 ];
 /// Takes every mount of a volume away.
 pub(crate) const UNMOUNT_ALL: &str = "\
