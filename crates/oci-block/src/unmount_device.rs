@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use disk::{Access, DeviceNumber, Disk};
 use iscsi::Target;
+use mount::Mounter;
 
 use crate::{
     OciBlock,
@@ -25,10 +26,11 @@ pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error>
         .and_then(|name| volume_named(driver, name))
         .ok_or_else(|| Error::MountPoint { dir: dir.to_owned() })?;
     let lock = driver.lock(&volume, "unmountdevice")?;
-    let held = held_disk(driver, &volume, dir)?;
+    let mounter = driver.mounter();
+    let held = held_disk(driver, &mounter, &volume, dir)?;
 
     lock.share_with_children()?;
-    let unmounted = driver.mounter().unmount(dir)?;
+    let unmounted = mounter.unmount(dir)?;
     // iscsiadm may leave a daemon behind, which must not keep the volume locked.
     lock.keep_from_children()?;
     let released = held.map_or(Ok(()), |held| release(driver, &volume, &held));
@@ -58,9 +60,14 @@ enum Held {
 }
 
 /// Looked at before the unmount: afterwards only the record leads from the directory to the disk.
-fn held_disk(driver: &OciBlock, volume: &str, dir: &Path) -> Result<Option<Held>, Error> {
+fn held_disk(
+    driver: &OciBlock,
+    mounter: &Mounter,
+    volume: &str,
+    dir: &Path,
+) -> Result<Option<Held>, Error> {
     let recall = Witnesses::new(&driver.settings.state_dir).read(volume);
-    if let Some(entry) = driver.mounter().at(dir)? {
+    if let Some(entry) = mounter.at(dir)? {
         let mut targets = driver.initiator().targets_of(entry.number)?;
         // A path that is down may not be in the map any more.
         let known = targets.iter().flat_map(|target| recorded(target, &recall)).collect::<Vec<_>>();
