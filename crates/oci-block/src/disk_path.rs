@@ -25,7 +25,7 @@ impl OciBlock {
         let path = match device {
             Device::Iscsi(target) => self.iscsi_disk(target, options)?,
             Device::Multipath(paths) => self.multipath_disk(paths, options)?,
-            // The initiator has had its disks looked at.
+            // Of these alone the kernel was not asked for the size yet.
             Device::Paravirtualized(path) => return Ok(self.plugged_disk(path)?.rescan()?),
         };
         let disk = Disk::open(&path, &self.host)?;

@@ -13,9 +13,9 @@ use crate::{
     error::Error,
     expand_error::ExpandError,
     identity::prove_identity,
+    in_hand::named_device,
     paths::with_all_portals,
     volume::VolumeName,
-    wait_for_attach::named_device,
     witness::{Recall, Witness, Witnesses},
 };
 

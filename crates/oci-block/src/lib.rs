@@ -30,6 +30,7 @@ mod expand_error;
 mod expand_fs;
 mod expand_volume;
 mod identity;
+mod in_hand;
 mod in_use;
 mod is_attached;
 mod lock;

@@ -8,17 +8,17 @@ use flexvolume::Options;
 use mount::{FsType, Mounter, Request};
 
 use crate::{
-    OciBlock, dead_mount,
+    OciBlock,
     device::Device,
     error::Error,
-    identity::{is_same, prove_file_system, prove_identity},
+    identity::{is_same, prove_file_system},
+    in_hand::InHand,
     lock::VolumeLock,
-    paths::with_all_portals,
+    paths::other_paths,
     plan::{Plan, Wanted, may_write, plan},
     refusal::Refusal,
     room::Room,
     volume::VolumeName,
-    wait_for_attach::{named_device, note_device, other_paths, take_name},
     witness::{Recall, Witness, Witnesses},
 };
 
@@ -36,29 +36,22 @@ pub(crate) fn mount_device(
     let volume = name.key()?;
     let wanted = Wanted::from_options(options)?;
     let lock = driver.lock(volume, "mountdevice")?;
-    let witnesses = Witnesses::new(&driver.settings.state_dir);
-    let recall = witnesses.read(volume);
-    let device = named_device(device, &recall, volume)?;
-    let device = with_all_portals(driver, device, options, &recall)?;
-    take_name(driver, name, volume, &recall, &witnesses);
-    note_device(&device, &recall, name, volume, &witnesses);
-    let disk = driver.disk(&device, options)?;
-    let identity = prove_identity(volume, &disk, &recall, &witnesses)?;
-    let mounter = driver.mounter();
-    dead_mount::clear(driver, &mounter, name, &disk)?;
+    let InHand { witnesses, recall, device, disk, identity, mounter } =
+        &InHand::bring(driver, name, device, options)?;
+    let (wanted, lock) = (&wanted, &lock);
     let mounting = Mounting {
         driver,
         name,
         volume,
-        device: &device,
+        device,
         dir,
-        wanted: &wanted,
-        lock: &lock,
-        disk: &disk,
-        identity: &identity,
-        recall: &recall,
-        witnesses: &witnesses,
-        mounter: &mounter,
+        wanted,
+        lock,
+        disk,
+        identity,
+        recall,
+        witnesses,
+        mounter,
     };
     mounting.run()
 }

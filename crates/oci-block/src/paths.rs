@@ -49,6 +49,12 @@ pub(crate) fn with_all_portals(
     Ok(Device::Multipath(paths))
 }
 
+/// The device paths of all portals but the main one, as they are recorded.
+pub(crate) fn other_paths(device: &Device) -> Vec<String> {
+    let others = device.targets().iter().skip(1);
+    others.map(|target| target.device_path().display().to_string()).collect()
+}
+
 /// The paths that this host knows of a disk whose main portal is `target`, that one first.
 pub(crate) fn recorded(target: &Target, recall: &Recall) -> Vec<Target> {
     let mut paths = vec![target.clone()];

@@ -1,0 +1,117 @@
+//! A volume in the hands of a call: its disk is there, pinned, and not another volume's.
+
+use std::path::Path;
+
+use disk::{Disk, Identity};
+use flexvolume::Options;
+use mount::Mounter;
+
+use crate::{
+    OciBlock, dead_mount,
+    device::{Device, DeviceError},
+    error::Error,
+    identity::prove_identity,
+    paths::{other_paths, with_all_portals},
+    volume::VolumeName,
+    witness::{Recall, Witness, Witnesses},
+};
+
+/// The disk, and what was known of it before this call.
+pub(crate) struct InHand {
+    pub(crate) witnesses: Witnesses,
+    pub(crate) recall: Recall,
+    pub(crate) device: Device,
+    pub(crate) disk: Disk,
+    pub(crate) identity: Identity,
+    pub(crate) mounter: Mounter,
+}
+
+impl InHand {
+    /// Logs in or waits, and takes away what is left mounted of a disk that is gone. The caller has the
+    /// volume's lock.
+    pub(crate) fn bring(
+        driver: &OciBlock,
+        name: VolumeName<'_>,
+        device: &Path,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let volume = name.key()?;
+        let witnesses = Witnesses::new(&driver.settings.state_dir);
+        let recall = witnesses.read(volume);
+        let device = named_device(device, &recall, volume)?;
+        let device = with_all_portals(driver, device, options, &recall)?;
+        take_name(driver, name, volume, &recall, &witnesses);
+        note_device(&device, &recall, name, volume, &witnesses);
+        let disk = driver.disk(&device, options)?;
+        let identity = prove_identity(volume, &disk, &recall, &witnesses)?;
+        let mounter = driver.mounter();
+        dead_mount::clear(driver, &mounter, name, &disk)?;
+        Ok(Self { witnesses, recall, device, disk, identity, mounter })
+    }
+}
+
+/// The device that is meant for `volume`.
+pub(crate) fn named_device(device: &Path, recall: &Recall, volume: &str) -> Result<Device, Error> {
+    if !device.as_os_str().is_empty() {
+        return Ok(Device::parse(device)?);
+    }
+    match recall {
+        Recall::Seen(Witness { device: Some(device), .. }) => Ok(Device::parse(Path::new(device))?),
+        _ => Err(DeviceError::Unknown { volume: volume.into() }.into()),
+    }
+}
+
+/// From now on what Kubernetes calls this volume is the name of no other one: a persistent volume may be
+/// made anew over another volume, and unmountdevice is given nothing but the name.
+fn take_name(
+    driver: &OciBlock,
+    name: VolumeName<'_>,
+    volume: &str,
+    recall: &Recall,
+    witnesses: &Witnesses,
+) {
+    let Some(name) = name.alias() else { return };
+    if matches!(recall, Recall::Seen(before) if before.is_called(name)) {
+        return;
+    }
+    for (other, _) in witnesses.others(volume).into_iter().filter(|(_, it)| it.is_called(name)) {
+        let Some(_lock) = driver.lock_at_once(&other, "a volume of the same name") else {
+            log::warn!("volume {other} is called {name} too, and another call is at work for it");
+            continue;
+        };
+        if let Recall::Seen(now) = witnesses.read(&other)
+            && let Err(error) = witnesses.write(&other, &Witness { name: None, ..now })
+        {
+            log::warn!("volume {other} is still called {name}: {error}");
+        }
+    }
+}
+
+/// Notes down whose session is about to begin, so that unmountdevice can end it even if nothing is
+/// ever mounted. That it cannot is no reason to fail.
+fn note_device(
+    device: &Device,
+    recall: &Recall,
+    name: VolumeName<'_>,
+    volume: &str,
+    witnesses: &Witnesses,
+) {
+    let before = match recall {
+        Recall::Seen(before) => before.clone(),
+        Recall::Nothing => Witness::default(),
+        // Writing would make it look whole.
+        Recall::Damaged => return,
+    };
+    let path = Some(device.path().display().to_string());
+    let name = name.alias().map(str::to_owned);
+    let mut paths = other_paths(device);
+    // A call that was not told of the other paths does not undo them.
+    if paths.is_empty() && before.device == path {
+        paths.clone_from(&before.paths);
+    }
+    let is_new = before.device != path || before.paths != paths || before.name != name;
+    if !device.targets().is_empty() && is_new {
+        let noted = witnesses.write(volume, &Witness { device: path, paths, name, ..before });
+        noted.unwrap_or_else(|error| log::warn!("the session of {volume} is not noted: {error}"));
+    }
+}
