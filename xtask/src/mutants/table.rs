@@ -181,10 +181,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "right disk: its identity is proven",
-        MOUNT_DEVICE,
+        "crates/oci-block/src/in_hand.rs",
         [
-            "    let identity = prove_identity(volume, &disk, &recall, &witnesses)?;\n",
-            "    let identity = disk.identity();\n",
+            "        let identity = prove_identity(volume, &disk, &recall, &witnesses)?;\n",
+            "        let identity = disk.identity();\n",
         ],
         ["driver", "wrong_disk"],
     ),
