@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{DeviceNumber, Error, sysfs::Sysfs};
+use crate::{DeviceNumber, Error, mountinfo::MountTable, sysfs::Sysfs};
 
 /// The directories that are read; tests put trees of their own in their place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,11 @@ impl Default for Host {
 }
 
 impl Host {
+    /// The mounts of this process's namespace; nothing is read yet.
+    pub fn mount_table(&self) -> MountTable {
+        MountTable::new(self.proc.join("self/mountinfo"))
+    }
+
     /// What the SCSI layer says of a device, without touching it: `running` when all is well;
     /// `blocked` when I/O to it would hang. `None` for other kinds of device, and for one that is
     /// gone.

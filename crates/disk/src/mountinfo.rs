@@ -14,7 +14,7 @@ use crate::DeviceNumber;
 
 mod table;
 
-pub use table::{MountTable, read};
+pub use table::MountTable;
 
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]

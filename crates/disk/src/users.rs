@@ -116,27 +116,39 @@ fn swaps(host: &Host, numbers: &[DeviceNumber]) -> Result<Option<User>, Error> {
 
 fn mounts(host: &Host, numbers: &[DeviceNumber]) -> Result<Vec<User>, Error> {
     let is_ours = |entry: &mountinfo::Entry| numbers.contains(&entry.number);
-    let here = mountinfo::read(&host.proc.join("self/mountinfo"))?;
+    let here = host.mount_table().entries()?;
     let mut users: Vec<_> =
         here.iter().filter(|it| is_ours(it)).map(|it| User::Mount(it.dir.clone())).collect();
 
-    let namespace = |pid: &str| fs::read_link(host.proc.join(pid).join("ns/mnt")).ok();
-    let mut seen: HashSet<_> = namespace("self").into_iter().collect();
-    for pid in pids(host) {
-        let dir = host.proc.join(pid.to_string());
-        if !namespace(&pid.to_string()).is_some_and(|namespace| seen.insert(namespace)) {
-            continue;
-        }
-        // the process may be gone by now, which is as good as not having seen it
-        let Ok(table) = fs::read(dir.join("mountinfo")) else { continue };
-        let entries = mountinfo::parse(&table).unwrap_or_default();
-        users.extend(entries.into_iter().filter(is_ours).map(|entry| User::ForeignMount {
+    for (pid, process, table) in tables(host, namespace(&host.proc.join("self"))) {
+        users.extend(table.into_iter().filter(is_ours).map(|entry| User::ForeignMount {
             dir: entry.dir,
             pid,
-            name: name(&dir),
+            name: name(&process),
         }));
     }
     Ok(users)
+}
+
+/// The mount table of every namespace but `known`, with a process that lives in it.
+fn tables(
+    host: &Host,
+    known: Option<PathBuf>,
+) -> impl Iterator<Item = (u32, PathBuf, Vec<mountinfo::Entry>)> {
+    let mut seen: HashSet<_> = known.into_iter().collect();
+    pids(host).filter_map(move |pid| {
+        let process = host.proc.join(pid.to_string());
+        if !seen.insert(namespace(&process)?) {
+            return None;
+        }
+        // the process may be gone by now, which is as good as not having seen it
+        let table = fs::read(process.join("mountinfo")).ok()?;
+        Some((pid, process, mountinfo::parse(&table).unwrap_or_default()))
+    })
+}
+
+fn namespace(process: &Path) -> Option<PathBuf> {
+    fs::read_link(process.join("ns/mnt")).ok()
 }
 
 /// Processes other than this one with an open file that is the device.
@@ -155,17 +167,8 @@ fn processes(host: &Host, path: &Path) -> Vec<User> {
 /// Processes with an open file of a mount that is in no mount namespace. The files themselves are not
 /// touched: they may be of a server that answers nothing.
 pub(crate) fn of_unmounted(host: &Host) -> Vec<User> {
-    let mut namespaces = HashSet::new();
-    let mut mounted = HashSet::new();
-    for pid in pids(host) {
-        let process = host.proc.join(pid.to_string());
-        if !fs::read_link(process.join("ns/mnt")).is_ok_and(|it| namespaces.insert(it)) {
-            continue;
-        }
-        let table = fs::read(process.join("mountinfo")).unwrap_or_default();
-        let entries = mountinfo::parse(&table).unwrap_or_default();
-        mounted.extend(entries.into_iter().map(|entry| entry.id));
-    }
+    let mounted = tables(host, None).flat_map(|(_, _, table)| table).map(|entry| entry.id);
+    let mounted: HashSet<_> = mounted.collect();
     let unmounted = |pid: u32| {
         let process = host.proc.join(pid.to_string());
         // What the kernel has of its own, such as memory and pipes, is mounted nowhere either.

@@ -51,7 +51,7 @@ pub struct Mounter {
 impl Mounter {
     /// Touches nothing yet.
     pub fn new(runner: Arc<dyn Runner>, clock: Arc<dyn Clock>, host: Host) -> Self {
-        let mounts = Arc::new(MountTable::new(host.proc.join("self/mountinfo")));
+        let mounts = Arc::new(host.mount_table());
         Self { runner, clock, host, mounts }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use disk::{Access, Disk, mountinfo};
+use disk::{Access, Disk};
 use kube_node::KubeNode;
 use oci_iaas::{InstanceState, IscsiLoginState, VolumeAttachment};
 
@@ -23,7 +23,7 @@ pub(crate) fn refuse_in_use(
 ) -> Result<(), Error> {
     let volume = || name.to_owned();
     let place = Path::new(GLOBAL_MOUNTS).join(name);
-    let mounts = mountinfo::read(&driver.host.proc.join("self/mountinfo"))?;
+    let mounts = driver.host.mount_table().entries()?;
     if let Some(entry) = mounts.iter().find(|entry| entry.dir.ends_with(&place)) {
         return Err(Error::StillMounted { volume: volume(), dir: entry.dir.clone() });
     }

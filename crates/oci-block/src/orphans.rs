@@ -3,7 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
-use disk::{DeviceNumber, Disk, mountinfo};
+use disk::{DeviceNumber, Disk};
 
 use crate::{
     OciBlock,
@@ -62,7 +62,7 @@ fn is_ended(
 /// Whether the disk is mounted, or used otherwise as far as can be seen; the proof comes with the logout.
 fn is_used(driver: &OciBlock, path: &Path) -> Result<bool, disk::Error> {
     let number = DeviceNumber::at(path)?;
-    let mounts = mountinfo::read(&driver.host.proc.join("self/mountinfo"))?;
+    let mounts = driver.host.mount_table().entries()?;
     if mounts.iter().any(|entry| entry.number == number) {
         return Ok(true);
     }

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -77,14 +77,6 @@ impl MountTable {
     fn failed(&self, source: io::Error) -> Error {
         Error::Host { file: self.file.clone(), source }
     }
-}
-
-/// Reads a mount table once, as [`MountTable::entries`] does.
-///
-/// # Errors
-/// Those of [`MountTable::entries`].
-pub fn read(file: &Path) -> Result<Arc<[Entry]>, Error> {
-    MountTable::new(file.to_owned()).entries()
 }
 
 /// A busy node mounts some ten times a second; a reading takes well under a millisecond.
