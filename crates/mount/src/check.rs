@@ -1,6 +1,6 @@
 //! Checking a file system before it is mounted.
 
-use std::{fs::File, os::unix::fs::FileExt, time::Duration};
+use std::time::Duration;
 
 use command::{Command, Output};
 use disk::{Access, Disk};
@@ -32,13 +32,16 @@ impl Mounter {
             output = self.run(&command, disk.path())?;
             verdict = if output.code == 0 { Verdict::Sound } else { Verdict::Damaged };
         }
-        if verdict == Verdict::Failed && is_torn(&output) {
+        if verdict == Verdict::Failed
+            && is_torn(&output)
+            && let Some(command) = from_backup(disk)?
+        {
             log::warn!(
                 "{}: {}; a backup of the superblock is taken",
                 disk.path().display(),
                 said(&output)
             );
-            output = self.run(&from_backup(disk)?, disk.path())?;
+            output = self.run(&command, disk.path())?;
             verdict = self::verdict(output.code);
         }
         log::debug!("e2fsck {}: {}: {}", disk.path().display(), output.code, said(&output));
@@ -62,23 +65,13 @@ fn is_torn(output: &Output) -> bool {
 
 /// The same safe repairs, from the backup of the superblock in the second block group. e2fsck verifies
 /// the backup, checks everything, and replays the journal.
-fn from_backup(disk: &Disk) -> Result<Command, Error> {
-    let mut superblock = [0; 1024];
-    File::open(disk.path()).and_then(|file| file.read_exact_at(&mut superblock, 1024)).map_err(
-        |source| disk::Error::Read { path: disk.path().to_owned(), offset: 1024, source },
-    )?;
-    let [first, log_size, group] = [20, 24, 32].map(|at| number(&superblock, at));
+fn from_backup(disk: &Disk) -> Result<Option<Command>, Error> {
+    let Some(superblock) = disk.ext_superblock()? else { return Ok(None) };
+    let Some(size) = superblock.block_size() else { return Ok(None) };
+    let block = superblock.first_backup();
     let command = Command::new("e2fsck", patience(disk.size())).arg("-p");
-    let command = command.arg("-b").arg(first.saturating_add(group).to_string());
-    let command = command.arg("-B").arg((1024_u64 << log_size.min(6)).to_string());
-    Ok(command.arg(disk.path()))
-}
-
-/// s_first_data_block, s_log_block_size and s_blocks_per_group are little-endian (ext4's "Super Block"
-/// in the kernel's documentation).
-fn number(superblock: &[u8; 1024], at: usize) -> u32 {
-    let bytes = superblock.get(at..at + 4).and_then(|it| it.try_into().ok());
-    bytes.map_or(0, u32::from_le_bytes)
+    let command = command.args(["-b", &block.to_string(), "-B", &size.to_string()]);
+    Ok(Some(command.arg(disk.path())))
 }
 
 /// The error that tells an operator to repair `disk`.

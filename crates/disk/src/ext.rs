@@ -1,0 +1,104 @@
+//! The superblock of ext2, ext3 and ext4, little-endian (ext4's "Super Block" in the kernel's documentation).
+
+use crate::{Disk, Error};
+
+/// A superblock that has the magic number; whatever else it says may be nonsense.
+#[derive(Clone, Debug)]
+pub struct ExtSuperblock([u8; LENGTH]);
+
+impl Disk {
+    /// The superblock of the ext file system on the disk, if there is one, as the page cache has it.
+    ///
+    /// # Errors
+    /// If the disk does not read.
+    pub fn ext_superblock(&self) -> Result<Option<ExtSuperblock>, Error> {
+        if self.size() < START + LENGTH as u64 {
+            return Ok(None);
+        }
+        let mut bytes = [0; LENGTH];
+        self.read_cached(&mut bytes, START)?;
+        Ok(ExtSuperblock::parse(bytes))
+    }
+}
+
+impl ExtSuperblock {
+    pub(crate) fn parse(bytes: [u8; LENGTH]) -> Option<Self> {
+        let superblock = Self(bytes);
+        (superblock.half(56) == MAGIC).then_some(superblock)
+    }
+
+    /// The size of a block in bytes: 64 KiB at most.
+    pub fn block_size(&self) -> Option<u64> {
+        Some(self.word(24)).filter(|log| *log <= 6).map(|log| 1024 << log)
+    }
+
+    /// The size of the file system in bytes. The upper half of the number of blocks counts with the feature
+    /// `64bit`.
+    pub fn size(&self) -> Option<u64> {
+        let high = if self.word(96) & 0x80 != 0 { u64::from(self.word(336)) } else { 0 };
+        (high << 32 | u64::from(self.word(4))).checked_mul(self.block_size()?)
+    }
+
+    /// The block of the backup in the second block group.
+    pub fn first_backup(&self) -> u64 {
+        u64::from(self.word(20)) + u64::from(self.word(32))
+    }
+
+    pub(crate) fn byte(&self, at: usize) -> u8 {
+        u8::from_le_bytes(self.bytes(at))
+    }
+
+    pub(crate) fn half(&self, at: usize) -> u16 {
+        u16::from_le_bytes(self.bytes(at))
+    }
+
+    pub(crate) fn word(&self, at: usize) -> u32 {
+        u32::from_le_bytes(self.bytes(at))
+    }
+
+    fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
+        self.0.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
+    }
+}
+
+const START: u64 = 1024;
+pub(crate) const LENGTH: usize = 1024;
+const MAGIC: u16 = 0xef53;
+
+/// A superblock with these words at these offsets.
+#[cfg(test)]
+pub(crate) fn superblock(words: &[(usize, u32)]) -> ExtSuperblock {
+    let mut bytes = [0; LENGTH];
+    for (at, word) in [(56, MAGIC.into())].iter().chain(words) {
+        bytes[*at..at + 4].copy_from_slice(&u32::to_le_bytes(*word));
+    }
+    ExtSuperblock::parse(bytes).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of(blocks: u64, log_block_size: u32, incompat: u32) -> Option<u64> {
+        let (low, high) = (blocks as u32, (blocks >> 32) as u32);
+        superblock(&[(4, low), (336, high), (24, log_block_size), (96, incompat)]).size()
+    }
+
+    #[test]
+    fn the_upper_half_counts_only_with_64bit() {
+        assert_eq!(size_of(5, 2, 0), Some(5 * 4096));
+        assert_eq!(size_of((1 << 32) + 5, 2, 0x80), Some(((1 << 32) + 5) * 4096));
+        assert_eq!(size_of((1 << 32) + 5, 2, 0x42), Some(5 * 4096));
+        assert_eq!(size_of(5, 6, 0), Some(5 << 16));
+    }
+
+    #[test]
+    fn nonsense_has_no_size() {
+        for log_block_size in [7, 63, 64, u32::MAX] {
+            assert_eq!(size_of(5, log_block_size, 0), None);
+        }
+        assert_eq!(size_of(u64::MAX, 2, 0x80), None);
+        assert!(ExtSuperblock::parse([0; LENGTH]).is_none());
+        assert!(ExtSuperblock::parse([0xff; LENGTH]).is_none());
+    }
+}
