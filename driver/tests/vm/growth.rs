@@ -3,15 +3,9 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use oci_sim::NewVolume;
-use testbed::{Answer, FaultRow, failure_with, seen_to_fail, success};
+use testbed::{FaultRow, failure_with, seen_to_fail, success};
 
 use crate::{guest::Guest, shell::sh, volume::Volume};
-
-/// expandfs, at the global directory.
-fn expand(volume: &Volume<'_>, device: &str, bytes: u64) -> Answer {
-    let (options, dir, bytes) = (volume.options(&[]), volume.dir(), bytes.to_string());
-    volume.guest.node(1).call(&["expandfs", &options, device, &dir, &bytes, "0"]).unwrap()
-}
 
 fn volume_of_a_gib(guest: &Guest) -> Volume<'_> {
     guest.volume_like(NewVolume { disk_bytes: Some(GIB), ..NewVolume::default() })
@@ -33,9 +27,8 @@ fn size(device: &str) -> u64 {
 /// The bytes of the mounted file system, after a look whether its file is there.
 #[track_caller]
 fn room(volume: &Volume<'_>) -> u64 {
-    let dir = volume.dir();
-    assert_eq!(sh(&format!("cat {dir}/letter")), "letter");
-    sh(&format!("stat -f -c '%b %S' {dir} | awk '{{ printf \"%.0f\", $1 * $2 }}'")).parse().unwrap()
+    assert_eq!(sh(&format!("cat {}/letter", volume.dir())), "letter");
+    volume.room()
 }
 
 #[track_caller]
@@ -50,14 +43,14 @@ fn check_online(fs_type: &str) {
     let mut stale = FaultRow::new("E6", format!("{fs_type}: the volume has 2 GiB, the session 1"));
     grow(&volume, 2 * GIB);
     assert_eq!(size(&device), GIB, "nobody has told the kernel");
-    let answer = expand(&volume, &device, 3 * GIB);
+    let answer = volume.expand(&device, 3 * GIB);
     stale.shows(&answer);
     failure_with(&answer, &["has 2147483648 bytes, and 3221225472 are asked for"]);
     assert!(room(&volume) < GIB);
 
     let mut row = FaultRow::new("E7", format!("{fs_type} on iSCSI, mounted; twice"));
     for _ in 0..2 {
-        let answer = expand(&volume, &device, 2 * GIB);
+        let answer = volume.expand(&device, 2 * GIB);
         row.shows(&answer);
         success(&answer);
         assert!(room(&volume) > GIB * 19 / 10);
@@ -88,7 +81,7 @@ fn ext4_grows_at_the_next_mount() {
     sh(&format!("echo letter >{}/letter", volume.dir()));
     success(&volume.unmount());
     grow(&volume, 2 * GIB);
-    let answer = expand(&volume, &device, 2 * GIB);
+    let answer = volume.expand(&device, 2 * GIB);
     seen_to_fail(
         "E8",
         "ext4 on iSCSI, unmounted, the volume grown; then mountdevice",
@@ -137,7 +130,7 @@ fn a_resize2fs_that_was_killed_is_finished() {
         command.env("OCI_FLEXD_TOOL_PATH", path);
         assert!(!command.output().unwrap().status.success(), "it was not killed");
 
-        let answer = expand(&volume, &device, bytes);
+        let answer = volume.expand(&device, bytes);
         row.shows(&answer);
         success(&answer);
         assert!(room(&volume) > bytes / 20 * 19, "{} of {bytes}", room(&volume));

@@ -10,9 +10,8 @@ use std::{
 use testbed::{
     FaultRow,
     kill::{Points, Stage, Tools},
+    success,
 };
-
-use testbed::success;
 
 use crate::{
     guest::{Guest, show},

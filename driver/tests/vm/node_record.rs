@@ -69,8 +69,7 @@ fn a_record_that_is_torn_under_a_session_does_no_harm() {
     let iqn = iqn(&device);
     let tear = || sh(&format!("truncate -s 1000 {NODES}/{iqn}/*"));
     tear();
-    let (options, dir) = (volume.options(&[]), volume.dir());
-    success(&guest.node(1).call(&["expandfs", &options, &device, &dir, "16777216", "0"]).unwrap());
+    success(&volume.expand(&device, 16 << 20));
     let answer = volume.wait(&device);
     seen_to_succeed("X7", "the node record torn under a session; waitforattach", &answer);
     // iscsid keeps a session that has no record, and gives one up whose record is torn.

@@ -3,7 +3,7 @@
 use std::{fs, thread, time::Duration};
 
 use oci_sim::{NewVolume, VirtualDisk};
-use testbed::{Answer, FaultRow, failure_with, run, seen_to_fail, seen_to_succeed, success};
+use testbed::{FaultRow, failure_with, run, seen_to_fail, seen_to_succeed, success};
 
 use crate::{
     guest::Guest,
@@ -250,18 +250,6 @@ fn a_link_that_udev_has_not_taken_away_yet_is_not_followed() {
     success(&second.mount(&theirs));
 }
 
-/// expandfs, at the global directory.
-fn expand(volume: &Volume<'_>, device: &str, bytes: u64) -> Answer {
-    let (options, dir, bytes) = (volume.options(&[]), volume.dir(), bytes.to_string());
-    volume.guest.node(1).call(&["expandfs", &options, device, &dir, &bytes, "0"]).unwrap()
-}
-
-/// The bytes of the mounted file system.
-fn room(volume: &Volume<'_>) -> u64 {
-    let dir = volume.dir();
-    sh(&format!("stat -f -c '%b %S' {dir} | awk '{{ printf \"%.0f\", $1 * $2 }}'")).parse().unwrap()
-}
-
 #[test]
 fn a_file_system_follows_its_disk() {
     let guest = Guest::fresh();
@@ -271,14 +259,14 @@ fn a_file_system_follows_its_disk() {
     let letter = volume.write(1, "letter");
     guest.hypervisor.grow(&volume.ocid, 2 * GIB).unwrap();
     assert_eq!(size(), GIB, "nobody has told the kernel");
-    let answer = expand(&volume, &device, 3 * GIB);
+    let answer = volume.expand(&device, 3 * GIB);
     seen_to_fail("E6", "a paravirtualized volume of 2 GiB", &answer, &["has 2147483648 bytes"]);
     let mut row = FaultRow::new("E7", "ext4 on a paravirtualized disk, mounted; twice");
     for _ in 0..2 {
-        let answer = expand(&volume, &device, 2 * GIB);
+        let answer = volume.expand(&device, 2 * GIB);
         row.shows(&answer);
         success(&answer);
-        assert!(room(&volume) > GIB * 19 / 10);
+        assert!(volume.room() > GIB * 19 / 10);
     }
     success(&volume.unmount());
     guest.hypervisor.grow(&volume.ocid, 4 * GIB).unwrap();
@@ -286,7 +274,7 @@ fn a_file_system_follows_its_disk() {
     assert_eq!(size(), 4 * GIB);
     let answer = volume.mount(&device);
     seen_to_succeed("E8", "a paravirtualized disk that has grown meanwhile; mountdevice", &answer);
-    assert!(room(&volume) > GIB * 38 / 10);
+    assert!(volume.room() > GIB * 38 / 10);
     assert_eq!(volume.read(1, "letter"), letter);
 }
 

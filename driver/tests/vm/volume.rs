@@ -76,6 +76,20 @@ impl Volume<'_> {
         self.guest.node(node).call(&args).unwrap()
     }
 
+    /// expandfs on the first node, at the global directory.
+    pub(crate) fn expand(&self, device: &str, bytes: u64) -> Answer {
+        let (options, dir, bytes) = (self.options(&[]), self.dir(), bytes.to_string());
+        let args = ["expandfs", &options, device, &dir, &bytes, "0"];
+        self.guest.node(1).call(&args).unwrap()
+    }
+
+    /// The bytes of the mounted file system.
+    #[track_caller]
+    pub(crate) fn room(&self) -> u64 {
+        let fields = sh(&format!("stat -f -c '%b %S' {}", self.dir()));
+        fields.split(' ').map(|it| it.parse::<u64>().unwrap()).product()
+    }
+
     pub(crate) fn unmount(&self) -> Answer {
         self.unmount_on(1)
     }
