@@ -65,31 +65,39 @@ impl Resolver for Addresses {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use ::ureq::unversioned::transport::time::Duration;
-    use std::sync::atomic::{AtomicU16, Ordering};
 
-    /// A name server that gives every host another address each time.
-    #[derive(Debug, Default)]
-    struct Names(AtomicU16);
+    /// A name server with the addresses of a host that moves, the last one first.
+    #[derive(Debug)]
+    pub(crate) struct Moves(Mutex<Vec<SocketAddr>>);
 
-    impl Resolver for Names {
+    impl Moves {
+        pub(crate) fn from(addresses: Vec<SocketAddr>) -> Self {
+            Self(addresses.into())
+        }
+    }
+
+    impl Resolver for Moves {
         fn resolve(
             &self,
-            _uri: &Uri,
-            _config: &Config,
-            _timeout: NextTimeout,
+            _: &Uri,
+            _: &Config,
+            _: NextTimeout,
         ) -> Result<ResolvedSocketAddrs, Error> {
             let mut addresses = self.empty();
-            addresses.push(([127, 0, 0, 1], self.0.fetch_add(1, Ordering::Relaxed)).into());
+            let next = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            addresses.push(next.ok_or(Error::HostNotFound)?);
             Ok(addresses)
         }
     }
 
     #[test]
     fn a_host_is_looked_up_once_until_it_is_forgotten() {
-        let addresses = Addresses::new(Names::default());
+        let ports = [4, 3, 2, 1, 0];
+        let moves = Moves::from(ports.map(|port| ([127, 0, 0, 1], port).into()).to_vec());
+        let addresses = Addresses::new(moves);
         let port = |uri: &'static str| {
             let timeout = NextTimeout { after: Duration::NotHappening, ..NextTimeout::default() };
             let found = addresses.resolve(&Uri::from_static(uri), &Config::default(), timeout);

@@ -15,8 +15,9 @@ use crate::{
 
 /// Sends by ureq: no redirects, no compression, nothing from the environment.
 ///
-/// Connections are kept open, and addresses of hosts remembered, for as long as the value lives and requests succeed. Local hosts, hosts that
-/// [`Network::no_proxy`] covers and requests marked [`Direct`] do not go through the proxy.
+/// Connections are kept open for as long as the value lives, and a host is looked up once, until a request
+/// fails. Local hosts, hosts that [`Network::no_proxy`] covers and requests marked [`Direct`] do not go through
+/// the proxy.
 #[derive(Debug)]
 pub struct UreqTransport {
     network: Network,
@@ -192,36 +193,12 @@ const BODY_LIMIT: u64 = 16 * 1024 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::ureq::{
-        config::Config,
-        unversioned::{
-            resolver::{ResolvedSocketAddrs, Resolver},
-            transport::NextTimeout,
-        },
-    };
+    use crate::addresses::tests::Moves;
     use std::{
         io::{Read as _, Write as _},
-        net::{SocketAddr, TcpListener},
-        sync::Mutex,
+        net::TcpListener,
         thread,
     };
-
-    /// A name server with the addresses of a host that moves, the last one first.
-    #[derive(Debug)]
-    struct Moves(Mutex<Vec<SocketAddr>>);
-
-    impl Resolver for Moves {
-        fn resolve(
-            &self,
-            _uri: &Uri,
-            _config: &Config,
-            _timeout: NextTimeout,
-        ) -> Result<ResolvedSocketAddrs, ::ureq::Error> {
-            let mut addresses = self.empty();
-            addresses.push(self.0.lock().unwrap().pop().ok_or(::ureq::Error::HostNotFound)?);
-            Ok(addresses)
-        }
-    }
 
     #[test]
     fn a_host_that_has_moved_is_found_by_the_next_request() {
@@ -233,7 +210,7 @@ mod tests {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
         });
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let addresses = Addresses::new(Moves(vec![here, nobody].into()));
+        let addresses = Addresses::new(Moves::from(vec![here, nobody]));
         let transport = UreqTransport {
             network: Network::default(),
             direct: agent(&TlsConfig::default(), None, &addresses),
