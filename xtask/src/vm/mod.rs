@@ -60,7 +60,7 @@ struct Choice {
     #[arg(long)]
     all_points: bool,
     /// Kill the calls at these of their points only, as `--all-points` numbers them: `40-46`
-    #[arg(long, conflicts_with = "all_points")]
+    #[arg(long, conflicts_with = "all_points", value_parser = range)]
     points: Option<String>,
     /// So many guests share the cases, side by side; by default two where there are two processors
     #[arg(long)]
@@ -167,6 +167,15 @@ struct Target {
     name: String,
 }
 
+/// It becomes a word of the kernel's command line.
+fn range(text: &str) -> Result<String, String> {
+    let ends = text.split_once('-').map(|(first, last)| [first, last].map(str::parse::<usize>));
+    match ends {
+        Some([Ok(first), Ok(last)]) if first <= last => Ok(text.to_owned()),
+        _ => Err("a range like 40-46".to_owned()),
+    }
+}
+
 /// What the host needs; everything else is unpacked in the target folder.
 const HOST: &[prerequisites::Program] = &[
     ("apt-get", "apt"),
@@ -175,3 +184,18 @@ const HOST: &[prerequisites::Program] = &[
     ("strip", "binutils"),
     ("timeout", "coreutils"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_a_range() {
+        for text in ["0-0", "40-46"] {
+            assert_eq!(range(text).as_deref(), Ok(text));
+        }
+        for text in ["", "7", "-", "46-40", "a-b", "1-2-3", "1-2 init=/bin/sh"] {
+            range(text).unwrap_err();
+        }
+    }
+}
