@@ -87,7 +87,7 @@ pub(crate) mod tests {
             _: NextTimeout,
         ) -> Result<ResolvedSocketAddrs, Error> {
             let mut addresses = self.empty();
-            let next = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let next = self.0.lock().unwrap().pop();
             addresses.push(next.ok_or(Error::HostNotFound)?);
             Ok(addresses)
         }
