@@ -2,7 +2,9 @@
 
 use std::{fs, time::Duration};
 
-use crate::support::{LONG, SHORT, alive, assert_gone, output, run, runner, shell, wait_for};
+use crate::support::{
+    LONG, SHORT, assert_gone, output, run, runner, shell, wait_for, wait_for_alive,
+};
 use command::{Command, Error, Runner};
 
 #[track_caller]
@@ -148,9 +150,7 @@ fn calls_do_not_disturb_each_other() {
 /// Ends what a test has left behind on purpose.
 #[track_caller]
 fn stop(mark: &str) {
-    let left = alive(mark);
-    assert!(!left.is_empty(), "{mark} should have been left behind");
-    for pid in left {
+    for pid in wait_for_alive(mark) {
         output(&format!("kill -KILL {pid}"));
     }
     assert_gone(mark);

@@ -43,8 +43,23 @@ pub(crate) fn assert_gone(mark: &str) {
     panic!("still alive: {:?}", alive(mark));
 }
 
+/// The processes whose command line contains `mark`, as soon as there are some: one that is
+/// just in `execve` has an empty command line.
+#[track_caller]
+pub(crate) fn wait_for_alive(mark: &str) -> Vec<u32> {
+    let start = Instant::now();
+    while start.elapsed() < LONG {
+        let found = alive(mark);
+        if !found.is_empty() {
+            return found;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    panic!("{mark} should have been left behind");
+}
+
 /// The processes whose command line contains `mark`.
-pub(crate) fn alive(mark: &str) -> Vec<u32> {
+fn alive(mark: &str) -> Vec<u32> {
     let numbers = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         entry.unwrap().file_name().to_str().and_then(|name| name.parse::<u32>().ok())
     });
