@@ -1,4 +1,7 @@
-//! What this host remembers of a volume: it can only make the driver refuse more.
+//! What this host remembers of a volume.
+//!
+//! A record lets a disk be formatted only to finish a format of ours that was interrupted; otherwise it can only
+//! make the driver refuse more. It also leads from a volume's name to its disk where kubelet gives no path.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -10,7 +13,7 @@ use std::{
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
-/// One volume, as it was last seen here. Never trusted, never needed.
+/// One volume, as it was last seen here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Witness {
