@@ -17,14 +17,18 @@ oci - flexvolume driver for block volumes of Oracle Cloud Infrastructure
 
 kubelet and kube-controller-manager run it; each call prints one JSON object:
   oci init
-  oci attach        OPTIONS NODE              kube-controller-manager
-  oci isattached    OPTIONS NODE              kube-controller-manager
-  oci waitforattach DEVICE OPTIONS            kubelet
-  oci mountdevice   DIRECTORY DEVICE OPTIONS  kubelet
-  oci unmountdevice DIRECTORY                 kubelet
-  oci detach        VOLUME NODE               kube-controller-manager
+  oci attach        OPTIONS NODE                      kube-controller-manager
+  oci isattached    OPTIONS NODE                      kube-controller-manager
+  oci waitforattach DEVICE OPTIONS                    kubelet
+  oci mountdevice   DIRECTORY DEVICE OPTIONS          kubelet
+  oci unmountdevice DIRECTORY                         kubelet
+  oci detach        VOLUME NODE                       kube-controller-manager
+  oci expandvolume  OPTIONS DIRECTORY NEW OLD         kube-controller-manager
+  oci expandfs      OPTIONS DEVICE DIRECTORY NEW OLD  kubelet
 
-OPTIONS is a JSON object of strings, as kubelet sends it. Every call may be repeated.
-Configuration: config.yaml beside the executable, on hosts that attach and detach.
-Log: /var/log/oci-flexvolume-driver/oci_flexvolume_driver.log
+OPTIONS is a JSON object of strings, as kubelet sends it; NEW and OLD are sizes in bytes.
+Every call may be repeated.
+Configuration: config.yaml, on hosts that attach and detach, in OCI_FLEXD_DRIVER_DIRECTORY
+  (/usr/libexec/kubernetes/kubelet-plugins/volume/exec/oracle~oci)
+Log: oci_flexvolume_driver.log, in OCI_FLEXD_DRIVER_LOG_DIR (/var/log/oci-flexvolume-driver)
 ";
