@@ -3,8 +3,10 @@
 # old one or the new one, whole. May be repeated, also while the driver runs.
 set -eu
 
-plugin_dir=/usr/libexec/kubernetes/kubelet-plugins/volume/exec
-log_dir=/var/log/oci-flexvolume-driver
+default_plugin_dir=/usr/libexec/kubernetes/kubelet-plugins/volume/exec
+default_log_dir=/var/log/oci-flexvolume-driver
+plugin_dir=$default_plugin_dir
+log_dir=$default_log_dir
 binary=$(dirname "$0")/oci
 
 usage() {
@@ -15,9 +17,12 @@ Installs the OCI flexvolume driver on this node, or updates it.
 
   --plugin-dir DIR  the folder that kubelet and kube-controller-manager search
                     ($plugin_dir)
-  --log-dir DIR     where the driver's log is kept
+  --log-dir DIR     the folder that the link to the driver's log leads to
                     ($log_dir)
   BINARY            the driver ($binary)
+
+The driver itself takes its folders from the environment of its callers; with
+other folders than these the installer shows the variables that they need.
 TXT
 }
 
@@ -77,4 +82,10 @@ fi
 
 mv -f "$new" "$dir/oci"
 sync "$dir" 2>/dev/null || sync
-echo "install.sh: installed $dir/oci; its log is $kept"
+echo "install.sh: installed $dir/oci, and a link to its log, $kept"
+
+needs() { # what the driver would not find by itself: VARIABLE DIR DEFAULT
+    [ "$2" = "$3" ] || echo "install.sh: kubelet and kube-controller-manager need $1=$2 in their environment"
+}
+needs OCI_FLEXD_DRIVER_DIRECTORY "$dir" "$default_plugin_dir/oracle~oci"
+needs OCI_FLEXD_DRIVER_LOG_DIR "$log_dir" "$default_log_dir"

@@ -161,6 +161,24 @@ fn what_cannot_be_installed_leaves_the_driver_as_it_was() {
 }
 
 #[test]
+fn folders_that_the_driver_does_not_know_are_told() {
+    let node = Node::new();
+    let said = node.install(Path::new("/bin/true")).read().unwrap();
+    let (driver, log) = (node.path("plugins/oracle~oci"), node.path("log"));
+    let (driver, log) = (driver.display(), log.display());
+    assert_eq!(
+        said,
+        format!(
+            "install.sh: installed {driver}/oci, and a link to its log, {log}/oci_flexvolume_driver.log\n\
+             install.sh: kubelet and kube-controller-manager need OCI_FLEXD_DRIVER_DIRECTORY={driver} in their \
+             environment\n\
+             install.sh: kubelet and kube-controller-manager need OCI_FLEXD_DRIVER_LOG_DIR={log} in their \
+             environment"
+        )
+    );
+}
+
+#[test]
 fn help_names_the_folders() {
     let help = Node::new().install(Path::new("/bin/true")).arg("--help").read().unwrap();
     assert!(help.contains("--plugin-dir DIR") && help.contains("--log-dir DIR"), "{help}");
