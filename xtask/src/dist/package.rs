@@ -1,6 +1,9 @@
-//! What people get: the binary, its installer, examples, licence and README.
+//! What people get: the binary, its installer, examples, licence, README and the pages that it leads to.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 
@@ -34,20 +37,85 @@ impl Package {
             File::read("LICENSE", 0o644, &source.join("LICENSE"))?,
             File::read("README.md", 0o644, &source.join("README.md"))?,
         ];
-        let examples = source.join("examples");
-        let entries = fs::read_dir(&examples).context("cannot list examples/")?;
-        for entry in entries {
-            let name = entry?.file_name().into_string().ok().context("a name is not UTF-8")?;
-            files.push(File::read(&format!("examples/{name}"), 0o644, &examples.join(&name))?);
+        for folder in ["docs", "examples"] {
+            for path in paths_below(source, folder.into())? {
+                let name = path.to_str().context("a name is not UTF-8")?;
+                files.push(File::read(name, 0o644, &source.join(&path))?);
+            }
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Self { name: Self::name(target), files })
     }
 }
 
+/// The files below a folder of `root`, as paths below `root`.
+fn paths_below(root: &Path, folder: PathBuf) -> Result<Vec<PathBuf>> {
+    let dir = root.join(&folder);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))? {
+        let entry = entry?;
+        let path = folder.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            paths.extend(paths_below(root, path)?);
+        } else {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
 impl File {
     fn read(path: &str, mode: u32, from: &Path) -> Result<Self> {
         let content = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
         Ok(Self { path: path.to_owned(), mode, content })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The targets of the links of a page that lead to another file.
+    fn links(page: &str) -> impl Iterator<Item = &str> {
+        page.split("](").skip(1).filter_map(|rest| rest.split_once(')')).filter_map(|(link, _)| {
+            let file = link.split('#').next()?;
+            (!file.is_empty() && !link.starts_with("http")).then_some(file)
+        })
+    }
+
+    /// `docs/decisions/../x` is `docs/x`.
+    fn plain(path: &Path) -> PathBuf {
+        path.components().fold(PathBuf::new(), |mut plain, part| {
+            if part.as_os_str() == ".." {
+                plain.pop();
+            } else {
+                plain.push(part);
+            }
+            plain
+        })
+    }
+
+    #[test]
+    fn the_pages_lead_to_what_is_in_the_package_or_to_the_code() {
+        let source = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let package = Package::collect(Target::X86_64Musl, source, Path::new("/bin/true")).unwrap();
+        let mut lost = Vec::new();
+        for file in package.files.iter().filter(|file| file.path.ends_with(".md")) {
+            let page = String::from_utf8(file.content.clone()).unwrap();
+            for link in links(&page) {
+                let to = plain(&Path::new(&file.path).with_file_name(link));
+                let is_code = ["crates", "driver", "xtask"].iter().any(|dir| to.starts_with(dir));
+                let is_there = match is_code {
+                    true => source.join(&to).exists(),
+                    false => {
+                        package.files.iter().any(|file| Path::new(&file.path).starts_with(&to))
+                    }
+                };
+                if !is_there {
+                    lost.push(format!("{}: {link}", file.path));
+                }
+            }
+        }
+        assert_eq!(lost, Vec::<String>::new());
     }
 }
