@@ -24,7 +24,7 @@ pub struct Settings {
     pub log_level: Option<String>,
     /// Witness records: survive a reboot.
     pub state_dir: PathBuf,
-    /// Locks: gone after a reboot.
+    /// Locks, tokens, notes of sessions and nodes: gone after a reboot.
     pub run_dir: PathBuf,
     /// Where host programs are looked for; the caller's `PATH` is never trusted.
     pub tool_path: OsString,
