@@ -17,7 +17,7 @@ pub(crate) enum Part {
     Storm,
 }
 
-/// Replaces one part and keeps the other.
+/// Replaces one part and keeps the others.
 pub(crate) fn write(checkout: &Checkout, part: Part, text: &str) -> Result<()> {
     let path = checkout.dir.join(FILE);
     let page = fs::read_to_string(&path).with_context(|| format!("cannot read {FILE}"))?;
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_part_keeps_the_other() {
+    fn each_part_keeps_the_others() {
         let page = "# Performance\n";
         let page = replace(page, Part::Storm, "## A storm of attaches\n\none\n");
         assert_eq!(page, "# Performance\n\n## A storm of attaches\n\none\n");
