@@ -18,7 +18,7 @@ impl Problem {
     }
 
     pub(super) fn missing(keys: &[&str]) -> Self {
-        Self(format!("{} missing; docs/configuration.md shows a whole file", listed(keys)))
+        Self(format!("{} missing; examples/config.yaml is a whole file", listed(keys)))
     }
 
     /// Line and column only: the library's own text quotes the document.

@@ -95,7 +95,7 @@ fn other_ways_to_authenticate_are_one_line() {
 
 #[test]
 fn what_is_missing_is_named() {
-    let absent = "missing; docs/configuration.md shows a whole file";
+    let absent = "missing; examples/config.yaml is a whole file";
     check("", &format!("auth is {absent}"));
     check("---\n", &format!("auth is {absent}"));
     check("auth: {}", &format!("auth.tenancy, auth.user, auth.key are {absent}"));
