@@ -71,7 +71,7 @@ impl Reply {
     pub fn to_line(&self) -> String {
         match serde_json::to_string(self) {
             Ok(json) => json + "\n",
-            // cannot happen: every field is a string or a boolean
+            // cannot happen: every field is a string, a number or a boolean
             Err(_) => "{\"status\":\"Failure\"}\n".to_owned(),
         }
     }

@@ -79,7 +79,7 @@ pub(crate) fn mark(name: &str) -> String {
 /// The OCID behind a PV or volume name: the last part of the OCID, or the whole of it.
 ///
 /// Pod volume names are DNS labels, too short for an OCID and without dots, so the short form is the
-/// documented one; region and realm are then those of the master (`go-driver.md` of the original).
+/// documented one; region and realm are then those of the master.
 ///
 /// # Errors
 /// The name can be no part of an OCID, or is an OCID of something else.
