@@ -10,7 +10,8 @@ use crate::reply;
 /// Answers SIGTERM with a Failure and ends the process.
 ///
 /// Ending at once is safe because ending at any moment is: every call is made to be repeated after
-/// SIGKILL. A program that runs meanwhile keeps the volume's lock until it ends.
+/// SIGKILL. A program that works on a disk meanwhile keeps the volume's lock until it ends; what iscsid was asked
+/// for may come even later, and the next call reckons with it.
 pub(crate) fn reply_to_sigterm(args: &[OsString]) {
     // Without the handler SIGTERM ends the process as well, only without a reply.
     let Ok(mut signals) = Signals::new([SIGTERM]) else { return };

@@ -5,14 +5,17 @@ use std::{net::SocketAddr, time::Duration};
 use clock::Deadline;
 use command::Output;
 
-use crate::{Chap, Error, ExitCode, Initiator, Outcome, Target, iscsiadm, session::sessions};
+use crate::{
+    Chap, Error, ExitCode, Initiator, Outcome, Session, Target, iscsiadm, session::sessions,
+};
 
 impl Initiator {
     /// Brings about a working session to `target`; its disk may still be missing, see [`Initiator::disk`].
     ///
     /// A session that is there is adopted, whoever made it, but kept from coming back at boot. One that does not
-    /// recover makes way for a new one if nobody uses its disk. What this call has made is undone when it fails,
-    /// except for a pending login, which nothing can undo: the next call adopts it.
+    /// recover makes way for a new one if nobody uses its disk, and so does one without its disk: an abandoned
+    /// logout may still be on its way to iscsid, and ours comes after it. What this call has made is undone when it
+    /// fails, except for a pending login, which nothing can undo: the next call finds it.
     ///
     /// With `chap`, a new session is authenticated; the secret goes into the node record, which is root's, and into
     /// no command line. It goes away with the record, when the session ends.
@@ -42,11 +45,16 @@ impl Initiator {
                 let state = session.state;
                 return Err(Error::SessionFailed { target: target.clone(), state });
             }
-            if self.recovers(target)? {
-                self.forbid_login_at_boot(target);
-                return Ok(Outcome::AlreadyDone);
+            match self.recovered(target)? {
+                Some(session) if session.may_be_ending(target) => {
+                    log::info!("the session to {target} may be ending: logging out");
+                }
+                Some(_) => {
+                    self.forbid_login_at_boot(target);
+                    return Ok(Outcome::AlreadyDone);
+                }
+                None => log::warn!("the session to {target} does not recover: logging out"),
             }
-            log::warn!("the session to {target} does not recover: logging out");
             self.log_out(target)?;
         }
         let created = self.create_record(target, chap).and_then(|()| self.create_session(target));
@@ -71,16 +79,15 @@ impl Initiator {
         }
     }
 
-    /// Whether the session works, or does so soon.
-    fn recovers(&self, target: &Target) -> Result<bool, Error> {
+    /// The session, if it works or does so soon.
+    fn recovered(&self, target: &Target) -> Result<Option<Session>, Error> {
         let recovered = self.watch(self.after(RECOVERY), || {
             Ok(match self.session(target)? {
-                Some(session) if session.is_logged_in() => Some(true),
-                Some(_) => None,
-                None => Some(false),
+                Some(session) if !session.is_logged_in() => None,
+                gone_or_working => Some(gone_or_working),
             })
         })?;
-        Ok(recovered.unwrap_or(false))
+        Ok(recovered.flatten())
     }
 
     /// A session that somebody else made may have a record that logs in at boot. One of ours is not written again:

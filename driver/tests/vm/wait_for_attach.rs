@@ -126,7 +126,7 @@ fn a_blocked_disk_is_not_read() {
 }
 
 #[test]
-fn a_disk_that_was_deleted_is_scanned_for() {
+fn a_disk_that_was_deleted_comes_back() {
     let guest = Guest::fresh();
     let volume = guest.volume();
     let device = volume.attached(1);

@@ -7,7 +7,7 @@ use expect_test::{Expect, expect};
 
 use crate::{
     story,
-    world::{Event, IQN, World, volume},
+    world::{Event, IQN, World, unit_dir, volume},
 };
 
 #[track_caller]
@@ -31,6 +31,7 @@ fn a_login_writes_the_record_and_the_settings_first() {
 fn a_second_login_is_a_success() {
     let world = World::new();
     story::log_in(&world);
+    world.initiator().disk(&volume()).unwrap();
     check(
         &world,
         expect![[r#"
@@ -45,6 +46,44 @@ fn a_second_login_is_a_success() {
 fn a_session_of_somebody_else_is_adopted_but_not_at_boot() {
     check(
         &World::logged_in(),
+        expect![[r#"
+        AlreadyDone
+        ran: update
+        session: LOGGED_IN, record: manual, waited 0ns
+    "#]],
+    );
+}
+
+/// An iscsid that was held up may have an abandoned logout before it: one that comes back to life would carry it out
+/// under the mount.
+#[test]
+fn a_session_that_may_be_ending_is_ended_first() {
+    check(
+        &World::without_disk(),
+        expect![[r#"
+        Done
+        ran: logout delete new update login
+        session: LOGGED_IN, record: manual, waited 0ns
+    "#]],
+    );
+    let world = World::without_disk();
+    world.breaks("logout", hung, None);
+    check(
+        &world,
+        expect![[r#"
+        cannot log out of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260: iscsiadm did not finish within 40s and was killed (again later)
+        ran: logout
+        session: LOGGED_IN, record: automatic, waited 60s
+    "#]],
+    );
+    // Nobody has asked for the end of one that has other disks.
+    let world = World::without_disk();
+    world.tree().add(&format!(
+        "{0}/state = running\n{0}/block/sdb/dev = 8:16\n{0}/block/sdb/size = 8",
+        unit_dir(1, 2)
+    ));
+    check(
+        &world,
         expect![[r#"
         AlreadyDone
         ran: update

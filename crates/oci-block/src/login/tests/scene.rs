@@ -77,7 +77,8 @@ impl Portal {
         let session = self.dir.join(format!("sys/devices/host3/session{number}"));
         let class = sessions.join(format!("session{number}"));
         let connection = session.join("connection1:0/iscsi_connection/connection1:0");
-        for dir in [&class, &connection] {
+        let unit = session.join("target3:0:0/3:0:0:1");
+        for dir in [&class, &connection, &unit] {
             fs::create_dir_all(dir).unwrap();
         }
         let (address, port) = portal.rsplit_once(':').unwrap();
@@ -86,6 +87,7 @@ impl Portal {
             (class.join("state"), "LOGGED_IN"),
             (connection.join("persistent_address"), address),
             (connection.join("persistent_port"), port),
+            (unit.join("state"), "running"),
         ] {
             fs::write(file, text).unwrap();
         }
