@@ -78,14 +78,16 @@ fn node(target: &Target, limit: Duration) -> Command {
 
 pub(crate) const STARTUP: (&str, &str) = ("node.startup", "manual");
 
+/// How long I/O waits for a lost session before it fails, in seconds: nothing may hang for ever.
+pub(crate) const GIVING_UP: (&str, &str) = ("node.session.timeo.replacement_timeout", "120");
+
 /// What our node records say, and why.
 const SETTINGS: &[(&str, &str)] = &[
     // the volume may have moved by the next boot; kubelet asks for it again
     STARTUP,
     // only the unit that is asked for is scanned, no strangers
     ("node.session.scan", "manual"),
-    // how long I/O waits for a lost session before it fails; nothing may hang for ever
-    ("node.session.timeo.replacement_timeout", "120"),
+    GIVING_UP,
     // a dead portal is noticed within 10 s
     ("node.conn[0].timeo.noop_out_interval", "5"),
     ("node.conn[0].timeo.noop_out_timeout", "5"),

@@ -31,6 +31,7 @@ mod logout;
 mod multipath;
 mod multipath_error;
 mod node_record;
+mod patience;
 mod release;
 mod session;
 mod sysfs;

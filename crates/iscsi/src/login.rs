@@ -12,7 +12,8 @@ use crate::{
 impl Initiator {
     /// Brings about a working session to `target`; its disk may still be missing, see [`Initiator::disk`].
     ///
-    /// A session that is there is adopted, whoever made it, but kept from coming back at boot. One that does not
+    /// A session that is there is adopted, whoever made it, but kept from coming back at boot,
+    /// and from keeping I/O waiting for longer than ours do. One that does not
     /// recover makes way for a new one if nobody uses its disk, and so does one without its disk: an abandoned
     /// logout may still be on its way to iscsid, and ours comes after it. What this call has made is undone when it
     /// fails, except for a pending login, which nothing can undo: the next call finds it.
@@ -51,6 +52,7 @@ impl Initiator {
                 }
                 Some(_) => {
                     self.forbid_login_at_boot(target);
+                    self.limit_patience_with(&session);
                     return Ok(Outcome::AlreadyDone);
                 }
                 None => log::warn!("the session to {target} does not recover: logging out"),

@@ -28,6 +28,10 @@ pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error>
     let lock = driver.lock(&volume, "unmountdevice")?;
     let mounter = driver.mounter();
     let held = held_disk(driver, &mounter, &volume, dir)?;
+    if let Some(Held::Sessions(targets)) = &held {
+        // Should the portal fall silent now: this call must end.
+        driver.initiator().limit_patience(targets);
+    }
 
     lock.share_with_children()?;
     let unmounted = mounter.unmount(dir)?;

@@ -233,9 +233,26 @@ fn a_session_of_somebody_else_is_adopted() {
     let device = volume.attached(1);
     log_in(&device, "169.254.2.2");
     let record = format!("iscsiadm -m node -T {} -p 169.254.2.2", iqn(&device));
-    sh(&format!("{record} -o update -n node.startup -v automatic"));
+    sh(&format!(
+        "{record} -o update -n node.startup -v automatic -n node.session.timeo.replacement_timeout -v -1
+         {record} --logout; {record} --login && udevadm settle"
+    ));
+    wait_for("ls /dev/sd?");
+    let patience = "cat /sys/class/iscsi_session/*/recovery_tmo";
+    assert_eq!(sh(patience), "off");
     let answer = volume.wait(&device);
-    seen_to_succeed("W16", "somebody logged in before, with node.startup automatic", &answer);
+    seen_to_succeed(
+        "W16",
+        "somebody logged in before, with node.startup automatic and no replacement_timeout",
+        &answer,
+    );
+    assert_eq!(sh(patience), "120");
+    // Nor does iscsid take it back when it brings the session up again.
+    guest.storage.kill();
+    wait_for("grep -q FAILED /sys/class/iscsi_session/*/state");
+    guest.storage.restart();
+    wait_for("grep -q LOGGED_IN /sys/class/iscsi_session/*/state");
+    assert_eq!(sh(patience), "120");
     assert_eq!(sh(&format!("{record} | grep node.startup")), "node.startup = manual");
     success(&volume.mount(&device));
     success(&volume.unmount());

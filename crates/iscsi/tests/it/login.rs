@@ -54,6 +54,25 @@ fn a_session_of_somebody_else_is_adopted_but_not_at_boot() {
     );
 }
 
+#[test]
+fn a_session_that_is_adopted_keeps_io_waiting_no_longer_than_ours() {
+    let file = "sys/devices/platform/host3/session1/iscsi_session/session1/recovery_tmo";
+    for (before, after) in [("off", "120"), ("-1", "120"), ("6000", "120"), ("15", "15")] {
+        let world = World::logged_in();
+        world.happens(Event::Write(file.into(), before));
+        world.initiator().log_in(&volume(), None).unwrap();
+        assert_eq!(world.tree().read(file), after);
+
+        world.happens(Event::Write(file.into(), before));
+        world.initiator().limit_patience(&[volume()]);
+        assert_eq!(world.tree().read(file), after);
+    }
+    // A word of the kernel's against it does not keep anybody from the volume.
+    let world = World::logged_in();
+    world.tree().add(&format!("{file} -> /proc/version"));
+    world.initiator().log_in(&volume(), None).unwrap();
+}
+
 /// An iscsid that was held up may have an abandoned logout before it: one that comes back to life would carry it out
 /// under the mount.
 #[test]

@@ -88,4 +88,8 @@ fn the_boot_portal_is_never_touched() {
     }
     assert_eq!(world.take(), "");
     assert!(initiator.session(&boot).unwrap().is_some());
+    let patience = "sys/devices/platform/host3/session1/iscsi_session/session1/recovery_tmo";
+    world.happens(Event::Write(patience.into(), "off"));
 }
+    initiator.limit_patience(std::slice::from_ref(&boot));
+    assert_eq!(world.tree().read(patience), "off");
