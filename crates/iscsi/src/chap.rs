@@ -20,9 +20,12 @@ impl Chap {
         Ok(Self { username: username.to_owned(), secret: Zeroizing::new(secret.to_owned()) })
     }
 
-    /// The settings of a node record.
-    pub(crate) fn settings(&self) -> [(&'static str, &str); 3] {
+    /// The settings of a node record; an empty one is not there. What iscsid.conf says of mutual authentication is
+    /// none of the volume's: its target would have to prove that it knows another secret.
+    pub(crate) fn settings(&self) -> [(&'static str, &str); 5] {
         [
+            ("node.session.auth.username_in", ""),
+            ("node.session.auth.password_in", ""),
             ("node.session.auth.authmethod", "CHAP"),
             ("node.session.auth.username", &self.username),
             ("node.session.auth.password", &self.secret),

@@ -85,6 +85,8 @@ pub(crate) const GIVING_UP: (&str, &str) = ("node.session.timeo.replacement_time
 const SETTINGS: &[(&str, &str)] = &[
     // the volume may have moved by the next boot; kubelet asks for it again
     STARTUP,
+    // whatever iscsid.conf says: which of several would be the volume's?
+    ("node.session.nr_sessions", "1"),
     // only the unit that is asked for is scanned, no strangers
     ("node.session.scan", "manual"),
     GIVING_UP,
@@ -129,8 +131,8 @@ mod tests {
         check(
             apply_settings,
             expect![[r#"
-            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op update --name node.startup --value manual --name node.session.scan --value manual --name node.session.timeo.replacement_timeout --value 120 --name 'node.conn[0].timeo.noop_out_interval' --value 5 --name 'node.conn[0].timeo.noop_out_timeout' --value 5 --name 'node.conn[0].timeo.login_timeout' --value 10 --name node.session.initial_login_retry_max --value 3
-            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op update --name node.startup --value manual --name node.session.scan --value manual --name node.session.timeo.replacement_timeout --value 120 --name 'node.conn[0].timeo.noop_out_interval' --value 5 --name 'node.conn[0].timeo.noop_out_timeout' --value 5 --name 'node.conn[0].timeo.login_timeout' --value 10 --name node.session.initial_login_retry_max --value 3"#]],
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal 169.254.2.2:3260 --op update --name node.startup --value manual --name node.session.nr_sessions --value 1 --name node.session.scan --value manual --name node.session.timeo.replacement_timeout --value 120 --name 'node.conn[0].timeo.noop_out_interval' --value 5 --name 'node.conn[0].timeo.noop_out_timeout' --value 5 --name 'node.conn[0].timeo.login_timeout' --value 10 --name node.session.initial_login_retry_max --value 3
+            iscsiadm --mode node --targetname iqn.2015-12.com.oracleiaas:1f2e --portal '[fd00:c1::2]:3260' --op update --name node.startup --value manual --name node.session.nr_sessions --value 1 --name node.session.scan --value manual --name node.session.timeo.replacement_timeout --value 120 --name 'node.conn[0].timeo.noop_out_interval' --value 5 --name 'node.conn[0].timeo.noop_out_timeout' --value 5 --name 'node.conn[0].timeo.login_timeout' --value 10 --name node.session.initial_login_retry_max --value 3"#]],
         );
         check(
             forbid_login_at_boot,

@@ -136,7 +136,7 @@ fn starts_manually(record: &str) -> bool {
     startups.peek().is_some() && startups.all(|(_, value)| value.trim() == STARTUP.1)
 }
 
-/// The record's text with each setting at its value, once.
+/// The record's text with each setting at its value, once, and without those that have none.
 fn with_settings(record: &str, settings: &[(&str, &str)]) -> Zeroizing<String> {
     let is_ours = |line: &str| {
         line.split_once('=').is_some_and(|(name, _)| settings.iter().any(|it| it.0 == name.trim()))
@@ -149,7 +149,7 @@ fn with_settings(record: &str, settings: &[(&str, &str)]) -> Zeroizing<String> {
     for line in record.lines().take(end).filter(|line| !is_ours(line)) {
         put(&[line, "\n"]);
     }
-    for (name, value) in settings {
+    for (name, value) in settings.iter().filter(|(_, value)| !value.is_empty()) {
         put(&[name, " = ", value, "\n"]);
     }
     for line in record.lines().skip(end) {
@@ -177,11 +177,10 @@ mod tests {
         check(
             "# BEGIN RECORD 2.1.8\nnode.startup = manual\nnode.session.auth.authmethod = None\n\
              node.session.auth.username = before\nnode.session.auth.password=old\n\
-             node.session.auth.password_in = kept\n# END RECORD\n",
+             node.session.auth.username_in = them\nnode.session.auth.password_in = mutual\n# END RECORD\n",
             &expect![[r#"
                 # BEGIN RECORD 2.1.8
                 node.startup = manual
-                node.session.auth.password_in = kept
                 node.session.auth.authmethod = CHAP
                 node.session.auth.username = volume
                 node.session.auth.password = s3cret = #1
