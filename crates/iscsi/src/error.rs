@@ -96,7 +96,10 @@ pub enum Error {
         sessions: Vec<String>,
     },
     /// A second session would give a second device for one volume.
-    #[error("{target} is already reached through another portal, {portal}: log out there first")]
+    #[error(
+        "{target} is already reached through another portal, {portal}: log out there first, if that session is this \
+         volume's"
+    )]
     OtherPortal {
         /// The target.
         target: Target,

@@ -27,6 +27,14 @@ impl FromStr for Iqn {
     }
 }
 
+impl Iqn {
+    /// Whether it names no single volume: all boot volumes have one name, also those that are attached as data. Only
+    /// the portal and the disk's own identifier tell them apart.
+    pub(crate) fn is_of_all_boot_volumes(&self) -> bool {
+        self.0 == BOOT
+    }
+}
+
 impl AsRef<str> for Iqn {
     fn as_ref(&self) -> &str {
         &self.0
@@ -38,6 +46,9 @@ impl fmt::Display for Iqn {
         f.write_str(&self.0)
     }
 }
+
+/// As every instance of OCI is told it by its firmware (`netroot=iscsi:169.254.0.2:::1:…`).
+const BOOT: &str = "iqn.2015-02.oracle.boot:uefi";
 
 /// The longest name that iSCSI allows, in bytes.
 const IQN_MAX: usize = 223;

@@ -50,7 +50,7 @@ impl Initiator {
                 Some(session) if session.may_be_ending(target) => {
                     log::info!("the session to {target} may be ending: logging out");
                 }
-                Some(_) => {
+                Some(session) => {
                     self.forbid_login_at_boot(target);
                     self.limit_patience_with(&session);
                     return Ok(Outcome::AlreadyDone);
@@ -68,6 +68,9 @@ impl Initiator {
 
     /// One volume must have one device, unless a multipath map makes one of them.
     fn refuse_second_portal(&self, target: &Target, beside: &[Target]) -> Result<(), Error> {
+        if target.iqn.is_of_all_boot_volumes() {
+            return Ok(());
+        }
         let sessions = sessions(&self.host.sysfs)?;
         let same_name = sessions.iter().filter(|session| session.iqn == target.iqn.as_ref());
         // Another volume, whatever its name: nobody is to be told to log out there.

@@ -38,7 +38,7 @@ impl Initiator {
     }
 
     /// All portals of the target, in the portal's own words (SendTargets, RFC 7143, appendix C), and those of
-    /// its sessions. Writes no records.
+    /// its sessions, where the name is the volume's own. Writes no records.
     ///
     /// # Errors
     /// The portal does not answer.
@@ -51,7 +51,9 @@ impl Initiator {
             return Err(failed(DISCOVER, target, &output));
         }
         let mut portals = iscsiadm::portals(&output.stdout, &target.iqn);
-        let ours = |it: &crate::Session| it.iqn == target.iqn.as_ref() && !it.is_boot();
+        let is_its_name = !target.iqn.is_of_all_boot_volumes();
+        let ours =
+            |it: &crate::Session| is_its_name && it.iqn == target.iqn.as_ref() && !it.is_boot();
         portals.extend(
             sessions(&self.host.sysfs)?.iter().filter(|it| ours(it)).filter_map(|it| it.portal),
         );

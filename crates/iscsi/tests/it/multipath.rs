@@ -286,7 +286,8 @@ fn the_other_portals_are_no_obstacle_to_a_path() {
     world.happens(Event::Session("169.254.2.9", IQN, "LOGGED_IN"));
     let error = world.initiator().log_in_path(&paths()[0], &paths(), None).unwrap_err();
     assert!(error.to_string().ends_with(
-        "is already reached through another portal, 169.254.2.9:3260: log out there first"
+        "is already reached through another portal, 169.254.2.9:3260: log out there first, if that session is this \
+         volume's"
     ));
 }
 

@@ -11,7 +11,7 @@ use command::{Command, Error, Output, Runner};
 
 use iscsi::Target;
 
-use super::{Event, IQN, WHOLE_RECORD, World, record_file, volume};
+use super::{Event, WHOLE_RECORD, World, record_file, volume};
 
 impl Runner for World {
     fn run(&self, command: &Command) -> Result<Output, Error> {
@@ -24,6 +24,10 @@ impl Runner for World {
             _ => {}
         }
         let words: Vec<_> = line.split(' ').collect();
+        if let [_, "--mode", "discovery", ..] = *words {
+            // A portal that names nothing: what is found are sessions.
+            return Ok(Output { code: 0, stdout: String::new(), stderr: String::new() });
+        }
         let [_, "--mode", "node", "--targetname", iqn, "--portal", portal, rest @ ..] = &*words
         else {
             panic!("not on one target at one portal: {line}");
@@ -146,9 +150,9 @@ impl World {
 
     /// What iscsid does with `verb` when all is well.
     fn obey(&self, verb: &str, record: String) -> i32 {
-        let (_, portal) = record.split_once(' ').unwrap();
-        let path =
-            Target { address: portal.rsplit_once(':').unwrap().0.parse().unwrap(), ..volume() };
+        let (iqn, portal) = record.split_once(' ').unwrap();
+        let address = portal.rsplit_once(':').unwrap().0.parse().unwrap();
+        let path = Target { address, iqn: iqn.parse().unwrap(), ..volume() };
         let session = self.initiator().session(&path).ok().flatten();
         match verb {
             "new" if self.is_torn(&record) => 6,
@@ -175,7 +179,7 @@ impl World {
             "login" if !self.state().records.contains_key(&record) => 21,
             "login" if !self.lets_in() => 24,
             "login" => {
-                self.open_session(&path.address.to_string(), IQN, "LOGGED_IN");
+                self.open_session(&path.address.to_string(), iqn, "LOGGED_IN");
                 0
             }
             "logout" => match session {
