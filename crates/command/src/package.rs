@@ -10,6 +10,7 @@ pub(crate) fn package(program: &str) -> Option<(&'static str, &'static str)> {
             ("e2fsprogs", "e2fsprogs")
         }
         "mkfs.xfs" | "xfs_growfs" | "xfs_repair" => ("xfsprogs", "xfsprogs"),
+        "dmsetup" => ("dmsetup", "device-mapper"),
         "modprobe" => ("kmod", "kmod"),
         "udevadm" => ("udev", "systemd-udev"),
         _ => return None,

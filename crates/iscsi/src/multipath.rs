@@ -106,7 +106,7 @@ impl Initiator {
     /// [`Initiator::log_out`].
     ///
     /// # Errors
-    /// The map is in use or not to be flushed, `multipath` does not remove it, or a session remains.
+    /// The map is in use or not to be flushed, or I/O to it would hang; `multipath` does not remove it, or a session remains.
     pub fn log_out_paths(&self, paths: &[Target]) -> Result<Outcome, Error> {
         for path in paths {
             self.spare_boot(path)?;
@@ -279,10 +279,14 @@ impl Initiator {
         Ok(self.session(target)?.as_ref().and_then(|it| it.unit(target)?.block.clone()))
     }
 
-    /// Makes sure that nobody uses the map, and has it removed.
+    /// Makes sure that nobody uses the map, and has it removed. One to which I/O would hang is not touched.
     fn remove_map(&self, map: &Map, paths: &[Target]) -> Result<(), Error> {
         let deadline = self.after(REMOVAL);
         let Some(target) = paths.first() else { return Ok(()) };
+        let stall = self.host.disk.stall(map.number, &*self.runner);
+        if let Some(stall) = stall.map_err(MultipathError::Sysfs)? {
+            return Err(Error::NotReady { target: target.clone(), obstacle: stall.to_string() });
+        }
         let not_released =
             |error| Error::NotReleased { target: target.clone(), source: Box::new(error) };
         let node = self.host.dev.join(&map.device);

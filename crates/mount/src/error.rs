@@ -272,12 +272,12 @@ pub enum Error {
     },
 
     /// I/O to the device hangs at present, and so would the unmount.
-    #[error("{} is not unmounted now: its device is {state:?} in the kernel, I/O to it would hang", dir.display())]
+    #[error("{} is not unmounted now: {stall}", dir.display())]
     Blocked {
         /// the mount point
         dir: PathBuf,
-        /// the SCSI layer's word
-        state: String,
+        /// why
+        stall: disk::Stall,
     },
 
     /// The file system is mounted at other places too, by pods.

@@ -47,8 +47,8 @@ impl Mounter {
     /// namespaces may still have it.
     ///
     /// # Errors
-    /// If the same disk is mounted at other places too, processes use it, its device is blocked,
-    /// or something else than a disk is mounted there.
+    /// If the same disk is mounted at other places too, processes use it, I/O to its device would
+    /// hang, or something else than a disk is mounted there.
     pub fn unmount(&self, dir: &Path) -> Result<Unmounted, Error> {
         let nothing = Unmounted { device: None, data_loss: None };
         let Some(dir) = real(dir)? else { return Ok(nothing) };
@@ -69,8 +69,8 @@ impl Mounter {
         if !places.is_empty() {
             return Err(Error::StillBound { dir, places });
         }
-        if let Some(state) = self.host.device_state(device)?.filter(|state| hangs(state)) {
-            return Err(Error::Blocked { dir, state });
+        if let Some(stall) = self.host.stall(device, &*self.runner)? {
+            return Err(Error::Blocked { dir, stall });
         }
         let data_loss = flushed(&dir).err().map(|source| DataLoss { dir: dir.clone(), source });
         if let Some(loss) = &data_loss {
@@ -121,11 +121,6 @@ fn flushed(dir: &Path) -> io::Result<()> {
     let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW).bits() as i32;
     let folder = File::options().read(true).custom_flags(flags).open(dir)?;
     Ok(rustix::fs::syncfs(folder)?)
-}
-
-/// States of the SCSI layer in which I/O waits for as long as the state lasts.
-fn hangs(state: &str) -> bool {
-    matches!(state, "blocked" | "created-blocked" | "quiesce")
 }
 
 fn foreign(dir: &Path, device: DeviceNumber, found: &Entry) -> Error {

@@ -17,8 +17,13 @@ struct Multipathd(Child);
 
 impl Multipathd {
     fn start() -> Self {
-        sh("mkdir -p /etc/multipath
-            printf 'defaults {\\n find_multipaths yes\\n user_friendly_names yes\\n}\\n' >/etc/multipath.conf");
+        Self::start_with("")
+    }
+
+    /// With one more default.
+    fn start_with(more: &str) -> Self {
+        sh(&format!("mkdir -p /etc/multipath
+            printf 'defaults {{\\n find_multipaths yes\\n user_friendly_names yes\\n {more}\\n}}\\n' >/etc/multipath.conf"));
         let log = std::fs::File::create("/tmp/multipathd.log").unwrap();
         let mut daemon = Command::new("multipathd");
         daemon.arg("-d").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
@@ -99,6 +104,33 @@ fn a_path_may_fail_while_somebody_writes() {
     success(&volume.call_multipath(&["mountdevice", &volume.dir(), &device]));
     assert_eq!(sh(&format!("cat {0}/before {0}/after", volume.dir())), "before\nafter");
     success(&volume.unmount());
+}
+
+#[test]
+fn a_map_that_queues_is_not_unmounted_while_no_path_works() {
+    let guest = Guest::fresh();
+    let _daemon = Multipathd::start_with("no_path_retry queue");
+    let volume = fast(&guest);
+    let device = attached(&volume);
+    success(&volume.call_multipath(&["waitforattach", &device]));
+    success(&volume.call_multipath(&["mountdevice", &volume.dir(), &device]));
+    guest.give_up_after(1, 1);
+    sh(&format!("echo written >{}/file", volume.dir()));
+    guest.storage.kill();
+    wait_for("[ $(grep -l transport-offline /sys/block/sd?/device/state | wc -l) = 3 ]");
+    let refused = volume.unmount();
+    seen_to_fail(
+        "B7",
+        "no path of the multipath map works, and no_path_retry is queue; unmountdevice",
+        &refused,
+        &["no path of its multipath map", "multipathd disablequeueing map"],
+    );
+    assert_eq!(guest.sessions(), 3);
+
+    guest.storage.restart();
+    wait_for("[ $(grep -l running /sys/block/sd?/device/state | wc -l) = 3 ]");
+    success(&volume.unmount());
+    assert_eq!(guest.sessions(), 0);
 }
 
 #[test]

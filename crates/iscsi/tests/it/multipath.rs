@@ -218,6 +218,33 @@ fn a_map_in_use_stays_and_so_do_its_sessions() {
     assert!(said.ends_with("ran: \nsessions: LOGGED_IN, LOGGED_IN\n"), "{said}");
 }
 
+/// A claim, a flush and `multipath -f` would wait in the kernel, and nobody could end them.
+#[test]
+fn a_map_that_queues_and_has_no_path_is_not_touched() {
+    let scene = Scene::new(&alone()).mapped(&[0, 1]);
+    scene.world.map_queues(true);
+    scene.write(0, "device/state", "transport-offline");
+    scene.write(1, "device/state", "blocked");
+    let blocked = scene.log_out();
+    scene.write(1, "device/state", "transport-offline");
+    // Were it claimed, it would be said to be in use.
+    let host = disk::Host { sysfs: scene.sysfs.path().to_owned(), ..disk::Host::default() };
+    let disk = Disk::open(&scene.world.tree().path("dev/dm-0"), &host).unwrap();
+    let claim = disk.claim(Access::Read).unwrap();
+    expect![[r#"
+        the disk of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is not ready: its device is "blocked" in the kernel, I/O to it would hang
+        ran: 
+        sessions: LOGGED_IN, LOGGED_IN
+        the disk of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is not ready: no path of its multipath map mpatha works, and I/O to the map would hang, because it queues: bring a path back, or call `multipathd disablequeueing map mpatha`, which gives up what has not been written
+        ran: 
+        sessions: LOGGED_IN, LOGGED_IN
+    "#]].assert_eq(&(blocked + &scene.log_out()));
+    drop(claim);
+    scene.write(0, "device/state", "running");
+    scene.write(1, "device/state", "running");
+    assert!(scene.log_out().starts_with("Done"));
+}
+
 #[test]
 fn a_map_that_somebody_opens_meanwhile_stays() {
     let scene = Scene::new(&alone()).mapped(&[0, 1]);

@@ -66,6 +66,8 @@ struct State {
     disks: Option<disk::Host>,
     /// What `multipath -f` removes.
     holders: Vec<std::path::PathBuf>,
+    /// Whether I/O to the map waits for a path.
+    queues: bool,
     /// The file with the map's size.
     map_size: std::path::PathBuf,
     /// The lines of a node record without which the target lets nobody in.
@@ -200,6 +202,11 @@ impl World {
     pub(crate) fn has_map(&self, sysfs: &std::path::Path, holders: Vec<std::path::PathBuf>) {
         self.state().disks = Some(disk::Host { sysfs: sysfs.to_owned(), ..disk::Host::default() });
         self.state().holders = holders;
+    }
+
+    /// I/O to the map waits for a path from now on, or fails.
+    pub(crate) fn map_queues(&self, queues: bool) {
+        self.state().queues = queues;
     }
 
     /// `multipathd resize` writes to this file.

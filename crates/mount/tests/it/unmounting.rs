@@ -229,6 +229,40 @@ fn a_blocked_device_is_not_touched() {
     });
 }
 
+#[test]
+fn a_map_that_queues_and_has_no_path_is_not_touched() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        disk.mount("ext4").unwrap();
+        let number = disk.open().number().to_string();
+        let sysfs = disk.dir().join("sys");
+        for (file, text) in [
+            (format!("{number}/dm/uuid"), "mpath-360a1"),
+            (format!("{number}/dm/name"), "mpatha"),
+            (format!("{number}/uevent"), "DEVNAME=dm-0"),
+            (format!("{number}/dev"), &number),
+            (format!("{number}/size"), "8"),
+            (format!("{number}/slaves/sda/dev"), "8:0"),
+            ("8:0/device/state".into(), "transport-offline"),
+        ] {
+            let path = sysfs.join("dev/block").join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let host = Host { sysfs, ..Host::default() };
+        let table = "0 8 multipath 1 queue_if_no_path 0 1 1 service-time 0 1 2 8:0 1 1";
+        let script = Script::default().expect("dmsetup table mpatha", 0, table);
+        let clock = Arc::new(ManualClock::default());
+        let error = Mounter::new(Arc::new(script), clock, host).unmount(&disk.mnt()).unwrap_err();
+        assert_eq!(
+            disk.anonymous(&error),
+            "DIR/mnt is not unmounted now: no path of its multipath map mpatha works, and I/O to the map would \
+             hang, because it queues: bring a path back, or call `multipathd disablequeueing map mpatha`, which \
+             gives up what has not been written"
+        );
+    });
+}
+
 /// A disk whose space runs out behind its back.
 fn overcommitted(mkfs: &str) -> LoopDisk {
     let dir = tempfile::tempdir().unwrap();

@@ -21,6 +21,7 @@ impl Runner for World {
         match command.program() {
             "multipath" => return Ok(self.remove_map(&line)),
             "multipathd" => return Ok(self.resize_map(&line)),
+            "dmsetup" => return Ok(self.table()),
             _ => {}
         }
         let words: Vec<_> = line.split(' ').collect();
@@ -138,6 +139,14 @@ impl World {
             std::fs::remove_dir_all(holder).unwrap();
         }
         Output { code: 0, stdout: String::new(), stderr: String::new() }
+    }
+
+    /// What device mapper says of the map.
+    fn table(&self) -> Output {
+        let features = if self.state().queues { "1 queue_if_no_path" } else { "0" };
+        let stdout =
+            format!("0 32768 multipath {features} 0 1 1 service-time 0 2 2 8:0 1 1 8:16 1 1");
+        Output { code: 0, stdout, stderr: String::new() }
     }
 
     /// What multipathd does when the paths of a map have grown to 64 MiB.
