@@ -58,6 +58,22 @@ fn files_with(secret: &str) -> String {
 }
 
 #[test]
+fn what_a_login_is_like_is_not_for_iscsid_conf_to_say() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let (device, _) = attached(&volume);
+    sh("cd /etc/iscsi && cp -a iscsid.conf /tmp/iscsid.conf
+        printf '%s\\n' 'node.session.nr_sessions = 2' 'node.session.auth.username_in = them' \
+            'node.session.auth.password_in = anothersecret' >>iscsid.conf");
+    let answer = wait(&volume, &guest.node_with_credentials(), &device, &USE_CHAP);
+    sh("cp -a /tmp/iscsid.conf /etc/iscsi/iscsid.conf");
+    seen_to_succeed("W11", "CHAP; iscsid.conf says two sessions and mutual CHAP", &answer);
+    assert_eq!(guest.sessions(), 1);
+    success(&volume.unmount());
+    assert_eq!(guest.sessions(), 0);
+}
+
+#[test]
 fn the_secret_opens_the_disk_and_is_seen_nowhere() {
     let guest = Guest::fresh();
     let volume = guest.volume();

@@ -95,6 +95,48 @@ fn a_login_that_outlives_its_call_is_adopted() {
 }
 
 #[test]
+fn a_logout_that_outlives_its_call_does_not_end_a_session_in_use() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let device = volume.up();
+    sh("pkill -STOP -x iscsid");
+    let mut call = guest.node(1).command(&["unmountdevice", &volume.dir()]).spawn().unwrap();
+    let logout = "pgrep -f 'iscsiadm.*[-]-logout'";
+    wait_for(logout);
+    // It has asked iscsid by then, which carries it out when it comes back to life.
+    thread::sleep(Duration::from_secs(1));
+    call.kill().unwrap();
+    call.wait().unwrap();
+    sh("pkill -KILL iscsiadm");
+
+    // The pod comes back before that.
+    let answer = thread::scope(|scope| {
+        let alive = scope.spawn(|| {
+            thread::sleep(Duration::from_secs(5));
+            sh("pkill -CONT -x iscsid");
+        });
+        let answer = volume.wait(&device);
+        if answer.is_success() {
+            success(&volume.mount(&device));
+        }
+        alive.join().unwrap();
+        answer
+    });
+    seen_to_succeed(
+        "X7",
+        "iscsid stopped; unmountdevice killed while it logged out; waitforattach and mountdevice, iscsid alive again",
+        &answer,
+    );
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(guest.sessions(), 1);
+    let written = volume.write(1, "file");
+    sh("echo 3 >/proc/sys/vm/drop_caches");
+    assert_eq!(volume.read(1, "file"), written);
+    success(&volume.unmount());
+    assert_eq!(guest.sessions(), 0);
+}
+
+#[test]
 fn the_lock_of_a_killed_iscsiadm_holds_nobody_up_for_ever() {
     let guest = Guest::fresh();
     let volume = guest.volume();
