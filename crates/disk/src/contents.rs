@@ -23,8 +23,6 @@ pub enum Contents {
     Other {
         /// who sees what, in words for an operator
         what: String,
-        /// the first offset, in bytes, where something was found
-        offset: Option<u64>,
     },
 }
 

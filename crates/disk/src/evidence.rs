@@ -104,7 +104,7 @@ impl Evidence {
     pub(crate) fn other(&self) -> Contents {
         match self.objection() {
             None => Contents::Nothing,
-            Some(what) => Contents::Other { what, offset: self.first_offset() },
+            Some(what) => Contents::Other { what },
         }
     }
 
@@ -145,12 +145,6 @@ impl Evidence {
             .filter(|found| found.strength == signature::Strength::Primary)
             .peekable();
         own.peek().is_some() && own.all(|found| family(found.name) == family_name)
-    }
-
-    fn first_offset(&self) -> Option<u64> {
-        let own = self.own.iter().map(|found| found.offset);
-        let listed = self.listed.iter().map(|found| found.offset);
-        own.chain(listed).min().or(self.data)
     }
 }
 

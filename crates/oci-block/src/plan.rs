@@ -100,25 +100,23 @@ pub(crate) fn plan(
     match contents {
         Contents::Filesystem { fs_type, uuid } => {
             let asked = wanted.fs.map(|fs| fs.as_str());
-            let mountable = asked.map_or(MOUNTABLE.contains(&&*fs_type), |asked| asked == fs_type);
-            if mountable {
+            let can_be_mounted = MOUNTABLE.contains(&&*fs_type);
+            if asked.map_or(can_be_mounted, |asked| asked == fs_type) {
                 return Ok(Plan::Mount { fs_type, uuid });
             }
             let device = device.to_owned();
             Err(match asked {
-                Some(asked) => {
+                Some(asked) if can_be_mounted => {
                     Refusal::OtherFileSystem { device, found: fs_type, wanted: asked.into() }
                 }
-                None => Refusal::HoldsOther { device, what: fs_type },
+                _ => Refusal::HoldsOther { device, what: format!("it holds {fs_type}") },
             })
         }
-        Contents::Other { what, offset } => {
-            let place = offset.map_or_else(String::new, |at| format!(" at byte {at}"));
-            Err(Refusal::HoldsOther { device: device.to_owned(), what: format!("{what}{place}") })
-        }
+        Contents::Other { what } => Err(Refusal::HoldsOther { device: device.to_owned(), what }),
         Contents::Nothing => may_write(device, wanted).map(|()| Plan::Format),
         _ => {
-            Err(Refusal::HoldsOther { device: device.to_owned(), what: "something unknown".into() })
+            let what = "what it holds is unknown".into();
+            Err(Refusal::HoldsOther { device: device.to_owned(), what })
         }
     }
 }
@@ -174,15 +172,18 @@ mod tests {
             fs("ext4"),
             &Recall::Nothing,
             asked,
-            "the disk at /dev/sdb holds ext4 and the pod asks for xfs; set fsType to ext4",
+            "the disk at /dev/sdb holds ext4 and the pod asks for xfs; leave fsType out to have it \
+             mounted as it is",
         );
         let by_hand = "it is neither mounted nor formatted: if nothing on it is wanted, wipe it by \
                        hand (wipefs --all, then blkdiscard --zeroout)";
-        let holds = |what: &str| format!("the disk at /dev/sdb holds {what}; {by_hand}");
+        let holds =
+            |what: &str| format!("the disk at /dev/sdb is not blank: it holds {what}; {by_hand}");
         check(fs("ntfs"), &Recall::Nothing, "{}", &holds("ntfs"));
         check(fs("btrfs"), &Recall::Nothing, "{}", &holds("btrfs"));
-        let other = Contents::Other { what: "a LUKS header".into(), offset: Some(0) };
-        check(other, &Recall::Nothing, "{}", &holds("a LUKS header at byte 0"));
+        check(fs("f2fs"), &Recall::Nothing, asked, &holds("f2fs"));
+        let other = Contents::Other { what: "it holds a LUKS header at offset 0".into() };
+        check(other, &Recall::Nothing, "{}", &holds("a LUKS header at offset 0"));
     }
 
     #[test]
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_interrupted_format_is_finished_whatever_it_has_left() {
-        let rubble = Contents::Other { what: "data".into(), offset: None };
+        let rubble = Contents::Other { what: "data".into() };
         let ours = Contents::Filesystem { fs_type: "ext4".into(), uuid: Some("ours".into()) };
         for contents in [Contents::Nothing, rubble] {
             check(contents, &formatting(), "{}", "finish ours None");

@@ -122,7 +122,7 @@ pub enum Refusal {
     },
     /// The disk holds something that is no file system to mount.
     #[error(
-        "the disk at {} holds {what}; it is neither mounted nor formatted: if nothing on it is \
+        "the disk at {} is not blank: {what}; it is neither mounted nor formatted: if nothing on it is \
          wanted, wipe it by hand (wipefs --all, then blkdiscard --zeroout)", .device.display()
     )]
     HoldsOther {
@@ -149,7 +149,8 @@ pub enum Refusal {
     },
     /// The disk holds another file system than asked for.
     #[error(
-        "the disk at {} holds {found} and the pod asks for {wanted}; set fsType to {found}",
+        "the disk at {} holds {found} and the pod asks for {wanted}; leave fsType out to have it \
+         mounted as it is",
         .device.display()
     )]
     OtherFileSystem {

@@ -123,7 +123,7 @@ fn a_file_system_other_than_asked_for_is_left_alone() {
         "M11",
         "ext4, and the pod asks for xfs",
         &kubelet.mount(&device, &xfs),
-        &["holds ext4 and the pod asks for xfs; set fsType to ext4"],
+        &["holds ext4 and the pod asks for xfs; leave fsType out"],
     );
     success(&kubelet.mount(&device, &cluster.options(&[])));
     assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");

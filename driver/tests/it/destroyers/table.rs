@@ -183,7 +183,7 @@ pub(super) const LARGE: &[Destroyer] = &[
     disk("xfs", "mkfs.xfs -q $disk", "holds xfs and the pod asks for ext4"),
     disk("xfs without its first 32 MiB", "mkfs.xfs -q $disk; zero 0 33554432", "xfs at offset"),
     disk("xfs whose mkfs was broken off", "mkfs.xfs -q $disk; put 126 '\\001'", "xfs"),
-    disk("btrfs", "mkfs.btrfs -q $disk", "holds btrfs and the pod asks for ext4"),
+    disk("btrfs", "mkfs.btrfs -q $disk", "it holds btrfs; it is neither"),
     disk(
         "btrfs without its first superblock",
         "mkfs.btrfs -q $disk; zero 65536 4096",
