@@ -7,7 +7,7 @@ use xshell::cmd;
 
 use crate::{
     checkout::Checkout,
-    prerequisites::{self, DISKS},
+    prerequisites::{self, DESTROYERS, DISKS},
 };
 
 mod table;
@@ -18,7 +18,7 @@ use table::{MUTANTS, Mutant};
 /// must fail then. Takes some minutes for each; not a part of `ci`
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only checks with this in their name, as in `I-1`
+    /// Only checks with this in their name, as in `format`
     #[arg(default_value = "")]
     name: String,
 }
@@ -27,12 +27,14 @@ impl Args {
     pub(crate) fn run(&self, checkout: &Checkout) -> Result<()> {
         let sh = &checkout.sh;
         prerequisites::require_root(sh, "the tests mount real filesystems on loop devices")?;
-        prerequisites::provide(sh, DISKS)?;
+        prerequisites::provide(sh, &[DISKS, DESTROYERS].concat())?;
+        let chosen = || MUTANTS.iter().filter(|it| it.check.contains(&self.name));
+        ensure!(chosen().next().is_some(), "no check has {:?} in its name", self.name);
         let copy = checkout.target().join("mutants");
         sh.remove_path(&copy)?;
         cmd!(sh, "git checkout-index --all --prefix={copy}/").run()?;
         let (mut alive, mut sound) = (Vec::new(), BTreeSet::new());
-        for mutant in MUTANTS.iter().filter(|it| it.check.contains(&self.name)) {
+        for mutant in chosen() {
             // What fails anyway notices nothing.
             if sound.insert((mutant.package, mutant.tests)) {
                 let fails = is_noticed(checkout, &copy, mutant)?;
