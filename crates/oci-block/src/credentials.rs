@@ -111,7 +111,6 @@ impl Means<'_> {
         let endpoint = match (&self.config.auth_endpoint, &self.settings.cluster_host) {
             (Some(endpoint), _) => endpoint.clone(),
             (None, Some(host)) => {
-                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
                 let endpoint = format!("https://{host}:{WORKLOAD_PORT}");
                 endpoint.parse().map_err(|_| Error::Endpoint { endpoint })?
             }

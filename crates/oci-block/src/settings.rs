@@ -46,7 +46,7 @@ pub struct Settings {
     pub home: PathBuf,
     /// The configuration file of Oracle's SDKs.
     pub sdk_config: Option<PathBuf>,
-    /// The host of the cluster's API, as its pods know it.
+    /// The host of the cluster's API, as its pods know it and as it stands in a URL.
     pub cluster_host: Option<String>,
     /// The token and the authority of the pod's service account, for workload identity.
     pub pod_account: ServiceAccount,
@@ -93,13 +93,15 @@ impl Settings {
         let driver_dir = path("OCI_FLEXD_DRIVER_DIRECTORY").unwrap_or_else(|| DRIVER_DIR.into());
         let config_dir = path("OCI_FLEXD_CONFIG_DIRECTORY").unwrap_or(driver_dir);
         let general_proxy = text(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
+        let cluster_host = text(&["KUBERNETES_SERVICE_HOST"]).map(url_host);
         let log_dir = path("OCI_FLEXD_DRIVER_LOG_DIR").unwrap_or_else(|| LOG_DIR.into());
         Self {
             config: config_dir.join("config.yaml"),
             kubeconfig: path("OCI_FLEXD_KUBECONFIG_PATH")
                 .unwrap_or_else(|| config_dir.join("kubeconfig")),
-            kube_service: text(&["KUBERNETES_SERVICE_HOST"])
-                .map(|host| service(&host, text(&["KUBERNETES_SERVICE_PORT"]))),
+            kube_service: cluster_host
+                .as_ref()
+                .map(|host| service(host, text(&["KUBERNETES_SERVICE_PORT"]))),
             service_account: path("OCI_FLEXD_SERVICE_ACCOUNT_DIRECTORY")
                 .unwrap_or_else(|| SERVICE_ACCOUNT.into()),
             log: log_dir.join(LOG_FILE),
@@ -118,7 +120,7 @@ impl Settings {
             token_cache: var("OCI_FLEXD_TOKEN_CACHE").is_none_or(|it| it != "off"),
             home: path("HOME").unwrap_or_else(|| HOME.into()),
             sdk_config: path("OCI_CONFIG_FILE"),
-            cluster_host: text(&["KUBERNETES_SERVICE_HOST"]),
+            cluster_host,
             pod_account: ServiceAccount {
                 token: path("OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH")
                     .unwrap_or_else(|| PathBuf::from(SERVICE_ACCOUNT).join("token")),
@@ -134,14 +136,15 @@ impl Settings {
     }
 }
 
-/// The URL of the API server; an address in IPv6 needs brackets.
+/// A host as it stands in a URL: an address in IPv6 has brackets there.
+fn url_host(host: String) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host }
+}
+
+/// The URL of the API server.
 fn service(host: &str, port: Option<String>) -> String {
     let port = port.unwrap_or_else(|| "443".into());
-    if host.contains(':') {
-        format!("https://[{host}]:{port}")
-    } else {
-        format!("https://{host}:{port}")
-    }
+    format!("https://{host}:{port}")
 }
 
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -203,6 +206,7 @@ mod tests {
         assert_eq!(service(&[host, port]).as_deref(), Some("https://10.96.0.1:6443"));
         let host = ("KUBERNETES_SERVICE_HOST", "fd00::1");
         assert_eq!(service(&[host]).as_deref(), Some("https://[fd00::1]:443"));
+        assert_eq!(settings(&[host]).cluster_host.as_deref(), Some("[fd00::1]"));
     }
 
     #[test]
