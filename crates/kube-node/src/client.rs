@@ -15,10 +15,14 @@ use ureq::{
 };
 
 use crate::{
-    Error, KubeNode, Network,
+    Error, KubeNode,
     kubeconfig::{Identity, Kubeconfig, Trust, wrong},
     node,
 };
+
+/// The URL of the HTTP or HTTPS proxy through which a server is reached, user and password included; `None` if
+/// it is reached without one. `proxy-url` of the kubeconfig goes first.
+pub type ProxyFor<'a> = &'a dyn Fn(&Uri) -> Option<String>;
 
 /// Asks one API server, as one user.
 pub struct KubeClient {
@@ -35,12 +39,12 @@ impl KubeClient {
     /// # Errors
     /// The file, or one it names, cannot be read or used; the text names the field and the cure and
     /// quotes no value of a credential.
-    pub fn from_kubeconfig(path: &Path, network: &Network) -> Result<Self, Error> {
-        Self::new(Kubeconfig::read(path)?, path, network)
+    pub fn from_kubeconfig(path: &Path, proxy_for: ProxyFor<'_>) -> Result<Self, Error> {
+        Self::new(Kubeconfig::read(path)?, path, proxy_for)
     }
 
     /// `path` is where `config` comes from, for messages.
-    fn new(config: Kubeconfig, path: &Path, network: &Network) -> Result<Self, Error> {
+    fn new(config: Kubeconfig, path: &Path, proxy_for: ProxyFor<'_>) -> Result<Self, Error> {
         let uri: Uri = config.server.parse().map_err(|_| wrong(path, NO_SERVER))?;
         if !matches!(uri.scheme_str(), Some("https" | "http")) || uri.host().is_none() {
             return Err(wrong(path, NO_SERVER));
@@ -51,7 +55,7 @@ impl KubeClient {
             Ok(value)
         });
         let tls = tls(&config.trust, &config.identity).map_err(|it| wrong(path, it))?;
-        let proxy = proxy(&config, network, &uri).map_err(|it| wrong(path, it))?;
+        let proxy = proxy(&config, proxy_for, &uri).map_err(|it| wrong(path, it))?;
         Ok(Self {
             agent: agent(tls, proxy),
             authorization: authorization.transpose()?,
@@ -68,9 +72,13 @@ impl KubeClient {
     ///
     /// # Errors
     /// The files cannot be read or used, or the address is none.
-    pub fn in_cluster(server: &str, account: &Path, network: &Network) -> Result<Self, Error> {
+    pub fn in_cluster(
+        server: &str,
+        account: &Path,
+        proxy_for: ProxyFor<'_>,
+    ) -> Result<Self, Error> {
         let config = Kubeconfig::of_service_account(server, account)?;
-        Self::new(config, account, network)
+        Self::new(config, account, proxy_for)
     }
 
     /// The same client with less time per question than the 10 s it takes by itself.
@@ -135,16 +143,15 @@ fn agent(tls: TlsConfig, proxy: Option<Proxy>) -> Agent {
         .new_agent()
 }
 
-fn proxy(config: &Kubeconfig, network: &Network, server: &Uri) -> Result<Option<Proxy>, String> {
-    let url = match &config.proxy_url {
-        Some(url) if !url.is_empty() => url,
-        _ => match &network.proxy {
-            Some(url) if !network.bypasses_proxy(server) => url,
-            _ => return Ok(None),
-        },
-    };
+fn proxy(
+    config: &Kubeconfig,
+    proxy_for: ProxyFor<'_>,
+    server: &Uri,
+) -> Result<Option<Proxy>, String> {
+    let own = config.proxy_url.clone().filter(|url| !url.is_empty());
+    let Some(url) = own.or_else(|| proxy_for(server)) else { return Ok(None) };
     // the text may hold a password: it is not repeated
-    Proxy::new(url).map(Some).map_err(|_| {
+    Proxy::new(&url).map(Some).map_err(|_| {
         "the proxy for the API server is not a URL such as http://proxy.example.com:3128".to_owned()
     })
 }

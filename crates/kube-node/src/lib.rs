@@ -6,10 +6,8 @@
 mod client;
 mod error;
 mod kubeconfig;
-mod network;
 mod node;
 
-pub use client::KubeClient;
+pub use client::{KubeClient, ProxyFor};
 pub use error::Error;
-pub use network::Network;
 pub use node::{KubeNode, instance_id};

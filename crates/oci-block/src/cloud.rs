@@ -3,6 +3,7 @@
 use std::{cell::OnceCell, fs, path::Path, sync::Arc, time::Duration};
 
 use clock::{Clock, Deadline};
+use http::Uri;
 use kube_node::{KubeClient, KubeNode};
 use oci_iaas::{GetBootVolume, GetVolume, Ocid, Region, RegionInfo, Volume};
 use oci_rest::{Client, InstanceMetadata, Metadata, Network, Transport, UreqTransport};
@@ -108,19 +109,21 @@ impl Cloud {
     /// account that may ask, or no such node.
     pub(crate) fn kube_node(&self, name: &str) -> Result<Option<KubeNode>, Error> {
         let Settings { kubeconfig, kube_service, service_account, .. } = &self.settings;
-        let network = kube_node::Network {
+        let network = Network {
             proxy: self.settings.general_proxy.clone(),
             no_proxy: self.settings.no_proxy.clone(),
+            root_certs: None,
         };
+        let proxy_for = |server: &Uri| network.proxy_for(server).map(str::to_owned);
         let limit = self.deadline.remaining(&*self.clock);
         if kubeconfig.exists() {
-            let client = KubeClient::from_kubeconfig(kubeconfig, &network)?;
+            let client = KubeClient::from_kubeconfig(kubeconfig, &proxy_for)?;
             return Ok(client.with_limit(limit).node(name)?);
         }
         let Some(server) = kube_service.as_ref().filter(|_| service_account.exists()) else {
             return Ok(None);
         };
-        let client = KubeClient::in_cluster(server, service_account, &network)?;
+        let client = KubeClient::in_cluster(server, service_account, &proxy_for)?;
         match client.with_limit(limit).node(name) {
             // Every pod has an account, and nobody has promised that this one may look at nodes.
             Err(error) if error.is_refused() => {

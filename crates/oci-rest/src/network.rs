@@ -6,6 +6,7 @@ use std::{
 };
 
 use http::Uri;
+use ipnet::IpNet;
 
 /// How the network is reached. Nothing of it is read from the environment here: a program that follows
 /// `HTTPS_PROXY` and `NO_PROXY` passes their values on.
@@ -14,19 +15,20 @@ pub struct Network {
     /// URL of an HTTP or HTTPS proxy, user and password included; connections are tunnelled.
     pub proxy: Option<String>,
     /// Hosts that are reached without the proxy: a comma list of `*`, `host`, `.suffix`, `*.suffix`
-    /// or `address`, each with an optional port. A `host` covers its subdomains. Ranges in CIDR
-    /// form are not understood. Loopback and link-local hosts are never reached through a proxy.
+    /// or `address`, each with an optional port, or a range of addresses as `10.0.0.0/8`. A `host` covers
+    /// its subdomains. Loopback and link-local hosts are never reached through a proxy.
     pub no_proxy: Option<String>,
     /// PEM certificates that replace the compiled-in roots.
     pub root_certs: Option<Vec<u8>>,
 }
 
 impl Network {
-    /// Whether `uri` is to be reached without the proxy.
-    pub(crate) fn bypasses_proxy(&self, uri: &Uri) -> bool {
+    /// The proxy through which `uri` is reached, if it is through one.
+    pub fn proxy_for(&self, uri: &Uri) -> Option<&str> {
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
-        let entries = self.no_proxy.as_deref().unwrap_or_default().split(',');
-        is_local(&host) || entries.map(str::trim).any(|entry| covers(entry, &host, port(uri)))
+        let mut entries = self.no_proxy.as_deref().unwrap_or_default().split(',').map(str::trim);
+        let direct = is_local(&host) || entries.any(|entry| covers(entry, &host, port(uri)));
+        self.proxy.as_deref().filter(|_| !direct)
     }
 }
 
@@ -54,6 +56,9 @@ fn port(uri: &Uri) -> u16 {
 }
 
 fn covers(entry: &str, host: &str, port: u16) -> bool {
+    if let Ok(range) = entry.parse::<IpNet>() {
+        return host.parse::<IpAddr>().is_ok_and(|address| range.contains(&address));
+    }
     let entry = entry.to_ascii_lowercase();
     let (name, wanted_port) = split_port(&entry);
     if wanted_port.is_some_and(|wanted| wanted != port) {
@@ -83,8 +88,9 @@ mod tests {
 
     #[track_caller]
     fn check(no_proxy: &str, direct: &[&str], proxied: &[&str]) {
-        let network = Network { no_proxy: Some(no_proxy.to_owned()), ..Network::default() };
-        let bypasses = |uri: &&str| network.bypasses_proxy(&uri.parse().unwrap());
+        let proxy = Some("http://proxy.example:3128".to_owned());
+        let network = Network { proxy, no_proxy: Some(no_proxy.to_owned()), root_certs: None };
+        let bypasses = |uri: &&str| network.proxy_for(&uri.parse().unwrap()).is_none();
         assert_eq!(direct.iter().filter(|uri| !bypasses(uri)).count(), 0, "all go direct");
         assert_eq!(proxied.iter().filter(|uri| bypasses(uri)).count(), 0, "all go by proxy");
     }
@@ -130,6 +136,22 @@ mod tests {
         check("*", &["https://anything"], &[]);
         check("*:8443", &["https://anything:8443"], &["https://anything"]);
         check(",,", &[], &["https://anything"]);
+    }
+
+    #[test]
+    fn ranges_cover_addresses_and_no_names() {
+        check(
+            "10.96.0.0/12, fd00::/8",
+            &["https://10.96.0.1", "https://10.111.255.255:6443", "https://[fd12::1]"],
+            &["https://10.112.0.1", "https://[fe00::1]", "https://10.96.0.1.example.org"],
+        );
+        check("10.96.0.1", &["https://10.96.0.1"], &["https://10.96.0.2"]);
+    }
+
+    #[test]
+    fn without_a_proxy_everything_goes_direct() {
+        let uri = "https://example.org".parse().unwrap();
+        assert_eq!(Network::default().proxy_for(&uri), None);
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl UreqTransport {
 
     fn agent(&self, request: &Request<Vec<u8>>) -> &Agent {
         let direct = request.extensions().get::<Direct>().is_some()
-            || self.network.bypasses_proxy(request.uri());
+            || self.network.proxy_for(request.uri()).is_none();
         self.proxied.as_ref().filter(|_| !direct).unwrap_or(&self.direct)
     }
 }

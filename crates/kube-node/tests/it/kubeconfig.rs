@@ -143,7 +143,7 @@ fn files_are_relative_to_the_kubeconfig() {
         &format!("cannot read DIR/c (client-certificate of the kubeconfig): {gone}"),
     );
     let path = std::path::Path::new("/none/kubeconfig");
-    let error = kube_node::KubeClient::from_kubeconfig(path, &kube_node::Network::default());
+    let error = kube_node::KubeClient::from_kubeconfig(path, &|_| None);
     assert_eq!(
         Dir::new().text(&error.unwrap_err()),
         format!("cannot read /none/kubeconfig: {gone}")

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use kube_node::{KubeClient, KubeNode, Network};
+use kube_node::{KubeClient, KubeNode};
 
 use crate::{
     server::{Authority, Server, answer},
@@ -168,7 +168,7 @@ fn a_pod_asks_with_its_service_account() {
     let token = dir.write("token", "of-the-pod\n");
     let account = token.parent().unwrap();
     let url = format!("https://127.0.0.1:{}", server.port);
-    let ask = || KubeClient::in_cluster(&url, account, &Network::default());
+    let ask = || KubeClient::in_cluster(&url, account, &|_| None);
     let node = ask().unwrap().node("worker-1").unwrap().unwrap();
     assert_eq!(node.provider_id.as_deref(), Some("oci://ocid1.instance.oc1.phx.abc"));
     let request = server.requests.lock().unwrap().pop().unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kube_node::{KubeClient, Network};
+use kube_node::KubeClient;
 
 use crate::support::{Dir, kubeconfig};
 
@@ -61,12 +61,12 @@ fn the_proxy_of_the_network_is_not_shown() {
     let dir = Dir::new();
     let path = dir.write("config", &kubeconfig(&["server: https://api.invalid"], &["token: t"]));
     for proxy in ["ftp://u:MARKER@x", "http://u:MARKER@127.0.0.1:1"] {
-        let network = Network { proxy: Some(proxy.to_owned()), no_proxy: None };
-        let error = match KubeClient::from_kubeconfig(Path::new(&path), &network) {
+        let error = match KubeClient::from_kubeconfig(Path::new(&path), &|_| Some(proxy.to_owned()))
+        {
             Ok(client) => client.node("worker-1").unwrap_err(),
             Err(error) => error,
         };
-        let shown = format!("{network:?} {error:?} {}", dir.text(&error));
+        let shown = format!("{error:?} {}", dir.text(&error));
         assert!(!shown.contains("MARKER"), "{shown}");
     }
 }

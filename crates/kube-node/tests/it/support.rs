@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, fs, path::PathBuf};
 
-use kube_node::{Error, KubeClient, Network};
+use kube_node::{Error, KubeClient};
 use tempfile::TempDir;
 
 pub(crate) struct Dir(TempDir);
@@ -20,7 +20,7 @@ impl Dir {
 
     /// A client for the kubeconfig `text`, saved beside what was written before.
     pub(crate) fn client(&self, text: &str) -> Result<KubeClient, Error> {
-        KubeClient::from_kubeconfig(&self.write("config", text), &Network::default())
+        KubeClient::from_kubeconfig(&self.write("config", text), &|_| None)
     }
 
     /// The chain of an error as the driver prints it, with this directory as `DIR`.
