@@ -28,11 +28,6 @@ impl Sim {
         locked(&self.keys).remove(&user.key_id());
     }
 
-    /// Lets a public key (PKCS#1 DER) in under this `keyId`.
-    pub fn add_key(&self, key_id: &str, public_key: &[u8]) {
-        locked(&self.keys).add(key_id.to_owned(), public_key.to_vec());
-    }
-
     /// OCID of the compartment where things are that name none.
     pub fn compartment(&self) -> String {
         locked(&self.state).compartment.clone()

@@ -62,16 +62,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 /// The key, the authority, and the configuration files of the driver and of Oracle's own clients.
 fn write_credentials(cloud: &Running, folder: &Path) -> Result<(), Box<dyn Error>> {
     let user = cloud.credentials();
-    let key: String = user.private_key_pem.lines().map(|line| format!("    {line}\n")).collect();
-    let driver = format!(
-        "---\nauth:\n  tenancy: {}\n  compartment: {}\n  user: {}\n  region: us-phoenix-1\n  key: |\n{key}  fingerprint: {}\n\
-         endpoints:\n  iaas: {}\n",
-        user.tenancy,
-        cloud.compartment(),
-        user.user,
-        user.fingerprint,
-        cloud.endpoint(),
-    );
     fs::create_dir_all(folder)
         .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
     let key_file = folder.canonicalize()?.join("api_key.pem");
@@ -83,7 +73,7 @@ fn write_credentials(cloud: &Running, folder: &Path) -> Result<(), Box<dyn Error
         key_file.display(),
     );
     write_secret(&key_file, &user.private_key_pem)?;
-    write_secret(&folder.join("config.yaml"), &driver)?;
+    write_secret(&folder.join("config.yaml"), &cloud.driver_config())?;
     write_secret(&folder.join("sdk-config"), &sdk)?;
     write_secret(&folder.join("ca.pem"), cloud.ca_pem())
 }

@@ -66,6 +66,21 @@ impl Running {
         format!("{}/{instance}/opc/v2", self.http_endpoint())
     }
 
+    /// A `config.yaml` of the driver for this cloud, with the key in it.
+    pub fn driver_config(&self) -> String {
+        let user = self.credentials();
+        let key = user.private_key_pem.trim_end().replace('\n', "\n    ");
+        format!(
+            "auth:\n  tenancy: {}\n  compartment: {}\n  user: {}\n  region: us-phoenix-1\n  \
+             fingerprint: {}\n  key: |\n    {key}\nendpoints:\n  iaas: {}\n",
+            user.tenancy,
+            self.compartment(),
+            user.user,
+            user.fingerprint,
+            self.endpoint(),
+        )
+    }
+
     /// The certificate of the authority that signed the server's.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem

@@ -11,10 +11,9 @@ use std::{
 
 use anyhow::Context;
 use oci_sim::{ApiKeyUser, Config, Delay, NewInstance, NewVolume, Node, Region, Running, Sim};
-use serde_json::{Map, Value};
 use tempfile::TempDir;
 
-use crate::{Place, place::Site};
+use crate::{Place, options, place::Site};
 
 /// What the cluster is like. The default is two nodes and a small disk, without any delays.
 #[derive(Clone, Debug)]
@@ -141,16 +140,8 @@ impl Cluster {
 
     /// The options that kubelet sends, and `more`, which win.
     pub fn options(&self, more: &[(&str, &str)]) -> String {
-        let usual = [
-            ("kubernetes.io/fsType", "ext4"),
-            ("kubernetes.io/pvOrVolumeName", self.volume_name()),
-            ("kubernetes.io/readwrite", "rw"),
-            ("attachmentType", "paravirtualized"),
-        ];
-        let all = usual.iter().chain(more);
-        let object: Map<_, _> =
-            all.map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
-        Value::Object(object).to_string()
+        let disk = ("attachmentType", "paravirtualized");
+        options(self.volume_name(), std::iter::once(&disk).chain(more))
     }
 
     /// Where the global mount of the volume is on a node.
@@ -177,17 +168,7 @@ impl Cluster {
 
     /// The text of a right `config.yaml` for this cloud.
     pub fn config(&self) -> String {
-        let user = self.sim.credentials();
-        let key = user.private_key_pem.trim_end().replace('\n', "\n    ");
-        format!(
-            "auth:\n  tenancy: {}\n  compartment: {}\n  user: {}\n  region: us-phoenix-1\n  \
-             fingerprint: {}\n  key: |\n    {key}\nendpoints:\n  iaas: {}\n",
-            user.tenancy,
-            self.sim.compartment(),
-            user.user,
-            user.fingerprint,
-            self.sim.endpoint(),
-        )
+        self.sim.driver_config()
     }
 
     /// Puts `text` into the controller manager's `config.yaml`.

@@ -178,20 +178,9 @@ impl Guest {
     }
 
     fn write_config(&self) {
-        let user = self.sim.credentials();
-        let key = user.private_key_pem.trim_end().replace('\n', "\n    ");
-        let text = format!(
-            "auth:\n  tenancy: {}\n  compartment: {}\n  user: {}\n  region: us-phoenix-1\n  \
-             fingerprint: {}\n  key: |\n    {key}\nendpoints:\n  iaas: {}\n",
-            user.tenancy,
-            self.sim.compartment(),
-            user.user,
-            user.fingerprint,
-            self.sim.endpoint(),
-        );
         let path = Path::new(CONTROLLER).join("config.yaml");
         let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        file.unwrap().write_all(text.as_bytes()).unwrap();
+        file.unwrap().write_all(self.sim.driver_config().as_bytes()).unwrap();
     }
 
     /// Takes everything away that a case can leave: mounts, device mapper's devices, sessions.

@@ -1,6 +1,5 @@
 //! A volume, and the calls that kubelet and the controller manager make for it.
 
-use serde_json::{Map, Value};
 use testbed::{Answer, success};
 
 use crate::{
@@ -122,15 +121,7 @@ impl Volume<'_> {
 
     /// The options that kubelet sends, those of the volume, and `more`, which win.
     pub(crate) fn options(&self, more: &[(&str, &str)]) -> String {
-        let usual = [
-            ("kubernetes.io/fsType", "ext4"),
-            ("kubernetes.io/pvOrVolumeName", self.name()),
-            ("kubernetes.io/readwrite", "rw"),
-        ];
-        let all = usual.iter().chain(self.set).chain(more);
-        let object: Map<_, _> =
-            all.map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
-        Value::Object(object).to_string()
+        testbed::options(self.name(), self.set.iter().chain(more))
     }
 
     /// The volume's name, as a pod gives it.

@@ -69,7 +69,7 @@ fn it_welcomes_logs_and_cleans_up() {
     for (name, begin) in [
         ("api_key.pem", "-----BEGIN PRIVATE KEY-----"),
         ("ca.pem", "-----BEGIN CERTIFICATE"),
-        ("config.yaml", "---\nauth:\n  tenancy: ocid1."),
+        ("config.yaml", "auth:\n  tenancy: ocid1."),
         ("sdk-config", "[DEFAULT]\ntenancy=ocid1."),
     ] {
         let text = std::fs::read_to_string(credentials.join(name)).unwrap();
