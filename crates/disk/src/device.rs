@@ -144,6 +144,20 @@ impl Disk {
         claimed.map_or_else(|| self.claim(access), Ok)
     }
 
+    /// Proves that nobody uses the disk at `path` at this moment, also if the kernel has given it up; may be
+    /// repeated.
+    ///
+    /// # Errors
+    /// [`Error::InUse`]; [`Error::NotRunning`] while it cannot be told; those of [`Disk::open`].
+    pub fn prove_unused(path: &Path, host: &Host) -> Result<(), Error> {
+        match Self::open(path, host).and_then(|disk| disk.claim(Access::Read)) {
+            Err(Error::NotRunning { state, .. }) if GIVEN_UP.contains(&&*state) => {
+                Self::prove_abandoned(path, DeviceNumber::at(path)?, host)
+            }
+            claimed => claimed.map(drop),
+        }
+    }
+
     /// Proves that nobody uses a disk that the kernel has given up (`transport-offline`): it cannot be opened
     /// any more, and so not be claimed by anybody afterwards.
     ///
@@ -151,7 +165,7 @@ impl Disk {
     /// with EBUSY while the disk is in use, and with ENXIO when it is not.
     ///
     /// # Errors
-    /// [`Error::InUse`], or `path` is not device `number`.
+    /// [`Error::InUse`], `path` is not device `number`, or the disk has come back.
     pub fn prove_abandoned(path: &Path, number: DeviceNumber, host: &Host) -> Result<(), Error> {
         let path = &fs::canonicalize(path)
             .map_err(|source| Error::Open { path: path.to_owned(), source })?;
@@ -164,7 +178,11 @@ impl Disk {
             Err(error) if error.raw_os_error() != Some(ENXIO) => {
                 Err(Error::Open { path: path.to_owned(), source: error })
             }
-            _ => Ok(()),
+            Err(_) => Ok(()),
+            Ok(_) => {
+                let (was, now) = ("given up by the kernel".into(), "it can be opened".into());
+                Err(Error::Changed { path: path.clone(), was, now })
+            }
         }
     }
 
@@ -277,6 +295,8 @@ fn end(path: &Path, mut file: &File) -> Result<u64, Error> {
 /// Each wait is twice as long as the one before: some 3 seconds together.
 const LEAVING: Duration = Duration::from_millis(50);
 const LEAVINGS: usize = 6;
+/// What the kernel calls disks that it lets nobody open any more.
+const GIVEN_UP: [&str; 2] = ["offline", "transport-offline"];
 /// No such device or address: the disk cannot be opened.
 const ENXIO: i32 = 6;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use disk::{Access, Disk};
+use disk::Disk;
 use kube_node::KubeNode;
 use oci_iaas::{InstanceState, IscsiLoginState, VolumeAttachment};
 
@@ -42,7 +42,7 @@ pub(crate) fn refuse_in_use(
     }
 }
 
-/// Who uses the attachment's disk on this host, if it is this host's.
+/// Who uses the attachment's disk on this host, or why that cannot be told, if it is this host's.
 fn local_use(
     driver: &OciBlock,
     cloud: &Cloud,
@@ -64,8 +64,8 @@ fn local_use(
     if !is_ours {
         return Ok(None);
     }
-    let claim = Disk::open(&path, &driver.host).and_then(|disk| disk.claim(Access::Read));
-    Ok(claim.err().filter(disk::Error::is_in_use))
+    let unused = Disk::prove_unused(&path, &driver.host);
+    Ok(unused.err().filter(|error| error.is_in_use() || error.is_not_ready()))
 }
 
 /// The agent logs in and out by itself, after an attach and after a detach; only what it has begun

@@ -133,7 +133,9 @@ impl flexvolume::Driver for OciBlock {
 
     fn wait_for_attach(&self, device: &Path, options: &Options) -> flexvolume::Result<PathBuf> {
         let path = wait_for_attach::wait_for_attach(self, device, options);
-        orphans::end_one(self);
+        if path.is_ok() {
+            orphans::end_one(self);
+        }
         Ok(path?)
     }
 
@@ -147,7 +149,9 @@ impl flexvolume::Driver for OciBlock {
 
     fn unmount_device(&self, dir: &Path) -> flexvolume::Result<()> {
         let unmounted = unmount_device::unmount_device(self, dir);
-        orphans::end_one(self);
+        if unmounted.is_ok() {
+            orphans::end_one(self);
+        }
         Ok(unmounted?)
     }
 

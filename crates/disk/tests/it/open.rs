@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use disk::{BlankCheck, Disk, Error, Host};
+use disk::{Access, BlankCheck, Disk, Error, Host};
 
 use crate::{
     loop_disk::LoopDisk,
@@ -80,6 +80,25 @@ fn a_device_that_the_kernel_does_not_run_is_not_touched() {
     for state in ["blocked", "offline", "transport-offline", "created", "quiesce"] {
         let expected = format!("DISK is not ready: the kernel says {state:?}");
         check_host(&[("device/state", &format!("{state}\n"))], Err(&expected));
+    }
+}
+
+#[test]
+fn a_disk_that_may_be_used_is_not_unused() {
+    let disk = LoopDisk::new(MIB);
+    let number = disk.open().number();
+    let prove = |state: &str| {
+        let host = host(&disk, &number.to_string(), &[("device/state", state)]);
+        Disk::prove_unused(disk.path(), &host).map_err(|error| disk.anonymous(&error))
+    };
+    let again = "DISK changed under the call: given up by the kernel before, it can be opened now";
+    assert_eq!(prove("running"), Ok(()));
+    assert_eq!(prove("blocked"), Err("DISK is not ready: the kernel says \"blocked\"".into()));
+    assert_eq!(prove("transport-offline"), Err(again.into()));
+    let _claim = disk.open().claim(Access::Read).unwrap();
+    for state in ["running", "offline", "transport-offline"] {
+        let in_use = prove(state).unwrap_err();
+        assert!(in_use.starts_with("DISK is in use"), "{state}: {in_use}");
     }
 }
 

@@ -244,14 +244,21 @@ fn a_mounted_disk_of_a_session_lost_for_good_is_not_let_go() {
     assert_eq!(world.take(), "", "iscsiadm was run");
     assert_eq!(world.tree().read(&format!("{}/delete", unit_dir(1, 1))), "");
     run("umount", &[dir.to_str().unwrap()]);
+    let error = chain(&world.initiator().log_out(&volume()).unwrap_err());
+    assert!(error.contains("it can be opened now"), "{error}");
+    assert_eq!(world.tree().read(&format!("{}/delete", unit_dir(1, 1))), "");
+    world.happens(Event::Write(format!("{}/state", unit_dir(1, 1)), "running"));
     logged_out(&world);
 }
 
 #[test]
 fn the_disk_of_a_session_lost_for_good_is_let_go() {
-    let alone = alone();
-    let disk = Loop::new(&alone);
-    let world = disk.world();
+    let world = World::logged_in();
+    // Nothing drives this number, so that it opens with ENXIO as such a disk does.
+    world.happens(Event::Write(format!("{}/block/sda/dev", unit_dir(1, 1)), "240:7"));
+    world.tree().remove(&["dev/sda".into()]);
+    let node = world.tree().path("dev/sda");
+    run("mknod", &[node.to_str().unwrap(), "b", "240", "7"]);
     world.happens(Event::State(1, "FAILED"));
     world.happens(Event::Write(format!("{}/state", unit_dir(1, 1)), "transport-offline"));
     logged_out(&world);

@@ -9,6 +9,7 @@ use std::{
 
 use clock::{Clock, SystemClock};
 use command::{Command, Output, Runner};
+use flexvolume::{Driver as _, Options};
 use iscsi::Target;
 use tempfile::TempDir;
 
@@ -156,6 +157,17 @@ fn a_login_that_never_came_leaves_no_record() {
     scene.noted("a", LONG);
     assert_eq!(scene.end_one(), ["delete a"]);
     assert!(!scene.sessions().are_ours("a"));
+}
+
+#[test]
+fn a_call_that_has_failed_answers_at_once() {
+    let scene = Scene::new(&["a"]);
+    scene.noted("a", LONG);
+    scene.driver.unmount_device(Path::new("/")).unwrap_err();
+    let (device, options) = (Path::new("/dev/none"), Options::from_json(b"{}").unwrap());
+    scene.driver.wait_for_attach(device, &options).unwrap_err();
+    assert_eq!(*scene.portal.ran.lock().unwrap(), [""; 0]);
+    assert_eq!(scene.end_one(), ["logout a", "delete a"]);
 }
 
 #[test]
