@@ -68,13 +68,19 @@ pub enum Error {
         source: command::Error,
     },
     /// iscsid was asked for the session and has not made it yet; it cannot be told to stop. A later call finds it.
-    #[error("the login to {target} is pending in iscsid: the portal does not answer yet")]
+    #[error(
+        "the login to {target} is pending in iscsid: the portal does not answer yet; the next call \
+         takes the session as soon as it is made"
+    )]
     LoginPending {
         /// The target.
         target: Target,
     },
     /// There is a session, but it does not work.
-    #[error("the session to {target} does not work: its state is {state}")]
+    #[error(
+        "the session to {target} does not work: its state is {state}; iscsid goes on trying, see \
+         journalctl --unit iscsid"
+    )]
     SessionFailed {
         /// The target.
         target: Target,
@@ -82,7 +88,10 @@ pub enum Error {
         state: String,
     },
     /// The session is still there after the logout.
-    #[error("the session to {target} is still there after the logout")]
+    #[error(
+        "the session to {target} is still there after the logout; the next call tries again, and \
+         iscsiadm --mode session --print 3 shows who holds it"
+    )]
     SessionRemains {
         /// The target.
         target: Target,

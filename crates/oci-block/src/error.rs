@@ -129,7 +129,10 @@ pub enum Error {
     CompartmentUnknown(#[source] oci_rest::Error),
 
     /// The node's instance cannot be seen.
-    #[error("instance {instance} of node {node} is gone or not to be seen")]
+    #[error(
+        "instance {instance} of node {node} is gone or not to be seen: if it is there, allow `read \
+         instances` in its compartment"
+    )]
     InstanceUnseen {
         /// The node's name.
         node: String,
@@ -162,7 +165,10 @@ pub enum Error {
         instances: String,
     },
     /// The node's provider id is no instance.
-    #[error("node {node} has the provider id `{provider_id}`, which is no instance's OCID")]
+    #[error(
+        "node {node} has the provider id `{provider_id}`, which is no instance's OCID: is it a node on \
+         OCI? See its spec.providerID"
+    )]
     ProviderId {
         /// The node's name.
         node: String,
@@ -217,7 +223,10 @@ pub enum Error {
         state: String,
     },
     /// The volume will not become attachable by itself.
-    #[error("volume {volume} is {state} and cannot be attached")]
+    #[error(
+        "volume {volume} is {state} and cannot be attached: it will not recover by itself; restore it \
+         from a backup"
+    )]
     VolumeGone {
         /// The volume.
         volume: String,
@@ -279,7 +288,9 @@ pub enum Error {
         instance: String,
     },
     /// Another volume got the device path first.
-    #[error("the device path {device} was taken by another volume meanwhile")]
+    #[error(
+        "the device path {device} was taken by another volume meanwhile; the next call takes another"
+    )]
     DeviceTaken {
         /// The path.
         device: String,
@@ -328,14 +339,15 @@ pub enum Error {
         /// Why the node was not found.
         source: Box<Error>,
     },
-    /// The disk is in use on this host.
+    /// The disk is in use on this host, or it cannot be told.
     #[error(
-        "the disk of volume {volume} is in use on this host; it is detached after it is released"
+        "the disk of volume {volume} is in use on this host, or may be; it is detached after it is \
+         released"
     )]
     DiskInUse {
         /// The volume.
         volume: String,
-        /// By whom.
+        /// By whom, or why it cannot be told.
         source: disk::Error,
     },
     /// Oracle's agent on the instance is logging in or out.

@@ -208,7 +208,14 @@ fn a_volume_in_the_making_is_waited_for_and_a_lost_one_is_told() {
         cluster.sim.set_volume_state(&cluster.volume, state);
         let answer = attach(&cluster, "node-1");
         row.shows(&answer);
-        failure(&answer, &format!("volume {} is {state} and cannot be attached", cluster.volume));
+        failure(
+            &answer,
+            &format!(
+                "volume {} is {state} and cannot be attached: it will not recover by itself; restore it \
+                 from a backup",
+                cluster.volume
+            ),
+        );
     }
 }
 

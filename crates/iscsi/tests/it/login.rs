@@ -186,10 +186,10 @@ fn a_pending_login_is_left_to_the_next_call() {
     check(
         &world,
         expect![[r#"
-        the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet (again later)
-        ran: new update login
-        session: none, record: manual, waited 60s
-    "#]],
+            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet; the next call takes the session as soon as it is made (again later)
+            ran: new update login
+            session: none, record: manual, waited 60s
+        "#]],
     );
     world.initiator().disk(&volume()).unwrap_err();
     world.answers_and("login", 15, 20_000, session("LOGGED_IN"));
@@ -228,10 +228,10 @@ fn killing_iscsiadm_does_not_cancel_the_login() {
     check(
         &world,
         expect![[r#"
-        the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet (again later)
-        ran: new update login
-        session: none, record: manual, waited 60s
-    "#]],
+            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet; the next call takes the session as soon as it is made (again later)
+            ran: new update login
+            session: none, record: manual, waited 60s
+        "#]],
     );
 }
 
@@ -266,10 +266,10 @@ fn what_was_made_is_undone_when_a_later_step_fails() {
     check(
         &world,
         expect![[r#"
-        the session to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 does not work: its state is FAILED (again later)
-        ran: new update login logout delete
-        session: none, record: none, waited 60s
-    "#]],
+            the session to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 does not work: its state is FAILED; iscsid goes on trying, see journalctl --unit iscsid (again later)
+            ran: new update login logout delete
+            session: none, record: none, waited 60s
+        "#]],
     );
     let world = World::new();
     world.answers("login", 19, "").answers("delete", 6, "").answers("delete", 6, "");

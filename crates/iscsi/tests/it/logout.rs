@@ -202,20 +202,20 @@ fn a_record_in_use_means_a_login_is_pending() {
     check(
         &world,
         expect![[r#"
-        the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet (again later)
-        ran: delete
-        session: none, record: none, waited 0ns
-    "#]],
+            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet; the next call takes the session as soon as it is made (again later)
+            ran: delete
+            session: none, record: none, waited 0ns
+        "#]],
     );
     let world = World::without_disk();
     world.answers_and("delete", 15, 0, Event::Session("169.254.2.2", IQN, "LOGGED_IN"));
     check(
         &world,
         expect![[r#"
-        the session to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is still there after the logout (again later)
-        ran: logout delete
-        session: LOGGED_IN, record: automatic, waited 0ns
-    "#]],
+            the session to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is still there after the logout; the next call tries again, and iscsiadm --mode session --print 3 shows who holds it (again later)
+            ran: logout delete
+            session: LOGGED_IN, record: automatic, waited 0ns
+        "#]],
     );
 }
 

@@ -324,7 +324,7 @@ fn a_broken_path_under_a_map_is_left_to_iscsid() {
     scene.world.happens(Event::State(2, "FAILED"));
     let path = &paths()[1];
     let error = scene.world.initiator().log_in_path(path, &paths(), None).unwrap_err();
-    expect!["the session to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.3:3260 does not work: its state is FAILED"]
+    expect!["the session to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.3:3260 does not work: its state is FAILED; iscsid goes on trying, see journalctl --unit iscsid"]
         .assert_eq(&chain(&error));
     assert_eq!(scene.world.take(), "");
 }
