@@ -19,9 +19,7 @@ impl Disk {
         if !self.host().udev_db.exists() {
             return Ok(true);
         }
-        let count = self.sysfs().attribute("diskseq")?;
-        let is_it = |text: &str| is_linked(text, link, count.as_deref(), self.identity().serial);
-        Ok(record(self)?.is_some_and(|text| is_it(&text)))
+        Ok(record(self)?.is_some_and(|text| has_link(&text, link)))
     }
 }
 
@@ -38,18 +36,21 @@ impl fmt::Display for Remembered {
     }
 }
 
-/// Looks the disk up in udev's database; `None` if it is not there or has nothing on it.
+/// Looks the disk up in udev's database; `None` if it is not there or had nothing on it.
 pub(crate) fn remembered(disk: &Disk) -> Result<Option<Remembered>, Error> {
     Ok(record(disk)?.as_deref().and_then(parse))
 }
 
+/// Udev's record of the disk, and not of one that had its number before: udev may not have heard yet.
 fn record(disk: &Disk) -> Result<Option<String>, Error> {
     let file = disk.host().udev_db.join(format!("b{}", disk.number()));
-    match fs::read(&file) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::Host { file, source }),
-    }
+    let text = match fs::read(&file) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Host { file, source }),
+    };
+    let count = disk.sysfs().attribute("diskseq")?;
+    Ok(is_of(&text, count.as_deref(), disk.identity().serial.as_deref()).then_some(text))
 }
 
 /// Lets udev finish what it is at, so that its database is of now. Without udev, does nothing; its
@@ -79,19 +80,21 @@ fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     values.filter(|(k, v)| *k == key && !v.is_empty()).map(|(_, v)| v).next_back()
 }
 
-/// Whether a record has the link (a line `S:` with its path below `/dev`), and is of the disk that is there now. The
-/// kernel's count of disks tells; before Linux 5.15 the serial number has to, in which udev replaces some characters.
-fn is_linked(text: &str, link: &Path, count: Option<&str>, serial: Option<String>) -> bool {
-    let Ok(name) = link.strip_prefix("/dev") else { return false };
+/// Whether a record may be of the disk that is there now. The kernel's count of disks tells; before Linux 5.15
+/// the serial number has to, in which udev replaces some characters.
+fn is_of(text: &str, count: Option<&str>, serial: Option<&str>) -> bool {
     let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
-    let is_same =
-        match (value(text, "DISKSEQ").zip(count), value(text, "ID_SCSI_SERIAL").zip(serial)) {
-            (Some((then, now)), _) => then == now,
-            (None, Some((then, now))) => plain(then) == plain(&now),
-            (None, None) => true,
-        };
-    is_same
-        && text.lines().any(|line| line.strip_prefix("S:").is_some_and(|it| Path::new(it) == name))
+    match (value(text, "DISKSEQ").zip(count), value(text, "ID_SCSI_SERIAL").zip(serial)) {
+        (Some((then, now)), _) => then == now,
+        (None, Some((then, now))) => plain(then) == plain(now),
+        (None, None) => true,
+    }
+}
+
+/// Whether a record has the link: a line `S:` with its path below `/dev`.
+fn has_link(text: &str, link: &Path) -> bool {
+    let Ok(name) = link.strip_prefix("/dev") else { return false };
+    text.lines().any(|line| line.strip_prefix("S:").is_some_and(|it| Path::new(it) == name))
 }
 
 const LIMIT: Duration = Duration::from_secs(15);
@@ -128,27 +131,27 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_believed_if_udev_has_it_for_the_disk_that_is_there() {
-        let linked = |text: &str, count: Option<&str>, serial: Option<&str>| {
-            let link = Path::new("/dev/oracleoci/oraclevdb");
-            is_linked(text, link, count, serial.map(str::to_owned))
-        };
-        let link = "S:oracleoci/oraclevdb\n";
-        let counted = format!("{link}E:DISKSEQ=9\nE:ID_SCSI_SERIAL=60_A\n");
-        let older = format!("{link}E:ID_SCSI_SERIAL=60_A\n");
+    fn a_link_stands_in_a_line_of_its_own() {
+        let has = |text: &str| has_link(text, Path::new("/dev/oracleoci/oraclevdb"));
+        assert!(has("N:sdb\nS:oracleoci/oraclevdb\n"));
+        assert!(!has("") && !has("S:oracleoci/oraclevdc\nS:oracleoci/oraclevdbb\n"));
+    }
+
+    #[test]
+    fn a_record_is_believed_if_it_may_be_of_the_disk_that_is_there() {
+        let counted = "E:DISKSEQ=9\nE:ID_SCSI_SERIAL=60_A\n";
+        let older = "E:ID_SCSI_SERIAL=60_A\n";
         for (text, count, serial, expected) in [
-            ("", None, None, false),
-            ("S:oracleoci/oraclevdc\nS:oracleoci/oraclevdbb\n", None, None, false),
-            (link, None, None, true),
-            (link, Some("9"), Some("60 A"), true),
-            (&counted, Some("9"), Some("another"), true),
-            (&counted, Some("10"), Some("60 A"), false),
-            (&counted, None, Some("60 A"), true),
-            (&older, Some("9"), Some("60 A"), true),
-            (&older, Some("9"), Some("another"), false),
-            (&older, None, None, true),
+            ("", None, None, true),
+            ("", Some("9"), Some("60 A"), true),
+            (counted, Some("9"), Some("another"), true),
+            (counted, Some("10"), Some("60 A"), false),
+            (counted, None, Some("60 A"), true),
+            (older, Some("9"), Some("60 A"), true),
+            (older, Some("9"), Some("another"), false),
+            (older, None, None, true),
         ] {
-            assert_eq!(linked(text, count, serial), expected, "{text} {count:?} {serial:?}");
+            assert_eq!(is_of(text, count, serial), expected, "{text} {count:?} {serial:?}");
         }
     }
 
