@@ -1,6 +1,6 @@
 //! The names a disk has by itself, whatever path leads to it.
 
-use std::fs;
+use std::{ffi::OsStr, fs, os::unix::fs::MetadataExt as _};
 
 use crate::{Host, multipath, sysfs::Sysfs};
 
@@ -16,6 +16,7 @@ pub struct Identity {
     pub serial: Option<String>,
     /// This appearance of the disk on this machine: the boot and the kernel's count of disks
     /// (`diskseq`, since Linux 5.15). Every disk that appears has another one, whatever its number.
+    /// Before, the count of iSCSI sessions and the device's folder in sysfs tell as much.
     pub appearance: Option<String>,
 }
 
@@ -44,9 +45,21 @@ fn read_own(sysfs: &Sysfs, host: &Host) -> Identity {
             .or_else(|| text("serial"))
             .or_else(|| text("device/serial")),
         appearance: boot
-            .zip(text("diskseq"))
+            .zip(text("diskseq").or_else(|| in_session(sysfs)))
             .map(|(boot, count)| format!("{} {count}", boot.trim())),
     }
+}
+
+/// The iSCSI session of a disk (`iscsi_session_nr` of the kernel's scsi_transport_iscsi.c: no number is used
+/// twice in a boot), and the inode of the disk's folder, which is another one when the disk comes anew.
+fn in_session(sysfs: &Sysfs) -> Option<String> {
+    let dir = fs::canonicalize(sysfs.file("")).ok()?;
+    let is_session = |name: &&str| {
+        let number = name.strip_prefix("session").unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let session = dir.iter().filter_map(OsStr::to_str).find(is_session)?;
+    Some(format!("{session} {}", fs::metadata(&dir).ok()?.ino()))
 }
 
 /// VPD page 0x80: four bytes of header, the last two the length, then the serial number in ASCII
@@ -62,6 +75,7 @@ fn serial_in_page(page: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::DeviceNumber;
+    use std::os::unix::fs::symlink;
 
     #[track_caller]
     fn check(files: &[(&str, &[u8])], wwid: Option<&str>, serial: Option<&str>) {
@@ -151,6 +165,31 @@ mod tests {
         assert_eq!(read(&sysfs, &host).appearance, None);
         fs::write(random.join("boot_id"), "b007\n").unwrap();
         assert_eq!(read(&sysfs, &host).appearance.as_deref(), Some("b007 17"));
+    }
+
+    #[test]
+    fn before_the_kernel_counts_disks_a_session_tells_an_appearance() {
+        let tree = tempfile::tempdir().unwrap();
+        let host =
+            Host { sysfs: tree.path().to_owned(), proc: tree.path().to_owned(), ..Host::default() };
+        let write = |file: &str, text: &str| {
+            let path = tree.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("sys/kernel/random/boot_id", "b007\n");
+        fs::create_dir_all(tree.path().join("dev/block")).unwrap();
+        let appearance = |number, dir: &str| {
+            write(&format!("devices/{dir}/size"), "1");
+            let dir = tree.path().join("devices").join(dir);
+            symlink(&dir, tree.path().join(format!("dev/block/{number}"))).unwrap();
+            let sysfs = Sysfs::of(number, &host);
+            (read(&sysfs, &host).appearance, fs::metadata(dir).unwrap().ino())
+        };
+        let number = |minor| DeviceNumber { major: 8, minor };
+        let (shown, inode) = appearance(number(0), "host3/session2/target3:0:0/3:0:0:1/block/sda");
+        assert_eq!(shown, Some(format!("b007 session2 {inode}")));
+        assert_eq!(appearance(number(16), "virtio0/host0/session/sessionx1/block/sdb").0, None);
     }
 
     #[test]
