@@ -4,13 +4,16 @@ use std::{fs, io, path::Path};
 
 use disk::{DeviceNumber, Disk, mountinfo::Entry};
 
-use crate::{Error, Mounter};
+use crate::{Error, Mounter, Request};
 
 impl Mounter {
     /// Refuses a file system that has met errors since it was mounted, such as a disk that was away for
     /// longer than I/O waits. Who was told that it is mounted would write into nothing.
-    pub(crate) fn refuse_failed(&self, disk: &Disk, found: &Entry) -> Result<(), Error> {
-        let failure = match self.errors(found.number) {
+    pub(crate) fn refuse_failed(&self, request: &Request<'_>, found: &Entry) -> Result<(), Error> {
+        let disk = request.disk;
+        // The count is kept on the disk until a check, and what is only read is not checked.
+        let counted = self.errors(found.number).filter(|_| !request.is_read_only());
+        let failure = match counted {
             Some(count) => Some(format!("it has counted {count} errors")),
             // XFS counts none, but shuts down.
             None => fs::metadata(&found.dir).err().map(|error| error.to_string()),

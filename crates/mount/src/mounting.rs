@@ -64,9 +64,11 @@ impl Mounter {
                     found.dir.display()
                 );
             }
-            let done = request.already(found)?;
-            self.refuse_failed(disk, found)?;
-            return Ok(done);
+            // First, because one that has failed may be read-only by now, and not as asked.
+            if found.number == disk.number() {
+                self.refuse_failed(request, found)?;
+            }
+            return request.already(found);
         }
         if !places.is_empty() {
             return Err(Error::Elsewhere { path: disk.path().to_owned(), places });
@@ -152,7 +154,7 @@ impl Mounter {
 }
 
 impl Request<'_> {
-    fn is_read_only(&self) -> bool {
+    pub(crate) fn is_read_only(&self) -> bool {
         self.read_only || self.options.read_only()
     }
 

@@ -52,7 +52,7 @@ fn a_blank_disk_stays_blank() {
     let _refusing = Refusing::new(&kubelet, &device);
     let answer = kubelet.mount(&device, &options(&cluster, "ext4", "rw"));
     assert!(answer.message().contains(&disk), "{answer:?}");
-    failure_with(&answer, &["ead-only"]);
+    failure_with(&answer, &["is read-only: it can only be mounted read-only"]);
     assert_eq!(contents(&kubelet, &device), before);
 }
 
@@ -158,10 +158,38 @@ fn a_file_system_that_has_gone_read_only_is_named() {
     kubelet.sh(&format!("echo test > /sys/fs/ext4/{name}/trigger_fs_error"));
     let answer = kubelet.mount(&device, &options);
     row.shows(&answer);
-    failure_with(&answer, &["ext4, read-only), not of", "ext4, read-write)"]);
+    failure_with(&answer, &["has failed", "it has counted"]);
     // What did not reach the disk is said once; then the next mount begins with a check.
     failure_with(&kubelet.unmount(), &["may be lost"]);
     success(&kubelet.unmount());
+    // Without a check the count of errors stays on the disk.
+    let reading = cluster.options(&[("kubernetes.io/readwrite", "ro")]);
+    for _ in 0..2 {
+        success(&kubelet.mount(&device, &reading));
+    }
+    success(&kubelet.unmount());
     success(&kubelet.mount(&device, &options));
     kubelet.sh(r#"touch "$0/file""#);
+}
+
+#[test]
+fn a_format_that_another_node_found_finished_is_no_blank_disk() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let (rw, ro) = (options(&cluster, "ext4", "rw"), options(&cluster, "ext4", "ro"));
+    let device = kubelet.attach(&rw);
+    crash(&kubelet, &device, &rw);
+    // As if this node had been killed between the end of mkfs and its record, and the disk been away since.
+    let record = cluster.node(1).folder("OCI_FLEXD_STATE_DIRECTORY").unwrap().clone();
+    let record = record.join("volumes").join(format!("{}.json", cluster.volume_name()));
+    kubelet.sh(&format!(
+        r#"sed -i 's/"fs_uuid"/"formatting"/; s/"appearance":"[^"]*"/"appearance":"another boot"/' {0}
+           grep -q formatting {0}; grep -q 'another boot' {0}"#,
+        record.display()
+    ));
+    let mut row = FaultRow::new("M15", "mkfs was killed, the volume was used elsewhere, ro");
+    let answer = kubelet.mount(&device, &ro);
+    row.shows(&answer);
+    success(&answer);
+    assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");
 }
