@@ -82,6 +82,10 @@ impl Mounting<'_> {
         self.lock.share_with_children()?;
 
         let access = if self.wanted.read_only { Access::Read } else { Access::Write };
+        if self.disk.is_read_only() && !self.wanted.read_only {
+            let path = self.disk.path().to_owned();
+            return Err(mount::Error::ReadOnlyDisk { path }.into());
+        }
         drop(self.disk.claim(access)?);
         // What cannot be mounted there in the end is not worth a format.
         self.mounter.prepare(self.dir)?;
@@ -162,25 +166,39 @@ impl Mounting<'_> {
             self.remember(Witness { fs_uuid: Some(uuid), ..self.witness() })?;
             return Ok(fs.to_string());
         }
-        match (self.prove_unfinished(&uuid, found.is_some()), found) {
-            (Ok(unfinished), _) => self.make_file_system(unfinished, uuid),
-            // It was finished, and has been used since.
-            (Err(Error::Disk(error)), Some(fs_type)) if error.is_not_blank() => {
-                let wanted = self.wanted.fs.map_or(&*fs_type, |fs| fs.as_str());
-                if wanted != fs_type {
-                    return Err(error.into());
+        match found {
+            Some(fs_type) if !self.has_stayed() => self.adopt_used(fs_type, uuid),
+            found => match (self.prove_unfinished(&uuid), found) {
+                (Ok(unfinished), _) => self.make_file_system(unfinished, uuid),
+                (Err(Error::Disk(error)), Some(fs_type)) if error.is_not_blank() => {
+                    self.adopt_used(fs_type, uuid)
                 }
-                self.adopt(&fs_type, Some(uuid))?;
-                Ok(fs_type)
-            }
-            (Err(error), _) => Err(error),
+                (Err(error), _) => Err(error),
+            },
         }
+    }
+
+    /// Takes a file system of ours that was finished, and has been used since.
+    fn adopt_used(&self, fs_type: String, uuid: String) -> Result<String, Error> {
+        if let Some(asked) = self.wanted.fs.map(|fs| fs.as_str()).filter(|asked| *asked != fs_type)
+        {
+            let (device, wanted) = (self.disk.path().to_owned(), asked.to_owned());
+            return Err(Refusal::OtherFileSystem { device, found: fs_type, wanted }.into());
+        }
+        self.adopt(&fs_type, Some(uuid))?;
+        Ok(fs_type)
+    }
+
+    /// Whether the disk shows that it has been here, and nowhere else, since it was recorded.
+    fn has_stayed(&self) -> bool {
+        let Recall::Seen(before) = self.recall else { return false };
+        before.appearance.is_some() && before.appearance == self.identity.appearance
     }
 
     /// What an interrupted format has left looks like anybody's data, so the disk must show positively that it is
     /// the one, and that it has not been away since: elsewhere it may have been used. From one that has been away
     /// only zeros are taken.
-    fn prove_unfinished(&self, uuid: &str, is_whole: bool) -> Result<Blank, Error> {
+    fn prove_unfinished(&self, uuid: &str) -> Result<Blank, Error> {
         let Self { disk, identity, .. } = *self;
         let unknown = || Refusal::FormatUnknown {
             volume: self.volume.to_owned(),
@@ -193,11 +211,11 @@ impl Mounting<'_> {
         }
         may_write(disk.path(), self.wanted)?;
         let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
-        if before.appearance.is_some() && before.appearance == identity.appearance {
+        if self.has_stayed() {
             return Ok(disk.prove_unfinished(runner, clock, uuid)?);
         }
         match disk.prove_blank(runner, clock, self.wanted.check) {
-            Err(error) if error.is_not_blank() && !is_whole => Err(unknown().into()),
+            Err(error) if error.is_not_blank() => Err(unknown().into()),
             proof => Ok(proof?),
         }
     }

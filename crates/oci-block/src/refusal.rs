@@ -56,8 +56,8 @@ pub enum Refusal {
     },
     /// The disk does not show that it is the one whose format was interrupted, and that it has stayed here since.
     #[error(
-        "a format of volume {volume} was interrupted here, and the disk at {} is another one or has \
-         been away since: what it holds may be wanted, and it is left alone: delete {} if it is; if \
+        "a format of volume {volume} was interrupted here, and nothing shows that the disk at {} is \
+         the same and has stayed here since: what it holds may be wanted, and it is left alone: delete {} if it is; if \
          nothing on it is wanted, wipe it (wipefs --all, then blkdiscard --zeroout)",
         .device.display(), .record.display()
     )]

@@ -89,7 +89,7 @@ fn an_interrupted_format_does_not_excuse_what_came_on_the_disk_elsewhere() {
         "M15",
         "mkfs was killed, and the volume was used on another node since",
         &volume.mount(&device),
-        &["has been away since", "left alone"],
+        &["has stayed here since", "left alone"],
     );
     assert_eq!(hash(), before);
     sh(&format!("dd if=/dev/zero of={file} bs=1M count=16 conv=notrunc status=none"));
