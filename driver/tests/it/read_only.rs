@@ -171,25 +171,3 @@ fn a_file_system_that_has_gone_read_only_is_named() {
     success(&kubelet.mount(&device, &options));
     kubelet.sh(r#"touch "$0/file""#);
 }
-
-#[test]
-fn a_format_that_another_node_found_finished_is_no_blank_disk() {
-    let cluster = cluster();
-    let kubelet = Kubelet { cluster: &cluster, number: 1 };
-    let (rw, ro) = (options(&cluster, "ext4", "rw"), options(&cluster, "ext4", "ro"));
-    let device = kubelet.attach(&rw);
-    crash(&kubelet, &device, &rw);
-    // As if this node had been killed between the end of mkfs and its record, and the disk been away since.
-    let record = cluster.node(1).folder("OCI_FLEXD_STATE_DIRECTORY").unwrap().clone();
-    let record = record.join("volumes").join(format!("{}.json", cluster.volume_name()));
-    kubelet.sh(&format!(
-        r#"sed -i 's/"fs_uuid"/"formatting"/; s/"appearance":"[^"]*"/"appearance":"another boot"/' {0}
-           grep -q formatting {0}; grep -q 'another boot' {0}"#,
-        record.display()
-    ));
-    let mut row = FaultRow::new("M15", "mkfs was killed, the volume was used elsewhere, ro");
-    let answer = kubelet.mount(&device, &ro);
-    row.shows(&answer);
-    success(&answer);
-    assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");
-}

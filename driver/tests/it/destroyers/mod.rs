@@ -152,23 +152,56 @@ fn what_lies_below_a_mount_point_is_not_hidden() {
     assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
 }
 
+/// mkfs is killed at once, so a format is noted down as begun.
+#[track_caller]
+fn format_interrupted(kubelet: &Kubelet<'_>, device: &str, options: &str) {
+    let tools = kubelet.cluster.dir().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let script = "#!/bin/sh\ncase $1 in -V) exit 0;; *) kill -9 $$;; esac\n";
+    fs::write(tools.join("mkfs.ext4"), script).unwrap();
+    fs::set_permissions(tools.join("mkfs.ext4"), fs::Permissions::from_mode(0o755)).unwrap();
+    let place = kubelet.cluster.node(1);
+    let mut command = place.command(&["mountdevice", &kubelet.dir(), device, options]);
+    command.env("OCI_FLEXD_TOOL_PATH", format!("{}:/usr/sbin:/usr/bin", tools.display()));
+    let answer = testbed::run(command).unwrap();
+    seen_to_fail("M16", "mkfs kills itself", &answer, &["mkfs.ext4"]);
+}
+
+#[test]
+fn a_format_that_another_node_found_finished_is_no_blank_disk() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    format_interrupted(&kubelet, &device, &options);
+    let records = cluster.node(1).folder("OCI_FLEXD_STATE_DIRECTORY").unwrap().join("volumes");
+    // In use elsewhere, and not as mkfs leaves it; then it comes back as a disk that appears anew.
+    kubelet.sh(&format!(
+        r#"disk=$(readlink -f {device}); mkdir /tmp/elsewhere
+           uuid=$(sed -n 's/.*"formatting":"\([^"]*\)".*/\1/p' {}/*.json)
+           mke2fs -q -t ext4 -U $uuid $disk && mount $disk /tmp/elsewhere
+           echo kept >/tmp/elsewhere/file; umount /tmp/elsewhere; rmdir /tmp/elsewhere
+           debugfs -w -R 'set_inode_field /file links_count 9' $disk 2>/dev/null
+           image=$(losetup --noheadings --output BACK-FILE $disk)
+           losetup --detach $disk && losetup $disk $image"#,
+        records.display()
+    ));
+    let reading = cluster.options(&[("kubernetes.io/readwrite", "ro")]);
+    seen_to_succeed(
+        "M15",
+        "mkfs was killed, and the volume was used on another node since; ro",
+        &kubelet.mount(&device, &reading),
+    );
+    assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");
+}
+
 #[test]
 fn an_interrupted_format_does_not_excuse_the_next_disk() {
     let cluster = cluster();
     let kubelet = Kubelet { cluster: &cluster, number: 1 };
     let options = cluster.options(&[]);
     let device = kubelet.attach(&options);
-    // mkfs is killed at once, so a format is noted down as begun.
-    let tools = cluster.dir().join("tools");
-    fs::create_dir(&tools).unwrap();
-    let script = "#!/bin/sh\ncase $1 in -V) exit 0;; *) kill -9 $$;; esac\n";
-    fs::write(tools.join("mkfs.ext4"), script).unwrap();
-    fs::set_permissions(tools.join("mkfs.ext4"), fs::Permissions::from_mode(0o755)).unwrap();
-    let place = cluster.node(1);
-    let mut command = place.command(&["mountdevice", &kubelet.dir(), &device, &options]);
-    command.env("OCI_FLEXD_TOOL_PATH", format!("{}:/usr/sbin:/usr/bin", tools.display()));
-    let answer = testbed::run(command).unwrap();
-    seen_to_fail("M16", "mkfs kills itself", &answer, &["mkfs.ext4"]);
+    format_interrupted(&kubelet, &device, &options);
 
     // Another disk of the same size takes the path; it holds data without any signature.
     let other =
