@@ -165,10 +165,7 @@ pub enum Error {
         instances: String,
     },
     /// The node's provider id is no instance.
-    #[error(
-        "node {node} has the provider id `{provider_id}`, which is no instance's OCID: is it a node on \
-         OCI? See its spec.providerID"
-    )]
+    #[error("node {node} has the provider id `{provider_id}`, no instance's OCID: is it on OCI?")]
     ProviderId {
         /// The node's name.
         node: String,
@@ -223,10 +220,7 @@ pub enum Error {
         state: String,
     },
     /// The volume will not become attachable by itself.
-    #[error(
-        "volume {volume} is {state} and cannot be attached: it will not recover by itself; restore it \
-         from a backup"
-    )]
+    #[error("volume {volume} is {state} and cannot be attached: restore it from a backup")]
     VolumeGone {
         /// The volume.
         volume: String,

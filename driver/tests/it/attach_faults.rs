@@ -211,8 +211,7 @@ fn a_volume_in_the_making_is_waited_for_and_a_lost_one_is_told() {
         failure(
             &answer,
             &format!(
-                "volume {} is {state} and cannot be attached: it will not recover by itself; restore it \
-                 from a backup",
+                "volume {} is {state} and cannot be attached: restore it from a backup",
                 cluster.volume
             ),
         );
