@@ -59,7 +59,7 @@ fn of_attachment(driver: &OciBlock, target: &Target, options: &Options) -> Resul
 pub enum CredentialsError {
     /// The node has no way to learn them.
     #[error(
-        "{target} wants CHAP credentials, and this node knows none: put config.yaml beside the driver \
+        "{target} wants CHAP credentials, and this node knows none: put config.yaml in its place \
          on this node too, so that it can read them from the API"
     )]
     Unknown {

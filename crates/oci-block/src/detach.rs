@@ -111,7 +111,6 @@ impl Detaching<'_> {
                 Step::Done => return Ok(()),
                 Step::LookAgain(reason) => reason,
             };
-            // What was refused has changed by then; what is refused still will be refused for ever.
             match waits.next() {
                 Some(wait) if cloud.wait_if_in_time(wait) => log::info!("looking again: {reason}"),
                 _ => return Err(reason),

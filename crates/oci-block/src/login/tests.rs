@@ -96,8 +96,8 @@ fn a_node_without_credentials_takes_the_volumes_secrets_or_says_what_is_missing(
     fs::remove_file(&scene.driver.settings.config).unwrap();
     for more in [USE_CHAP, ""] {
         assert!(scene.log_in(more).starts_with(
-            "TARGET wants CHAP credentials, and this node knows none: put config.yaml beside the \
-             driver on this node too, so that it can read them from the API\n"
+            "TARGET wants CHAP credentials, and this node knows none: put config.yaml in its \
+             place on this node too, so that it can read them from the API\n"
         ));
     }
     let secrets = r#""kubernetes.io/secret/chapUsername":"dm9sdW1l",
