@@ -13,7 +13,7 @@ use std::{
 use clock::Clock;
 use rustix::fs::{Advice, OFlags};
 
-use crate::{DeviceNumber, Error, Host, Identity, User, identity, sysfs::Sysfs, users};
+use crate::{DeviceNumber, Error, Host, Identity, User, host, identity, sysfs::Sysfs, users};
 
 /// A block device, held open read-only for as long as the value (or a clone of it) lives.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ impl Disk {
     /// [`Error::InUse`]; [`Error::NotRunning`] while it cannot be told; those of [`Disk::open`].
     pub fn prove_unused(path: &Path, host: &Host) -> Result<(), Error> {
         match Self::open(path, host).and_then(|disk| disk.claim(Access::Read)) {
-            Err(Error::NotRunning { state, .. }) if GIVEN_UP.contains(&&*state) => {
+            Err(Error::NotRunning { state, .. }) if host::is_given_up(&state) => {
                 Self::prove_abandoned(path, DeviceNumber::at(path)?, host)
             }
             claimed => claimed.map(drop),
@@ -295,8 +295,6 @@ fn end(path: &Path, mut file: &File) -> Result<u64, Error> {
 /// Each wait is twice as long as the one before: some 3 seconds together.
 const LEAVING: Duration = Duration::from_millis(50);
 const LEAVINGS: usize = 6;
-/// What the kernel calls disks that it lets nobody open any more.
-const GIVEN_UP: [&str; 2] = ["offline", "transport-offline"];
 /// No such device or address: the disk cannot be opened.
 const ENXIO: i32 = 6;
 

@@ -36,4 +36,17 @@ impl Host {
     pub fn device_state(&self, number: DeviceNumber) -> Result<Option<String>, Error> {
         Sysfs::of(number, self).state()
     }
+
+    /// Whether the SCSI layer has given the device up: nobody can open it any more.
+    ///
+    /// # Errors
+    /// If sysfs does not read.
+    pub fn has_given_up(&self, number: DeviceNumber) -> Result<bool, Error> {
+        Ok(self.device_state(number)?.is_some_and(|state| is_given_up(&state)))
+    }
+}
+
+/// What the SCSI layer says of such a device.
+pub(crate) fn is_given_up(state: &str) -> bool {
+    matches!(state, "offline" | "transport-offline" | "deleted")
 }

@@ -42,7 +42,5 @@ fn unmount(mounter: &Mounter, found: &Entry) -> Result<(), Error> {
 /// Whether the kernel has given the disk up for good.
 fn is_dead(driver: &OciBlock, mount: &Entry) -> Result<bool, Error> {
     let here = driver.host.sysfs.join("dev/block").join(mount.number.to_string());
-    let state = driver.host.device_state(mount.number)?;
-    Ok(!here.exists()
-        || matches!(state.as_deref(), Some("offline" | "transport-offline" | "deleted")))
+    Ok(!here.exists() || driver.host.has_given_up(mount.number)?)
 }
