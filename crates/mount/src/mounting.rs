@@ -51,9 +51,7 @@ impl Mounter {
     pub fn mount(&self, request: &Request<'_>) -> Result<Outcome, Error> {
         let disk = request.disk;
         disk.confirm()?;
-        if disk.is_read_only() && !request.is_read_only() {
-            return Err(Error::ReadOnlyDisk { path: disk.path().to_owned() });
-        }
+        self.require_writable(disk, request.is_read_only())?;
         let table = self.mounts()?;
         let places = places(&table, disk.number());
         if let Some(found) = at(&table, request.dir)? {
@@ -104,6 +102,18 @@ impl Mounter {
     /// If `dir` is anything else, or cannot be made.
     pub fn prepare(&self, dir: &Path) -> Result<(), Error> {
         folder(dir).map(drop)
+    }
+
+    /// Makes sure that the disk takes writes, unless it is to be mounted read-only. For callers that would open
+    /// it for writing before they mount it; [`Mounter::mount`] looks by itself.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnlyDisk`].
+    pub fn require_writable(&self, disk: &Disk, read_only: bool) -> Result<(), Error> {
+        if disk.is_read_only() && !read_only {
+            return Err(Error::ReadOnlyDisk { path: disk.path().to_owned() });
+        }
+        Ok(())
     }
 
     /// Undoes a mount that is not what was asked for.

@@ -81,11 +81,8 @@ impl Mounting<'_> {
         // An orphaned mkfs, fsck or mount keeps the volume locked until it has ended.
         self.lock.share_with_children()?;
 
+        self.mounter.require_writable(self.disk, self.wanted.read_only)?;
         let access = if self.wanted.read_only { Access::Read } else { Access::Write };
-        if self.disk.is_read_only() && !self.wanted.read_only {
-            let path = self.disk.path().to_owned();
-            return Err(mount::Error::ReadOnlyDisk { path }.into());
-        }
         drop(self.disk.claim(access)?);
         // What cannot be mounted there in the end is not worth a format.
         self.mounter.prepare(self.dir)?;
