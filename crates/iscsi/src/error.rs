@@ -70,7 +70,7 @@ pub enum Error {
     /// iscsid was asked for the session and has not made it yet; it cannot be told to stop. A later call finds it.
     #[error(
         "the login to {target} is pending in iscsid: the portal does not answer yet; the next call \
-         takes the session as soon as it is made"
+         goes on from there"
     )]
     LoginPending {
         /// The target.

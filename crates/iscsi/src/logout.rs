@@ -88,7 +88,7 @@ impl Initiator {
 impl Session {
     /// Whether a logout may have been asked for that iscsid has not got to. It carries out what it finds in its
     /// socket, also for an iscsiadm that is gone; whoever asks has let go of the session's last disk before.
-    pub(crate) fn may_be_ending(&self, target: &Target) -> bool {
+    pub fn may_be_ending(&self, target: &Target) -> bool {
         self.unit(target).is_none() && !self.has_other_disks(target)
     }
 

@@ -75,8 +75,8 @@ impl Login<'_> {
     /// now, once: the secret may have changed meanwhile.
     fn reach(&mut self, target: &Target, beside: &[Target]) -> Result<(), Error> {
         let session = self.initiator.session(target)?;
-        // One without its disk is logged in to anew.
-        let works = session.is_some_and(|it| it.is_logged_in() && it.unit(target).is_some());
+        // One that may be ending is logged in to anew.
+        let works = session.is_some_and(|it| it.is_logged_in() && !it.may_be_ending(target));
         if chap::is_wanted(self.options)? && !works && self.chap.is_none() {
             self.chap = Some(self.credentials()?);
         }

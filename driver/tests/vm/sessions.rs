@@ -59,7 +59,7 @@ fn a_session_that_nobody_ends_is_ended_on_the_way_of_another_call() {
 }
 
 #[test]
-fn a_login_that_outlives_its_call_is_adopted() {
+fn a_login_that_outlives_its_call_is_not_lost() {
     let guest = Guest::fresh();
     let volume = guest.volume();
     let device = volume.attached(1);

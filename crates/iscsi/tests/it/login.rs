@@ -186,7 +186,7 @@ fn a_pending_login_is_left_to_the_next_call() {
     check(
         &world,
         expect![[r#"
-            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet; the next call takes the session as soon as it is made (again later)
+            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet; the next call goes on from there (again later)
             ran: new update login
             session: none, record: manual, waited 60s
         "#]],
@@ -228,7 +228,7 @@ fn killing_iscsiadm_does_not_cancel_the_login() {
     check(
         &world,
         expect![[r#"
-            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet; the next call takes the session as soon as it is made (again later)
+            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet; the next call goes on from there (again later)
             ran: new update login
             session: none, record: manual, waited 60s
         "#]],
