@@ -34,7 +34,7 @@ fn sixteen_volumes_log_in_and_out_at_once() {
         let calls: Vec<_> = volumes.iter().map(|it| scope.spawn(|| it.attached(1))).collect();
         calls.into_iter().map(|call| call.join().unwrap()).collect()
     });
-    let mut row = FaultRow::new("X9", "16 volumes logged in and out at once");
+    let mut row = FaultRow::new("X9", format!("{VOLUMES} volumes logged in and out at once"));
     let calls = AtomicUsize::new(0);
     at_once(&volumes, &devices, &|volume, device| {
         // On a slow machine a login may still be pending when its call ends; kubelet calls again.
@@ -50,7 +50,10 @@ fn sixteen_volumes_log_in_and_out_at_once() {
     assert_eq!(sh("ls /etc/iscsi/nodes"), "");
     row.saw(
         "Success",
-        &format!("16 sessions after {} calls, none after 16 more", calls.into_inner()),
+        &format!(
+            "{VOLUMES} sessions after {} calls, none after {VOLUMES} more",
+            calls.into_inner()
+        ),
     );
 }
 

@@ -116,6 +116,8 @@ fn a_blocked_disk_is_not_read() {
     guest.storage.kill();
     let disk = Volume::disk(&device);
     wait_for(&format!("grep -q blocked /sys/block/{disk}/device/state"));
+    let said = ["in use on this host, or may be", "blocked"];
+    seen_to_fail("D9", "the disk is this host's, and blocked; detach", &volume.detach(1), &said);
     let answer = volume.mount(&device);
     seen_to_fail(
         "W5",
