@@ -72,7 +72,9 @@ pub use ocid::{Ocid, ParseOcidError};
 pub use region::{ParseRegionError, Region, RegionInfo};
 pub use vcn::{GetVcn, ListSubnets, NetworkState, Subnet, Vcn};
 pub use vnic::{GetVnic, ListVnicAttachments, Vnic, VnicAttachment};
-pub use volume::{GetVolume, ListVolumes, UpdateVolume, Volume, VolumeState};
+pub use volume::{
+    GetVolume, ListVolumes, UpdateVolume, Volume, VolumeSource, VolumeSourceKind, VolumeState,
+};
 pub use volume_attachment::{
     AttachVolume, AttachmentKind, AttachmentRequest, AttachmentState, ChapSecret, DetachVolume,
     GetVolumeAttachment, IscsiLoginState, IscsiTarget, ListVolumeAttachments, Portal,

@@ -27,6 +27,10 @@ pub struct Volume {
     /// Its size in MiB.
     #[serde(rename = "sizeInMBs")]
     pub size_in_mbs: Option<u64>,
+    /// What it was made from; nothing, if it was made empty.
+    pub source_details: Option<VolumeSource>,
+    /// The backup it was made from, as it was told before there were `sourceDetails`.
+    pub volume_backup_id: Option<Ocid>,
 }
 
 impl Volume {
@@ -34,6 +38,39 @@ impl Volume {
     pub fn size(&self) -> Option<u64> {
         let in_mbs = self.size_in_mbs.and_then(|size| size.checked_mul(MIB));
         in_mbs.or_else(|| self.size_in_gbs.and_then(|size| size.checked_mul(GIB)))
+    }
+
+    /// Whether it was made from something that may hold data: a backup, another volume, a replica, or
+    /// whatever else the API names as its source.
+    pub fn has_source(&self) -> bool {
+        self.source_details.is_some() || self.volume_backup_id.is_some()
+    }
+}
+
+/// `sourceDetails` of a volume.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct VolumeSource {
+    /// The kind of source.
+    #[serde(rename = "type")]
+    pub kind: Option<VolumeSourceKind>,
+    /// The source; a difference of two backups has none of its own.
+    pub id: Option<String>,
+}
+
+open_enum! {
+    /// `type` of the `sourceDetails` of a volume. There may be more; each of them is a source.
+    pub enum VolumeSourceKind {
+        /// Another volume: this one is its clone.
+        Volume = "volume",
+        /// A backup of a volume.
+        VolumeBackup = "volumeBackup",
+        /// The difference of two backups.
+        VolumeBackupDelta = "volumeBackupDelta",
+        /// A replica in another availability domain or region.
+        BlockVolumeReplica = "blockVolumeReplica",
+        /// A backup of a boot volume.
+        BootVolumeBackup = "bootVolumeBackup",
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// An instance to add. All fields have a default.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -52,4 +53,6 @@ pub struct NewVolume {
     pub lifecycle_state: Option<String>,
     /// Performance; 10 if absent. From 30 on, iSCSI attachments are multipath.
     pub vpus_per_gb: Option<u64>,
+    /// What it was made from, as the API tells it: `{"type": "volumeBackup", "id": "…"}`. Its disk is empty all the same.
+    pub source_details: Option<Value>,
 }

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use oci_iaas::{Device, Instance, Subnet, Vcn, Vnic, VnicAttachment, Volume, VolumeAttachment};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Debug;
 
 /// Compares the fields, one in a line.
@@ -23,7 +23,10 @@ fn answers_have_what_look_ups_need() {
         lifecycle_state: Available,
         display_name: Some("data"),
         size_in_gbs: Some(50),
-        size_in_mbs: Some(51200) }
+        size_in_mbs: Some(51200),
+        source_details: Some(VolumeSource { kind: Some(VolumeBackup),
+        id: Some("ocid1.volumebackup.oc1.phx.abyhqljrone") }),
+        volume_backup_id: None }
     "#]],
     );
     check::<Instance>(
@@ -94,6 +97,30 @@ fn answers_have_what_look_ups_need() {
         is_available: true }]
     "#]],
     );
+}
+
+#[track_caller]
+fn check_source(changes: Value, expected: bool) {
+    let mut answer: Value = serde_json::from_str(sample!("volume")).unwrap();
+    answer["sourceDetails"] = Value::Null;
+    for (name, value) in changes.as_object().unwrap() {
+        answer[name] = value.clone();
+    }
+    assert_eq!(serde_json::from_value::<Volume>(answer).unwrap().has_source(), expected);
+}
+
+#[test]
+fn whatever_the_api_names_is_a_source() {
+    check_source(json!({}), false);
+    check_source(json!({"volumeBackupId": null}), false);
+    check_source(json!({"volumeBackupId": "ocid1.volumebackup.oc1.phx.b"}), true);
+    for kind in ["volume", "volumeBackup", "volumeBackupDelta", "blockVolumeReplica"] {
+        check_source(json!({"sourceDetails": {"type": kind, "id": "ocid1.x.oc1.phx.b"}}), true);
+    }
+    check_source(json!({"sourceDetails": {"type": "bootVolumeBackup"}}), true);
+    check_source(json!({"sourceDetails": {"type": "aKindOfTheFuture", "more": 1}}), true);
+    check_source(json!({"sourceDetails": {"type": null}}), true);
+    check_source(json!({"sourceDetails": {}}), true);
 }
 
 /// Every field but the `mandatory` ones may be `null`, absent, or joined by unknown ones.

@@ -21,6 +21,8 @@ struct Details {
     size_gb: Option<u64>,
     #[serde(rename = "vpusPerGB")]
     vpus_per_gb: Option<u64>,
+    source_details: Option<Value>,
+    volume_backup_id: Option<String>,
     #[serde(rename = "freeformTags")]
     _freeform_tags: Option<Map<String, Value>>,
     #[serde(rename = "definedTags")]
@@ -40,12 +42,16 @@ pub(crate) fn create(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
     let size_gb = details.size_gb.unwrap_or(1024);
     check_size(size_gb)?;
     check_performance(details.vpus_per_gb)?;
+    let backup = details.volume_backup_id.map(|id| json!({"type": "volumeBackup", "id": id}));
+    let source_details = details.source_details.or(backup);
+    check_source(source_details.as_ref())?;
     let new = NewVolume {
         display_name: details.display_name.unwrap_or_else(|| "volume".into()),
         size_gb,
         compartment: Some(compartment),
         availability_domain: Some(domain),
         vpus_per_gb: details.vpus_per_gb,
+        source_details,
         ..NewVolume::default()
     };
     let id = state.add_volume(new, ask.now);
@@ -93,6 +99,9 @@ pub(crate) fn update(state: &mut State, ask: &Ask) -> Result<Reply, Refusal> {
     check_available(volume)?;
     if details.compartment_id.is_some() || details.availability_domain.is_some() {
         return Err(Refusal::invalid("A volume stays where it is."));
+    }
+    if details.source_details.is_some() || details.volume_backup_id.is_some() {
+        return Err(Refusal::invalid("A volume keeps its source."));
     }
     check_performance(details.vpus_per_gb)?;
     let size_gb = details.size_gb.unwrap_or(volume.size_gb);
@@ -176,6 +185,15 @@ fn check_performance(vpus: Option<u64>) -> Result<(), Refusal> {
     }
 }
 
+fn check_source(source: Option<&Value>) -> Result<(), Refusal> {
+    match source.map(|it| it["type"].as_str().unwrap_or_default()) {
+        None | Some("volume" | "volumeBackup" | "volumeBackupDelta" | "blockVolumeReplica") => {
+            Ok(())
+        }
+        Some(other) => Err(Refusal::invalid(format!("sourceDetails has no type {other}."))),
+    }
+}
+
 fn shown(state: &State, id: &str) -> Result<Reply, Refusal> {
     let volume = find(state, id)?;
     Ok(Reply::ok(document(volume)).header("etag", etag(volume)))
@@ -199,7 +217,7 @@ fn document(volume: &Volume) -> Value {
         "lifecycleState": volume.life.state(),
         "sizeInGBs": volume.size_gb,
         "sizeInMBs": volume.size_gb * 1024,
-        "sourceDetails": null,
+        "sourceDetails": volume.source_details,
         "timeCreated": time(volume.created),
         "volumeGroupId": null,
         "vpusPerGB": volume.vpus_per_gb,

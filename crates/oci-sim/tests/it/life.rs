@@ -132,6 +132,32 @@ fn a_volume_is_busy_while_it_grows() {
 }
 
 #[test]
+fn a_volume_shows_what_it_was_made_from() {
+    let scene = Scene::new(Config::default());
+    let source = |changes: serde_json::Value| {
+        let mut body = json!({
+            "compartmentId": scene.sim.compartment(),
+            "availabilityDomain": "Uocm:PHX-AD-1",
+        });
+        body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let answer = scene.post("volumes", body);
+        match answer.status {
+            200 => answer.body["sourceDetails"].clone(),
+            _ => answer.code().into(),
+        }
+    };
+    assert_eq!(source(json!({})), json!(null));
+    let clone = json!({"type": "volume", "id": scene.volume});
+    assert_eq!(source(json!({"sourceDetails": clone})), clone);
+    let backup = json!({"type": "volumeBackup", "id": "ocid1.volumebackup.oc1.phx.b"});
+    assert_eq!(source(json!({"volumeBackupId": "ocid1.volumebackup.oc1.phx.b"})), backup);
+    assert_eq!(source(json!({"sourceDetails": {"type": "air"}})), "InvalidParameter");
+    let volume = NewVolume { source_details: Some(backup.clone()), ..NewVolume::default() };
+    let path = format!("volumes/{}", scene.sim.add_volume(volume));
+    assert_eq!(scene.get(&path).body["sourceDetails"], backup);
+}
+
+#[test]
 fn instances_have_a_vnic_in_a_network() {
     let scene = Scene::new(Config::default());
     let compartment = scene.sim.compartment();
