@@ -89,6 +89,12 @@ pub enum OptionsError {
         /// The secret's whole option name.
         key: String,
     },
+    /// The caller's word on reading and writing is not known.
+    #[error("option {key:?} is neither \"ro\" nor \"rw\"")]
+    ReadWrite {
+        /// The option.
+        key: &'static str,
+    },
     /// An option that the caller always sends, absent or empty.
     #[error("option {key:?} is missing or empty")]
     Missing {

@@ -62,8 +62,23 @@ impl Options {
     }
 
     /// Whether the volume is to be used read-only.
-    pub fn read_only(&self) -> bool {
-        self.get(READ_WRITE) == Some("ro")
+    ///
+    /// # Errors
+    /// The caller says something other than `ro` or `rw`.
+    pub fn read_only(&self) -> Result<bool, OptionsError> {
+        match self.filled(READ_WRITE) {
+            None | Some("rw") => Ok(false),
+            Some("ro") => Ok(true),
+            Some(_) => Err(OptionsError::ReadWrite { key: READ_WRITE }),
+        }
+    }
+
+    /// The names of the options that the volume's author has given, in alphabetical order.
+    ///
+    /// All others are in a name space that the API server lets no author use (`kubernetes.io`, `k8s.io` and what
+    /// is below them; `ValidateFlexVolumeSource` of Kubernetes), and later callers may send more of those.
+    pub fn author_names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str).filter(|name| !is_the_callers(name))
     }
 
     /// The pod's fsGroup, a decimal group id. Only `mount` carries it; its name changed in
@@ -109,6 +124,15 @@ impl fmt::Debug for Options {
     }
 }
 
+fn is_the_callers(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(space, _)| {
+        let space = space.to_ascii_lowercase();
+        ["kubernetes.io", "k8s.io"].iter().any(|reserved| {
+            space.strip_suffix(reserved).is_some_and(|it| it.is_empty() || it.ends_with('.'))
+        })
+    })
+}
+
 /// Whether an argument is meant as options. No name or path begins with a brace.
 pub(crate) fn looks_like_json(argument: &[u8]) -> bool {
     argument.trim_ascii_start().starts_with(b"{")
@@ -138,7 +162,7 @@ mod tests {
                 "kubernetes.io/pvOrVolumeName":"pv-a","kubernetes.io/secret/pass":"czNjcmV0"}"#,
         );
         assert_eq!(it.volume_name(), Ok("pv-a"));
-        assert_eq!((it.fs_type(), it.read_only()), (Some("xfs"), true));
+        assert_eq!((it.fs_type(), it.read_only()), (Some("xfs"), Ok(true)));
         assert_eq!((it.get("size"), it.get("nothing")), (Some("50"), None));
         assert_eq!(it.secret("pass").map(Secret::expose), Some(&b"s3cret"[..]));
         assert!(it.has_secrets() && it.get("kubernetes.io/secret/pass").is_none());
@@ -152,7 +176,7 @@ mod tests {
             r#"{"kubernetes.io/fsType":"","kubernetes.io/mounterArgs.FsGroup":""}"#,
         ] {
             let it = options(json);
-            assert_eq!((it.fs_type(), it.fs_group(), it.read_only()), (None, None, false));
+            assert_eq!((it.fs_type(), it.fs_group(), it.read_only()), (None, None, Ok(false)));
             assert!(!it.has_secrets());
             assert!(it.volume_name().is_err());
         }
@@ -163,6 +187,32 @@ mod tests {
         assert_eq!(options(r#"{"kubernetes.io/fsGroup":"3000"}"#).fs_group(), Some("3000"));
         let both = r#"{"kubernetes.io/fsGroup":"1","kubernetes.io/mounterArgs.FsGroup":"2"}"#;
         assert_eq!(options(both).fs_group(), Some("2"));
+    }
+
+    #[test]
+    fn the_access_is_one_of_two_words() {
+        for (json, expected) in [
+            (r#"{"kubernetes.io/readwrite":"ro"}"#, Ok(true)),
+            (r#"{"kubernetes.io/readwrite":"rw"}"#, Ok(false)),
+            (r#"{"kubernetes.io/readwrite":""}"#, Ok(false)),
+            (
+                r#"{"kubernetes.io/readwrite":"MARK"}"#,
+                Err(r#"option "kubernetes.io/readwrite" is neither "ro" nor "rw""#.to_owned()),
+            ),
+        ] {
+            assert_eq!(options(json).read_only().map_err(|it| it.to_string()), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_the_author_gives_is_told_from_what_the_caller_sends() {
+        let it = options(
+            r#"{"kubernetes.io/fsType":"xfs","kubernetes.io/later":"x","Storage.K8s.io/x":"y",
+                "kubernetes.io/secret/pass":"TUFSSw==","size":"50","notkubernetes.io/x":"y",
+                "kubernetes.io":"y","":"y"}"#,
+        );
+        let names: Vec<_> = it.author_names().collect();
+        assert_eq!(names, ["", "kubernetes.io", "notkubernetes.io/x", "size"]);
     }
 
     #[test]

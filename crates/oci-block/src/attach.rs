@@ -2,7 +2,6 @@
 
 use std::{iter, path::PathBuf, process, time::Duration, time::UNIX_EPOCH};
 
-use flexvolume::Options;
 use oci_iaas::{
     AttachVolume, AttachmentKind, AttachmentRequest, AttachmentState, GetInstance, Instance,
     InstanceState, ListInstanceDevices, ListVolumeAttachments, Ocid, Volume, VolumeAttachment,
@@ -19,9 +18,8 @@ use crate::{
     device::{Device, DeviceError},
     error::Error,
     node::find_node,
-    paths::is_multipath,
     standing::{Standing, elsewhere, standing},
-    volume::VolumeName,
+    volume_options::VolumeOptions,
 };
 
 /// Attaches, or finds attached, and tells the device path.
@@ -31,9 +29,13 @@ use crate::{
 ///
 /// Beside the looks at an attachment on its way it costs three requests: the instance, the volume and
 /// AttachVolume; one more for a free device path, if the attachment is paravirtualized.
-pub(crate) fn attach(driver: &OciBlock, options: &Options, node: &str) -> Result<PathBuf, Error> {
-    let asked = AttachOptions::from_options(options)?;
-    let name = VolumeName::from_options(options)?;
+pub(crate) fn attach(
+    driver: &OciBlock,
+    options: &VolumeOptions<'_>,
+    node: &str,
+) -> Result<PathBuf, Error> {
+    let VolumeOptions { name, attachment: asked, .. } = *options;
+    asked.refuse_second_writer()?;
     let cloud = Cloud::open(driver, TO_CHANGE, name.given())?;
     let volume = name.ocid(cloud.region())?;
     let _lock = driver.lock_if_possible(volume.unique(), "attach")?;
@@ -46,7 +48,7 @@ pub(crate) fn attach(driver: &OciBlock, options: &Options, node: &str) -> Result
     let attachment = attaching.settle()?;
     refuse_read_only(&attachment, asked)?;
     refuse_without_chap(&attachment, asked)?;
-    refuse_hidden_paths(&attachment, options)?;
+    refuse_hidden_paths(&attachment, options.multipath)?;
     Ok(Device::of(&attachment)?.path())
 }
 
@@ -316,8 +318,8 @@ fn refuse_without_chap(attachment: &VolumeAttachment, asked: AttachOptions) -> R
 }
 
 /// The nodes would take the first of the paths for the whole disk.
-fn refuse_hidden_paths(attachment: &VolumeAttachment, options: &Options) -> Result<(), Error> {
-    if attachment.is_multipath == Some(true) && !is_multipath(options)? {
+fn refuse_hidden_paths(attachment: &VolumeAttachment, multipath: bool) -> Result<(), Error> {
+    if attachment.is_multipath == Some(true) && !multipath {
         return Err(DeviceError::SeveralPaths { attachment: attachment.id.to_string() }.into());
     }
     Ok(())

@@ -1,9 +1,8 @@
 //! What a volume's options ask of its attachment.
 
-use flexvolume::Options;
 use oci_iaas::AttachmentRequest;
 
-use crate::{chap, error::Error};
+use crate::option_error::OptionError;
 
 /// The attachment that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,74 +15,41 @@ pub(crate) struct AttachOptions {
     pub(crate) read_only: bool,
     /// Other instances may write, too.
     pub(crate) shareable: bool,
+    /// Something else makes sure that only one node mounts it.
+    pub(crate) allow_shared_read_write: bool,
 }
 
 impl AttachOptions {
-    /// Reads a call's options.
-    ///
-    /// # Errors
-    /// An option has a value that is not among those known, or two of them destroy data together: a
-    /// file system of this driver has one writer.
-    pub(crate) fn from_options(options: &Options) -> Result<Self, Error> {
-        let reads = options.read_only();
-        let read_only = flag(options, "attachReadOnly")?;
-        let shareable = flag(options, "shareable")?;
-        let many_writers = flag(options, "allowSharedReadWrite")?;
-        if read_only && !reads {
-            return Err(Error::ReadOnlyForWriter);
-        }
-        if shareable && !reads && !many_writers {
-            return Err(Error::SharedForWriter);
-        }
-        Ok(Self { kind: kind(options)?, reads, read_only, shareable })
-    }
-
     /// Whether other instances may have the volume at the same time.
     pub(crate) fn is_shared(&self) -> bool {
         self.read_only || self.shareable
     }
-}
 
-fn kind(options: &Options) -> Result<AttachmentRequest, Error> {
-    match options.get("attachmentType") {
-        None | Some("" | "iscsi") => {
-            Ok(AttachmentRequest::Iscsi { use_chap: chap::is_wanted(options)? })
+    /// A file system of this driver has one writer, and that one can write.
+    ///
+    /// # Errors
+    /// Two of the options destroy data together, or contradict each other.
+    pub(crate) fn refuse_second_writer(&self) -> Result<(), OptionError> {
+        match self {
+            Self { reads: true, .. } => Ok(()),
+            Self { read_only: true, .. } => Err(OptionError::ReadOnlyForWriter),
+            Self { shareable: true, allow_shared_read_write: false, .. } => {
+                Err(OptionError::SharedForWriter)
+            }
+            _ => Ok(()),
         }
-        Some("paravirtualized") => Ok(AttachmentRequest::Paravirtualized),
-        Some(other) => Err(Error::Option {
-            option: "attachmentType",
-            given: other.to_owned(),
-            choices: "iscsi (the default) or paravirtualized",
-        }),
-    }
-}
-
-/// `"true"` or `"false"`, which is also the default.
-pub(crate) fn flag(options: &Options, option: &'static str) -> Result<bool, Error> {
-    match options.get(option) {
-        None | Some("" | "false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(other) => Err(Error::Option {
-            option,
-            given: other.to_owned(),
-            choices: "true or false (the default)",
-        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, Value};
-
-    use super::*;
+    use crate::volume_options::tests::parse;
 
     #[track_caller]
     fn check(pairs: &[(&str, &str)], expected: &str) {
-        let object: Map<String, Value> =
-            pairs.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
-        let options = Options::from_json(Value::Object(object).to_string().as_bytes()).unwrap();
-        let shown = match AttachOptions::from_options(&options) {
-            Ok(it) => format!(
+        let it = parse(pairs).unwrap().attachment;
+        let shown = match it.refuse_second_writer() {
+            Ok(()) => format!(
                 "{}{}{}",
                 if it.reads { "reads" } else { "writes" },
                 if it.read_only { ", read-only" } else { "" },
@@ -123,13 +89,5 @@ mod tests {
              \"true\" if something else sees to it that only one node mounts it",
         );
         check(&[("shareable", "true"), ("allowSharedReadWrite", "true")], "writes, shareable");
-    }
-
-    #[test]
-    fn anything_else_is_refused() {
-        check(
-            &[("shareable", "yes")],
-            "the option shareable is `yes`; it may be true or false (the default)",
-        );
     }
 }

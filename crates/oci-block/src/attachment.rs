@@ -1,6 +1,5 @@
 //! This instance's attachment of a volume, as the API shows it to a node with credentials.
 
-use flexvolume::Options;
 use iscsi::Target;
 use oci_iaas::{AttachmentState, ListVolumeAttachments, VolumeAttachment};
 
@@ -9,7 +8,7 @@ use crate::{
     cloud::{Cloud, TO_LOOK},
     device::{Device, DeviceError},
     error::Error,
-    volume::VolumeName,
+    volume_options::VolumeOptions,
 };
 
 /// The one attachment whose main portal and name are those of `target`.
@@ -19,9 +18,9 @@ use crate::{
 pub(crate) fn own_attachment(
     driver: &OciBlock,
     target: &Target,
-    options: &Options,
+    options: &VolumeOptions<'_>,
 ) -> Result<VolumeAttachment, Error> {
-    let name = VolumeName::from_options(options)?;
+    let name = options.name;
     let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
     let volume = name.ocid(cloud.region())?;
     let mut all = cloud.client.list(&ListVolumeAttachments {

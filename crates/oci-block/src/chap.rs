@@ -3,19 +3,10 @@
 //! Decision 0009 says why: kubelet passes a volume's secrets to `mount` only, and what attach answers is
 //! public, so a node reads them from the API with credentials of its own.
 
-use flexvolume::{Options, Secret};
 use iscsi::{Chap, Target};
 use oci_iaas::{AttachmentKind, IscsiTarget};
 
-use crate::{OciBlock, attach_options::flag, attachment::own_attachment, error::Error};
-
-/// Whether the volume's author asks for CHAP.
-///
-/// # Errors
-/// The option says neither yes nor no.
-pub(crate) fn is_wanted(options: &Options) -> Result<bool, Error> {
-    flag(options, USE_CHAP)
-}
+use crate::{OciBlock, attachment::own_attachment, error::Error, volume_options::VolumeOptions};
 
 /// What the target wants to hear now: from the API where this host has a `config.yaml`, else from the
 /// options, if the caller has passed the volume's secrets.
@@ -25,23 +16,21 @@ pub(crate) fn is_wanted(options: &Options) -> Result<bool, Error> {
 pub(crate) fn credentials(
     driver: &OciBlock,
     target: &Target,
-    options: &Options,
+    options: &VolumeOptions<'_>,
 ) -> Result<Chap, Error> {
     if driver.settings.config.exists() {
         return of_attachment(driver, target, options);
     }
-    let text = |name| options.secret(name).map(Secret::expose).map(str::from_utf8);
-    match (text(USERNAME), text(SECRET)) {
-        (Some(Ok(username)), Some(Ok(secret))) => {
-            Ok(Chap::new(username, secret).map_err(CredentialsError::Unusable)?)
-        }
-        (Some(Err(_)), _) | (_, Some(Err(_))) => Err(CredentialsError::NotText.into()),
-        _ => Err(CredentialsError::Unknown { target: target.clone() }.into()),
-    }
+    let unknown = || CredentialsError::Unknown { target: target.clone() };
+    Ok(options.chap.clone().ok_or_else(unknown)?)
 }
 
 /// Asks the API for the attachment that the target belongs to.
-fn of_attachment(driver: &OciBlock, target: &Target, options: &Options) -> Result<Chap, Error> {
+fn of_attachment(
+    driver: &OciBlock,
+    target: &Target,
+    options: &VolumeOptions<'_>,
+) -> Result<Chap, Error> {
     let attachment = own_attachment(driver, target, options)?;
     match &attachment.kind {
         AttachmentKind::Iscsi(IscsiTarget {
@@ -82,7 +71,3 @@ pub enum CredentialsError {
     #[error("the CHAP credentials of the volume cannot be used")]
     Unusable(#[source] iscsi::ChapError),
 }
-
-const USE_CHAP: &str = "useChap";
-const USERNAME: &str = "chapUsername";
-const SECRET: &str = "chapSecret";

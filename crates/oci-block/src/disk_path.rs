@@ -7,7 +7,6 @@ use std::{
 };
 
 use disk::Disk;
-use flexvolume::Options;
 use iscsi::Target;
 
 use crate::{
@@ -15,13 +14,13 @@ use crate::{
     device::{Device, DeviceError},
     error::Error,
     sessions::Sessions,
-    volume::VolumeName,
+    volume_options::VolumeOptions,
 };
 
 impl OciBlock {
     /// The disk behind `device`, brought in hand, with the size and the identity that it has now: a
     /// volume may have grown since the kernel looked at it. May be repeated.
-    pub(crate) fn disk(&self, device: &Device, options: &Options) -> Result<Disk, Error> {
+    pub(crate) fn disk(&self, device: &Device, options: &VolumeOptions<'_>) -> Result<Disk, Error> {
         let path = match device {
             Device::Iscsi(target) => self.iscsi_disk(target, options)?,
             Device::Multipath(paths) => self.multipath_disk(paths, options)?,
@@ -37,14 +36,18 @@ impl OciBlock {
         Ok(disk)
     }
 
-    fn iscsi_disk(&self, target: &Target, options: &Options) -> Result<PathBuf, Error> {
+    fn iscsi_disk(&self, target: &Target, options: &VolumeOptions<'_>) -> Result<PathBuf, Error> {
         let initiator = self.initiator();
         self.note_sessions(std::slice::from_ref(target), options)?;
         self.log_in(&initiator, target, options)?;
         Ok(initiator.disk(target)?)
     }
 
-    fn multipath_disk(&self, paths: &[Target], options: &Options) -> Result<PathBuf, Error> {
+    fn multipath_disk(
+        &self,
+        paths: &[Target],
+        options: &VolumeOptions<'_>,
+    ) -> Result<PathBuf, Error> {
         let initiator = self.initiator();
         self.note_sessions(paths, options)?;
         self.log_in_paths(&initiator, paths, options)?;
@@ -70,8 +73,8 @@ impl OciBlock {
     }
 
     /// Sessions that begin now are ours, even if this call does not live to see them.
-    fn note_sessions(&self, targets: &[Target], options: &Options) -> Result<(), Error> {
-        let volume = VolumeName::from_options(options)?.key()?;
+    fn note_sessions(&self, targets: &[Target], options: &VolumeOptions<'_>) -> Result<(), Error> {
+        let volume = options.name.key()?;
         let sessions = Sessions::new(&self.settings.run_dir);
         let initiator = self.initiator();
         let mut are_ours = sessions.are_ours(volume);

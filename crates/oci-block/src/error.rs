@@ -6,7 +6,7 @@ use oci_iaas::{Ocid, VolumeAttachment};
 
 use crate::{
     chap::CredentialsError, config::ConfigError, device::DeviceError, expand_error::ExpandError,
-    lock::LockError, refusal::Refusal, volume::VolumeNameError,
+    lock::LockError, option_error::OptionError, refusal::Refusal, volume::VolumeNameError,
 };
 
 /// A call failed. The reply shows this and all its sources in one line.
@@ -18,7 +18,7 @@ pub enum Error {
     Config(#[from] ConfigError),
     /// The options of the call.
     #[error(transparent)]
-    Options(#[from] flexvolume::OptionsError),
+    Options(#[from] OptionError),
     /// The volume's name.
     #[error(transparent)]
     VolumeName(#[from] VolumeNameError),
@@ -52,12 +52,6 @@ pub enum Error {
     /// The disk.
     #[error(transparent)]
     Refusal(#[from] Refusal),
-    /// The option `fsType`.
-    #[error(transparent)]
-    FsType(#[from] mount::UnknownFsType),
-    /// The option `mountOptions`.
-    #[error(transparent)]
-    MountOption(#[from] mount::OptionError),
 
     /// The private key.
     #[error("auth.key in config.yaml cannot be used")]
@@ -173,29 +167,6 @@ pub enum Error {
         provider_id: String,
     },
 
-    /// An option has a value that is not among those known.
-    #[error("the option {option} is `{given}`; it may be {choices}")]
-    Option {
-        /// The option.
-        option: &'static str,
-        /// What it says.
-        given: String,
-        /// What it may say.
-        choices: &'static str,
-    },
-    /// A writer asks for an attachment that cannot be written to.
-    #[error(
-        "the option attachReadOnly is true, but the pod wants to write; set readOnly: true on the \
-         flexVolume, or remove the option"
-    )]
-    ReadOnlyForWriter,
-    /// A writer asks for an attachment that others may write to.
-    #[error(
-        "the option shareable is true and the pod wants to write: two nodes that write to one ext4 \
-         or xfs destroy it; set readOnly: true on the flexVolume, or allowSharedReadWrite: \"true\" \
-         if something else sees to it that only one node mounts it"
-    )]
-    SharedForWriter,
     /// Several volumes go by the name.
     #[error(
         "`{name}` may be any of these volumes that are attached to the node: {volumes}; detach the \

@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use disk::Disk;
-use flexvolume::Options;
 use mount::Entry;
 
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
     identity::prove_identity,
     in_hand::named_device,
     paths::with_all_portals,
-    volume::VolumeName,
+    volume_options::VolumeOptions,
     witness::{Recall, Witness, Witnesses},
 };
 
@@ -27,13 +26,12 @@ use crate::{
 /// touched: what is not mounted grows when it is.
 pub(crate) fn expand_fs(
     driver: &OciBlock,
-    options: &Options,
+    options: &VolumeOptions<'_>,
     device: &Path,
     dir: &Path,
     new_bytes: u64,
 ) -> Result<u64, Error> {
-    let name = VolumeName::from_options(options)?;
-    let volume = name.key()?;
+    let volume = options.name.key()?;
     let lock = driver.lock(volume, "expandfs")?;
     let witnesses = Witnesses::new(&driver.settings.state_dir);
     let recall = witnesses.read(volume);
@@ -74,7 +72,7 @@ fn present_disk(
     driver: &OciBlock,
     device: &Device,
     volume: &str,
-    options: &Options,
+    options: &VolumeOptions<'_>,
 ) -> Result<Disk, Error> {
     let is_here = match device {
         Device::Paravirtualized(path) => path.exists(),

@@ -2,7 +2,6 @@
 
 use std::{iter, time::Duration};
 
-use flexvolume::Options;
 use oci_iaas::{GetVolume, Ocid, UpdateVolume, Volume, VolumeState};
 use oci_rest::Tagged;
 
@@ -21,10 +20,9 @@ use crate::{
 /// next call.
 pub(crate) fn expand_volume(
     driver: &OciBlock,
-    options: &Options,
+    name: VolumeName<'_>,
     new_bytes: u64,
 ) -> Result<u64, Error> {
-    let name = VolumeName::from_options(options)?;
     let cloud = Cloud::open(driver, TO_CHANGE, name.given())?;
     let volume = name.block_volume(cloud.region())?;
     let _lock = driver.lock_if_possible(volume.unique(), "expandvolume")?;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use disk::{Disk, Identity};
-use flexvolume::Options;
 use mount::Mounter;
 
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
     identity::prove_identity,
     paths::{other_paths, with_all_portals},
     volume::VolumeName,
+    volume_options::VolumeOptions,
     witness::{Recall, Witness, Witnesses},
 };
 
@@ -31,10 +31,10 @@ impl InHand {
     /// volume's lock.
     pub(crate) fn bring(
         driver: &OciBlock,
-        name: VolumeName<'_>,
         device: &Path,
-        options: &Options,
+        options: &VolumeOptions<'_>,
     ) -> Result<Self, Error> {
+        let name = options.name;
         let volume = name.key()?;
         let witnesses = Witnesses::new(&driver.settings.state_dir);
         let recall = witnesses.read(volume);

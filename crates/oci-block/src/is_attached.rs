@@ -1,6 +1,5 @@
 //! isattached: whether the volume is attached to the node, or an error; never a guess.
 
-use flexvolume::Options;
 use oci_iaas::ListVolumeAttachments;
 
 use crate::{
@@ -14,8 +13,11 @@ use crate::{
 
 /// Looks. A wrong "no" makes the controller attach the volume elsewhere, so only a complete list
 /// without the volume is a "no".
-pub(crate) fn is_attached(driver: &OciBlock, options: &Options, node: &str) -> Result<bool, Error> {
-    let name = VolumeName::from_options(options)?;
+pub(crate) fn is_attached(
+    driver: &OciBlock,
+    name: VolumeName<'_>,
+    node: &str,
+) -> Result<bool, Error> {
     let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
     let volume = name.ocid(cloud.region())?;
     let instance = find_node(&cloud, node)?.instance;

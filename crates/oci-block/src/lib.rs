@@ -37,6 +37,8 @@ mod lock;
 mod login;
 mod mount_device;
 mod node;
+mod option_error;
+mod option_reader;
 mod orphans;
 mod paths;
 mod plan;
@@ -48,6 +50,7 @@ mod settings;
 mod standing;
 mod unmount_device;
 mod volume;
+mod volume_options;
 mod wait_for_attach;
 mod witness;
 
@@ -57,11 +60,14 @@ pub use device::DeviceError;
 pub use error::Error;
 pub use expand_error::ExpandError;
 pub use lock::LockError;
+pub use option_error::OptionError;
 pub use refusal::Refusal;
 pub use settings::{ServiceAccount, Settings};
 pub use volume::VolumeNameError;
 
 use lock::VolumeLock;
+use volume::VolumeName;
+use volume_options::VolumeOptions;
 
 /// Block volumes of Oracle Cloud Infrastructure.
 #[derive(Debug)]
@@ -124,7 +130,7 @@ impl flexvolume::Driver for OciBlock {
     }
 
     fn attach(&self, options: &Options, node: &str) -> flexvolume::Result<PathBuf> {
-        Ok(attach::attach(self, options, node)?)
+        Ok(attach::attach(self, &VolumeOptions::parse(options)?, node)?)
     }
 
     fn detach(&self, volume: &str, node: &str) -> flexvolume::Result<()> {
@@ -132,7 +138,8 @@ impl flexvolume::Driver for OciBlock {
     }
 
     fn wait_for_attach(&self, device: &Path, options: &Options) -> flexvolume::Result<PathBuf> {
-        let path = wait_for_attach::wait_for_attach(self, device, options);
+        let options = VolumeOptions::parse(options)?;
+        let path = wait_for_attach::wait_for_attach(self, device, &options);
         if path.is_ok() {
             orphans::end_one(self);
         }
@@ -140,11 +147,11 @@ impl flexvolume::Driver for OciBlock {
     }
 
     fn is_attached(&self, options: &Options, node: &str) -> flexvolume::Result<bool> {
-        Ok(is_attached::is_attached(self, options, node)?)
+        Ok(is_attached::is_attached(self, VolumeName::from_options(options)?, node)?)
     }
 
     fn mount_device(&self, dir: &Path, device: &Path, options: &Options) -> flexvolume::Result<()> {
-        Ok(mount_device::mount_device(self, dir, device, options)?)
+        Ok(mount_device::mount_device(self, dir, device, &VolumeOptions::parse(options)?)?)
     }
 
     fn unmount_device(&self, dir: &Path) -> flexvolume::Result<()> {
@@ -162,7 +169,7 @@ impl flexvolume::Driver for OciBlock {
         new_bytes: u64,
         _old_bytes: u64,
     ) -> flexvolume::Result<u64> {
-        Ok(expand_volume::expand_volume(self, options, new_bytes)?)
+        Ok(expand_volume::expand_volume(self, VolumeOptions::parse(options)?.name, new_bytes)?)
     }
 
     fn expand_fs(
@@ -173,6 +180,6 @@ impl flexvolume::Driver for OciBlock {
         new_bytes: u64,
         _old_bytes: u64,
     ) -> flexvolume::Result<u64> {
-        Ok(expand_fs::expand_fs(self, options, device, dir, new_bytes)?)
+        Ok(expand_fs::expand_fs(self, &VolumeOptions::parse(options)?, device, dir, new_bytes)?)
     }
 }

@@ -1,9 +1,8 @@
 //! Logging in to a volume's targets, with CHAP where the author or a target asks for it.
 
-use flexvolume::Options;
 use iscsi::{Chap, Initiator, Target};
 
-use crate::{OciBlock, chap, error::Error};
+use crate::{OciBlock, chap, error::Error, volume_options::VolumeOptions};
 
 impl OciBlock {
     /// Brings about a working session; one that is there needs no credentials.
@@ -11,7 +10,7 @@ impl OciBlock {
         &self,
         initiator: &Initiator,
         target: &Target,
-        options: &Options,
+        options: &VolumeOptions<'_>,
     ) -> Result<(), Error> {
         let mut login = Login { driver: self, initiator, options, main: target, chap: None };
         login.reach(target, &[])
@@ -25,7 +24,7 @@ impl OciBlock {
         &self,
         initiator: &Initiator,
         paths: &[Target],
-        options: &Options,
+        options: &VolumeOptions<'_>,
     ) -> Result<(), Error> {
         let Some(main) = paths.first() else { return Ok(()) };
         let mut login = Login { driver: self, initiator, options, main, chap: None };
@@ -45,7 +44,7 @@ impl OciBlock {
 struct Login<'a> {
     driver: &'a OciBlock,
     initiator: &'a Initiator,
-    options: &'a Options,
+    options: &'a VolumeOptions<'a>,
     /// The target by which the API's attachment is known.
     main: &'a Target,
     chap: Option<Chap>,
@@ -77,7 +76,7 @@ impl Login<'_> {
         let session = self.initiator.session(target)?;
         // One that may be ending is logged in to anew.
         let works = session.is_some_and(|it| it.is_logged_in() && !it.may_be_ending(target));
-        if chap::is_wanted(self.options)? && !works && self.chap.is_none() {
+        if self.options.use_chap && !works && self.chap.is_none() {
             self.chap = Some(self.credentials()?);
         }
         match self.initiator.log_in_path(target, beside, self.chap.as_ref()) {

@@ -4,7 +4,6 @@
 use std::{fs, io, path::Path};
 
 use disk::{Access, Blank, Disk, Identity};
-use flexvolume::Options;
 use mount::{FsType, Mounter, Request};
 
 use crate::{
@@ -19,6 +18,7 @@ use crate::{
     refusal::Refusal,
     room::Room,
     volume::VolumeName,
+    volume_options::VolumeOptions,
     witness::{Recall, Witness, Witnesses},
 };
 
@@ -30,15 +30,15 @@ pub(crate) fn mount_device(
     driver: &OciBlock,
     dir: &Path,
     device: &Path,
-    options: &Options,
+    options: &VolumeOptions<'_>,
 ) -> Result<(), Error> {
-    let name = VolumeName::from_options(options)?;
+    options.attachment.refuse_second_writer()?;
+    let VolumeOptions { name, wanted, .. } = options;
     let volume = name.key()?;
-    let wanted = Wanted::from_options(options)?;
     let lock = driver.lock(volume, "mountdevice")?;
     let InHand { witnesses, recall, device, disk, identity, mounter } =
-        &InHand::bring(driver, name, device, options)?;
-    let (wanted, lock) = (&wanted, &lock);
+        &InHand::bring(driver, device, options)?;
+    let (name, lock) = (*name, &lock);
     let mounting = Mounting {
         driver,
         name,

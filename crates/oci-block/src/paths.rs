@@ -4,25 +4,16 @@
 
 use std::path::Path;
 
-use flexvolume::Options;
 use iscsi::{Initiator, Outcome, Target};
 
 use crate::{
     OciBlock,
-    attach_options::flag,
     attachment::own_attachment,
     device::Device,
     error::Error,
+    volume_options::VolumeOptions,
     witness::{Recall, Witness},
 };
-
-/// Whether the volume's author says that it is reached through several portals.
-///
-/// # Errors
-/// The option says neither yes nor no.
-pub(crate) fn is_multipath(options: &Options) -> Result<bool, Error> {
-    flag(options, "multipath")
-}
 
 /// `device` with all its portals: those that are recorded, else those that the API tells where this host
 /// has a `config.yaml`, else those that the portal itself tells.
@@ -32,10 +23,10 @@ pub(crate) fn is_multipath(options: &Options) -> Result<bool, Error> {
 pub(crate) fn with_all_portals(
     driver: &OciBlock,
     device: Device,
-    options: &Options,
+    options: &VolumeOptions<'_>,
     recall: &Recall,
 ) -> Result<Device, Error> {
-    let (Device::Iscsi(target), true) = (&device, is_multipath(options)?) else {
+    let (Device::Iscsi(target), true) = (&device, options.multipath) else {
         return Ok(device);
     };
     let mut paths = recorded(target, recall);

@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use disk::Contents;
-use flexvolume::Options;
 use mount::{FsType, MountOptions};
 
 use crate::{
-    error::Error,
     refusal::Refusal,
     witness::{Recall, Witness},
 };
@@ -25,37 +23,6 @@ pub(crate) struct Wanted {
     pub(crate) check: disk::BlankCheck,
     /// Whether a blank disk may be formatted at all.
     pub(crate) format: bool,
-}
-
-impl Wanted {
-    /// Reads a call's options.
-    ///
-    /// # Errors
-    /// An option has a value that is not among those known.
-    pub(crate) fn from_options(options: &Options) -> Result<Self, Error> {
-        let unknown = |option: &'static str, choices: &'static str| Error::Option {
-            option,
-            given: options.get(option).unwrap_or_default().to_owned(),
-            choices,
-        };
-        let mount_options: MountOptions =
-            options.get("mountOptions").unwrap_or_default().parse()?;
-        Ok(Self {
-            fs: options.fs_type().map(str::parse).transpose()?,
-            read_only: options.read_only() || mount_options.read_only(),
-            options: mount_options,
-            check: match options.get("blankCheck") {
-                None | Some("" | "sampled") => disk::BlankCheck::Sampled,
-                Some("full") => disk::BlankCheck::Full,
-                Some(_) => return Err(unknown("blankCheck", "sampled (the default) or full")),
-            },
-            format: match options.get("format") {
-                None | Some("" | "if-blank") => true,
-                Some("never") => false,
-                Some(_) => return Err(unknown("format", "if-blank (the default) or never")),
-            },
-        })
-    }
 }
 
 /// The next step for a disk.
@@ -138,9 +105,10 @@ const MOUNTABLE: [&str; 4] = ["ext2", "ext3", "ext4", "xfs"];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::volume_options::tests::parse_json;
 
     fn wanted(options: &str) -> Wanted {
-        Wanted::from_options(&Options::from_json(options.as_bytes()).unwrap()).unwrap()
+        parse_json(options).unwrap().wanted
     }
 
     fn fs(fs_type: &str) -> Contents {
@@ -214,24 +182,5 @@ mod tests {
         check(ours, &formatting(), "{}", "finish ours Some(\"ext4\")");
         // Meanwhile another node has formatted the disk.
         check(fs("ext4"), &formatting(), "{}", "mount ext4");
-    }
-
-    #[test]
-    fn ro_among_the_mount_options_is_read_only_too() {
-        assert!(wanted(r#"{"mountOptions":"noatime,ro"}"#).read_only);
-    }
-
-    #[test]
-    fn unknown_values_of_options_are_refused() {
-        for options in [
-            r#"{"kubernetes.io/fsType":"ext4 -F"}"#,
-            r#"{"kubernetes.io/fsType":"../ext4"}"#,
-            r#"{"mountOptions":"bind"}"#,
-            r#"{"format":"always"}"#,
-            r#"{"blankCheck":"none"}"#,
-        ] {
-            let options = Options::from_json(options.as_bytes()).unwrap();
-            assert!(Wanted::from_options(&options).is_err(), "{options:?}");
-        }
     }
 }

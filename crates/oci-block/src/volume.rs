@@ -18,7 +18,7 @@ impl<'a> VolumeName<'a> {
     /// # Errors
     /// They name no volume.
     pub(crate) fn from_options(options: &'a Options) -> Result<Self, OptionsError> {
-        let id = options.get("volumeId").filter(|it| !it.is_empty());
+        let id = options.get(VOLUME_ID).map(str::trim).filter(|it| !it.is_empty());
         Ok(Self { name: options.volume_name()?, id })
     }
 
@@ -33,12 +33,15 @@ impl<'a> VolumeName<'a> {
     /// The name can be no part of an OCID, or the OCID is that of something else.
     pub(crate) fn ocid(&self, region: &Region) -> Result<Ocid, VolumeNameError> {
         match self.id {
-            Some(id) if !id.contains('.') => Err(VolumeNameError {
-                name: id.to_owned(),
-                why: "the option volumeId is the whole OCID of a volume, ocid1.volume.…",
-            }),
-            _ => volume_ocid(self.given(), region),
+            Some(id) => whole_ocid(id),
+            None => volume_ocid(self.name, region),
         }
+    }
+
+    /// As [`Self::ocid`], as far as that can be told without a region.
+    pub(crate) fn check(self) -> Result<Self, VolumeNameError> {
+        self.id.map(whole_ocid).transpose()?;
+        Ok(self)
     }
 
     /// The OCID of a volume that can be changed as block volumes are.
@@ -88,10 +91,25 @@ pub(crate) fn volume_ocid(name: &str, region: &Region) -> Result<Ocid, VolumeNam
     let ocid = Ocid::volume(region, name).map_err(|_| {
         wrong("it is neither a volume's OCID nor the last part of one (letters and digits only)")
     })?;
-    match ocid.kind() {
-        VOLUME | BOOT_VOLUME => Ok(ocid),
-        _ => Err(wrong("it is the OCID of something else; a volume's begins ocid1.volume.")),
+    of_a_volume(ocid, name)
+}
+
+fn whole_ocid(id: &str) -> Result<Ocid, VolumeNameError> {
+    match id.parse::<Ocid>() {
+        Ok(ocid) => of_a_volume(ocid, id),
+        Err(_) => Err(VolumeNameError {
+            name: id.to_owned(),
+            why: "the option volumeId is the whole OCID of a volume, ocid1.volume.…",
+        }),
     }
+}
+
+fn of_a_volume(ocid: Ocid, name: &str) -> Result<Ocid, VolumeNameError> {
+    if matches!(ocid.kind(), VOLUME | BOOT_VOLUME) {
+        return Ok(ocid);
+    }
+    let why = "it is the OCID of something else; a volume's begins ocid1.volume.";
+    Err(VolumeNameError { name: name.to_owned(), why })
 }
 
 /// A file name for what is kept of a volume on this host: the last part of its OCID.
@@ -105,6 +123,8 @@ pub(crate) fn volume_key(name: &str) -> Result<&str, VolumeNameError> {
     Ok(key)
 }
 
+/// The option with the volume's OCID.
+pub(crate) const VOLUME_ID: &str = "volumeId";
 /// The driver's name in Kubernetes.
 pub(crate) const DRIVER: &str = "oracle/oci";
 /// A boot volume can be attached as a data disk of another instance.

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use flexvolume::Options;
-
-use crate::{OciBlock, error::Error, in_hand::InHand, volume::VolumeName};
+use crate::{OciBlock, error::Error, in_hand::InHand, volume_options::VolumeOptions};
 
 /// Brings the disk in hand and tells the path that attach composed.
 ///
@@ -13,9 +11,9 @@ use crate::{OciBlock, error::Error, in_hand::InHand, volume::VolumeName};
 pub(crate) fn wait_for_attach(
     driver: &OciBlock,
     device: &Path,
-    options: &Options,
+    options: &VolumeOptions<'_>,
 ) -> Result<PathBuf, Error> {
-    let name = VolumeName::from_options(options)?;
-    let _lock = driver.lock(name.key()?, "waitforattach")?;
-    Ok(InHand::bring(driver, name, device, options)?.device.path())
+    options.attachment.refuse_second_writer()?;
+    let _lock = driver.lock(options.name.key()?, "waitforattach")?;
+    Ok(InHand::bring(driver, device, options)?.device.path())
 }

@@ -25,6 +25,7 @@ mod life;
 mod log;
 mod look_faults;
 mod node;
+mod options;
 mod principals;
 mod read_only;
 mod secrets;

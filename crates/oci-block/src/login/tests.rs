@@ -141,14 +141,6 @@ fn the_attachment_of_another_instance_is_not_ours() {
 }
 
 #[test]
-fn the_option_is_yes_or_no() {
-    assert_eq!(
-        scene("").log_in(r#""useChap":"CHAP","#),
-        "the option useChap is `CHAP`; it may be true or false (the default)\nran: \n"
-    );
-}
-
-#[test]
 fn the_portals_of_a_multipath_volume_come_from_the_api_and_then_from_the_record() {
     let scene = multipath_scene("");
     let three = ["169.254.2.2:3260", "169.254.3.2:3260", "169.254.4.2:3260"];

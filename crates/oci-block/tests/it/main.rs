@@ -1,10 +1,13 @@
 //! What people are given to copy is read by the code that will read their copies.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::Arc};
 
-use flexvolume::Options;
-use oci_block::Config;
+use clock::SystemClock;
+use command::testing::Script;
+use flexvolume::{Driver as _, Failure, Options};
+use oci_block::{Config, Error, OciBlock, Settings};
+use serde_json::Map;
 use serde_yaml::Value;
 
 fn checkout(path: &str) -> PathBuf {
@@ -45,6 +48,21 @@ fn flexvolumes<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
     }
 }
 
+/// What becomes of an attach with these options where nothing but the options can be read.
+fn attach(options: &[u8]) -> &'static str {
+    let settings = Settings::from_vars(|name| {
+        (name == "OCI_FLEXD_DRIVER_DIRECTORY").then(|| "/nonexistent".into())
+    });
+    let driver = OciBlock::new(settings, Arc::new(Script::default()), Arc::new(SystemClock));
+    let failure = driver.attach(&Options::from_json(options).unwrap(), "node").unwrap_err();
+    let Failure::Failed(error) = failure else { panic!("{failure:?}") };
+    match error.downcast_ref() {
+        Some(Error::Options(_)) => "refused options",
+        Some(Error::Config(_)) => "no config.yaml",
+        _ => panic!("{error}"),
+    }
+}
+
 #[test]
 fn the_example_manifests_use_what_the_driver_knows() {
     let mut manifests = 0;
@@ -62,11 +80,11 @@ fn the_example_manifests_use_what_the_driver_knows() {
             let options = serde_json::to_vec(&volume.get("options").unwrap_or(&Value::Null));
             let options = options.unwrap();
             if options != b"null" {
-                let options = Options::from_json(&options).unwrap();
-                let mount_options = options.get("mountOptions").unwrap_or_default();
-                mount_options.parse::<mount::MountOptions>().unwrap();
-                let kind = options.get("attachmentType").unwrap_or("iscsi");
-                assert!(["iscsi", "paravirtualized"].contains(&kind), "{}", path.display());
+                let mut options: Map<String, serde_json::Value> =
+                    serde_json::from_slice(&options).unwrap();
+                options.insert("kubernetes.io/pvOrVolumeName".into(), "v".into());
+                let options = serde_json::to_vec(&options).unwrap();
+                assert_eq!(attach(&options), "no config.yaml", "{}", path.display());
             }
         }
     }

@@ -15,7 +15,10 @@ use oci_sim::{ApiKeyUser, Config, NewInstance, NewVolume, Running, Sim};
 use tempfile::TempDir;
 
 use super::super::*;
-use crate::{Settings, device::Device, paths::with_all_portals, witness::Recall};
+use crate::{
+    Settings, device::Device, paths::with_all_portals, volume_options::tests::parse_json,
+    witness::Recall,
+};
 
 /// A node with credentials, the cloud, and a target behind iscsiadm that lets in who knows its secret.
 pub(super) struct Scene {
@@ -169,9 +172,9 @@ pub(super) fn write_config(sim: &Running, dir: &Path) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-pub(super) fn options(volume: &str, more: &str) -> Options {
+pub(super) fn options(volume: &str, more: &str) -> VolumeOptions<'static> {
     let json = format!(r#"{{{more}"kubernetes.io/pvOrVolumeName":"{volume}"}}"#);
-    Options::from_json(json.as_bytes()).unwrap()
+    parse_json(&json).unwrap()
 }
 
 impl Scene {
