@@ -100,7 +100,7 @@ fn note_device(
         Recall::Seen(before) => before.clone(),
         Recall::Nothing => Witness::default(),
         // Writing would make it look whole.
-        Recall::Damaged => return,
+        Recall::Damaged | Recall::Unreadable(_) => return,
     };
     let path = Some(device.path().display().to_string());
     let name = name.alias().map(str::to_owned);

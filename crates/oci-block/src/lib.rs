@@ -42,6 +42,7 @@ mod option_reader;
 mod orphans;
 mod paths;
 mod plan;
+mod private_dir;
 mod refusal;
 mod remembered;
 mod room;

@@ -1,10 +1,9 @@
 //! One operation per volume and host: a file lock that dies with its holders.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read, Seek, Write},
     iter,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     process,
     time::Duration,
@@ -12,6 +11,8 @@ use std::{
 
 use clock::Clock;
 use rustix::io::{FdFlags, fcntl_setfd};
+
+use crate::private_dir::{PrivateDir, cure};
 
 /// A held lock; released when the last holder of its file is gone.
 #[derive(Debug)]
@@ -80,13 +81,8 @@ impl VolumeLock {
 
 /// The open file of a volume's lock, made if it is missing.
 fn lock_file(run_dir: &Path, volume: &str) -> Result<(PathBuf, File), LockError> {
-    let dir = run_dir.join("lock");
-    let path = dir.join(volume);
-    let opened = DirBuilder::new().recursive(true).mode(0o700).create(&dir).and_then(|()| {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)
-    });
-    match opened {
+    let path = run_dir.join(LOCKS).join(volume);
+    match PrivateDir::make(run_dir, LOCKS).and_then(|dir| dir.open_or_make(volume)) {
         Ok(file) => Ok((path, file)),
         Err(source) => Err(LockError::Io { path, source }),
     }
@@ -125,7 +121,7 @@ pub enum LockError {
         holder: String,
     },
     /// The lock file cannot be made or locked.
-    #[error("cannot lock {}", .path.display())]
+    #[error("cannot lock {}{}", .path.display(), cure(.source))]
     Io {
         /// The lock file.
         path: PathBuf,
@@ -140,6 +136,7 @@ pub enum LockError {
     },
 }
 
+const LOCKS: &str = "lock";
 const TRY_EVERY: Duration = Duration::from_millis(100);
 const TRIES: usize = 20;
 
@@ -185,17 +182,21 @@ mod tests {
         assert!(becomes_free(dir.path()));
     }
 
-    /// `/dev/full` can be locked and has no room.
     #[test]
-    fn a_lock_is_had_where_there_is_no_room_to_say_whose_it_is() {
+    fn what_is_no_lock_file_is_neither_followed_nor_overwritten() {
         let dir = tempfile::tempdir().unwrap();
+        let precious = dir.path().join("precious");
+        fs::write(&precious, "precious").unwrap();
         fs::create_dir(dir.path().join("lock")).unwrap();
-        std::os::unix::fs::symlink("/dev/full", dir.path().join("lock/v")).unwrap();
-        let clock = ManualClock::default();
-        let first = VolumeLock::acquire(dir.path(), "v", "unmountdevice", &clock).unwrap();
-        assert!(VolumeLock::try_acquire(dir.path(), "v", "look").unwrap().is_none());
-        drop(first);
-        assert!(becomes_free(dir.path()));
+        std::os::unix::fs::symlink(&precious, dir.path().join("lock/v")).unwrap();
+        let error = VolumeLock::try_acquire(dir.path(), "v", "look").unwrap_err();
+        let path = dir.path().join("lock/v").display().to_string();
+        assert_eq!(error.to_string(), format!("cannot lock {path}"));
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        let why =
+            "is a symbolic link, so it is not used: move it away, and the driver makes its own";
+        assert_eq!(source, format!("{path} {why}"));
+        assert_eq!(fs::read_to_string(precious).unwrap(), "precious");
     }
 
     /// As `mkfs` does whose driver was killed.

@@ -131,6 +131,10 @@ impl Mounting<'_> {
             Recall::Damaged => {
                 return Err(Refusal::RecordDamaged { volume: volume(), record }.into());
             }
+            Recall::Unreadable(why) => {
+                let why = why.clone();
+                return Err(Refusal::RecordUnreadable { volume: volume(), record, why }.into());
+            }
             Recall::Seen(_) | Recall::Nothing => {}
         }
         let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);

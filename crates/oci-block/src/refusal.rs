@@ -2,13 +2,18 @@
 
 use std::{io, path::PathBuf};
 
+use crate::private_dir::cure;
+
 /// A disk is left as it is: it is not surely the volume's, or not surely blank, or holds something
 /// else than was asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The record of a volume cannot be written before its disk is.
-    #[error("cannot write the record {} of the volume, without which it is not formatted", .path.display())]
+    #[error(
+        "cannot write the record {} of the volume, without which it is not formatted{}",
+        .path.display(), cure(.source)
+    )]
     Record {
         /// The record.
         path: PathBuf,
@@ -99,9 +104,23 @@ pub enum Refusal {
         /// The record.
         record: PathBuf,
     },
+    /// The disk reads blank and what is known of it cannot be read.
+    #[error(
+        "the record {} of volume {volume} cannot be read, so it cannot be told whether the volume was ever \
+         formatted; it is not formatted: {why}",
+        .record.display()
+    )]
+    RecordUnreadable {
+        /// The volume.
+        volume: String,
+        /// The record.
+        record: PathBuf,
+        /// Why, and what to do about it.
+        why: String,
+    },
     /// The disk reads blank and what was known of it is lost.
     #[error(
-        "the record {} of volume {volume} is damaged or unreadable, so it cannot be told whether the volume was \
+        "the record {} of volume {volume} is damaged, so it cannot be told whether the volume was \
          ever formatted; it is not formatted: delete it and the `.corrupt` file beside it if the \
          volume is new",
         .record.display()

@@ -1,18 +1,14 @@
 //! Which VNIC a node was found by, for a short time: on a large network the search costs a request
 //! for each VNIC.
 
-use std::{
-    fs::{self, DirBuilder},
-    io,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::Path, time::Duration};
 
 use clock::Clock;
 use oci_iaas::Ocid;
 use ring::digest;
 use serde::{Deserialize, Serialize};
+
+use crate::private_dir::{Lasting, PrivateDir};
 
 /// A node and the card it was found by; to be verified before it is used.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,21 +21,18 @@ pub(crate) struct Found {
 
 /// What is remembered of the node called `name`; nothing, if that was too long ago or is unreadable.
 pub(crate) fn recall(run_dir: &Path, name: &str, clock: &dyn Clock) -> Option<Found> {
-    let path = path(run_dir, name);
-    let written = fs::metadata(&path).and_then(|it| it.modified()).ok()?;
+    let dir = PrivateDir::existing(run_dir, NODES).ok()??;
+    let name = file(name);
+    let written = dir.open_existing(&name).ok()?.metadata().ok()?.modified().ok()?;
     let age = clock.now().duration_since(written).ok()?;
-    (age < KEPT).then(|| serde_json::from_slice(&fs::read(path).ok()?).ok())?
+    (age < KEPT).then(|| serde_json::from_slice(&dir.read(&name).ok()?).ok())?
 }
 
 /// Remembers. That it cannot is no reason to fail.
 pub(crate) fn remember(run_dir: &Path, name: &str, found: &Found) {
     let write = || {
-        let path = path(run_dir, name);
-        let dir = path.parent().unwrap_or(run_dir);
-        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        let new = path.with_extension("new");
-        fs::write(&new, serde_json::to_vec(found)?)?;
-        fs::rename(new, path)
+        let dir = PrivateDir::make(run_dir, NODES)?;
+        dir.write(&file(name), &serde_json::to_vec(found)?, Lasting::UntilReboot)
     };
     let written: io::Result<()> = write();
     if let Err(error) = written {
@@ -48,12 +41,13 @@ pub(crate) fn remember(run_dir: &Path, name: &str, found: &Found) {
 }
 
 /// Node names may be anything, so a digest names the file.
-fn path(run_dir: &Path, name: &str) -> PathBuf {
+fn file(name: &str) -> String {
     let digest = digest::digest(&digest::SHA256, name.as_bytes());
     let hex: String = digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    run_dir.join("nodes").join(format!("{hex}.json"))
+    format!("{hex}.json")
 }
 
+const NODES: &str = "nodes";
 const KEPT: Duration = Duration::from_secs(600);
 
 #[cfg(test)]

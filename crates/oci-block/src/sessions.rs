@@ -5,9 +5,7 @@
 //! unmountdevice.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,10 +13,12 @@ use std::{
 use clock::Clock;
 use iscsi::Target;
 
+use crate::private_dir::{Lasting, PrivateDir};
+
 /// The notes of a host. None of them is needed for anything else: that one cannot be written is a warning.
 #[derive(Debug)]
 pub(crate) struct Sessions {
-    dir: PathBuf,
+    run_dir: PathBuf,
 }
 
 /// A volume whose sessions are ours, and which no call has wanted for a while.
@@ -33,7 +33,7 @@ pub(crate) struct Forgotten {
 impl Sessions {
     /// The notes below `run_dir`.
     pub(crate) fn new(run_dir: &Path) -> Self {
-        Self { dir: run_dir.join("sessions") }
+        Self { run_dir: run_dir.to_owned() }
     }
 
     /// Notes that a call wants the volume now, and that the sessions to `targets` are ours.
@@ -45,15 +45,13 @@ impl Sessions {
 
     /// Whether the volume's sessions are ours.
     pub(crate) fn are_ours(&self, volume: &str) -> bool {
-        self.path(volume).exists()
+        self.dir().is_some_and(|dir| dir.has(volume))
     }
 
     /// Puts the volume off until `than` has passed once more.
     pub(crate) fn put_off(&self, volume: &str, clock: &dyn Clock) {
-        let touched = File::options()
-            .append(true)
-            .open(self.path(volume))
-            .and_then(|file| file.set_modified(clock.now()));
+        let Some(dir) = self.dir() else { return };
+        let touched = dir.open_existing(volume).and_then(|file| file.set_modified(clock.now()));
         if let Err(error) = touched {
             log::debug!("the note of {volume} keeps its time: {error}");
         }
@@ -61,22 +59,16 @@ impl Sessions {
 
     /// There are none any more.
     pub(crate) fn forget(&self, volume: &str) {
-        match fs::remove_file(self.path(volume)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                log::warn!("the note of {volume} stays: {error}");
-            }
-            _ => {}
+        if let Some(dir) = self.dir()
+            && let Err(error) = dir.remove(volume)
+        {
+            log::warn!("the note of {volume} stays: {error}");
         }
     }
 
     /// The volumes that no call has wanted for longer than `than`.
     pub(crate) fn forgotten(&self, than: Duration, clock: &dyn Clock) -> Vec<Forgotten> {
-        let mut names: Vec<_> = fs::read_dir(&self.dir)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .collect();
-        names.sort();
+        let names = self.dir().and_then(|dir| dir.names().ok()).unwrap_or_default();
         let old = |volume: String| self.read_if_old(volume, than, clock);
         names.into_iter().filter_map(old).collect()
     }
@@ -88,13 +80,13 @@ impl Sessions {
         than: Duration,
         clock: &dyn Clock,
     ) -> Option<Forgotten> {
-        let path = self.path(&volume);
-        let noted = fs::metadata(&path).and_then(|it| it.modified()).ok()?;
+        let dir = self.dir()?;
+        let noted = dir.open_existing(&volume).ok()?.metadata().ok()?.modified().ok()?;
         // A clock that was set back makes it younger, which does no harm.
         if clock.now().duration_since(noted).unwrap_or_default() < than {
             return None;
         }
-        let text = fs::read_to_string(path).ok()?;
+        let text = String::from_utf8(dir.read(&volume).ok()?).ok()?;
         let targets: Option<Vec<_>> =
             text.lines().map(|line| Target::from_device_path(Path::new(line)).ok()).collect();
         let targets = targets.filter(|targets| !targets.is_empty())?;
@@ -102,27 +94,34 @@ impl Sessions {
     }
 
     fn write(&self, volume: &str, targets: &[Target]) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let text: String =
             targets.iter().map(|it| format!("{}\n", it.device_path().display())).collect();
-        // Beside the notes, whose names are volumes'; one for each, because locks are too.
-        let new = self.dir.with_file_name(format!("sessions.{volume}.new"));
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(text.as_bytes())?;
-        fs::rename(new, self.path(volume))
+        let dir = PrivateDir::make(&self.run_dir, NOTES)?;
+        dir.write(volume, text.as_bytes(), Lasting::UntilReboot)
     }
 
-    fn path(&self, volume: &str) -> PathBuf {
-        self.dir.join(volume)
+    /// The notes, if there are any that can be used.
+    fn dir(&self) -> Option<PrivateDir> {
+        PrivateDir::existing(&self.run_dir, NOTES).unwrap_or_else(|error| {
+            log::warn!("the notes of sessions are not read: {error}");
+            None
+        })
     }
 }
 
+const NOTES: &str = "sessions";
+
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
     use clock::SystemClock;
 
     use super::*;
+
+    fn path(sessions: &Sessions, volume: &str) -> PathBuf {
+        sessions.run_dir.join(NOTES).join(volume)
+    }
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -170,7 +169,7 @@ mod tests {
                 scope.spawn(move || {
                     for _ in 0..500 {
                         sessions.write(volume, std::slice::from_ref(target)).unwrap();
-                        let text = fs::read_to_string(sessions.path(volume)).unwrap();
+                        let text = fs::read_to_string(path(sessions, volume)).unwrap();
                         assert_eq!(text, format!("{}\n", target.device_path().display()));
                     }
                 });
@@ -184,11 +183,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let sessions = Sessions::new(dir.path());
         sessions.note("v", &targets());
-        let good = fs::read_to_string(sessions.path("v")).unwrap();
+        let good = fs::read_to_string(path(&sessions, "v")).unwrap();
         for text in
             ["", "x", &good[..good.len() - 3], &format!("{good}\n"), &format!("{good}/dev/sdb\n")]
         {
-            fs::write(sessions.path("v"), text).unwrap();
+            fs::write(path(&sessions, "v"), text).unwrap();
             age(&sessions, "v");
             let found = sessions.forgotten(HOUR, &SystemClock);
             assert!(found.is_empty(), "{text:?}: {found:?}");
@@ -196,7 +195,7 @@ mod tests {
     }
 
     fn age(sessions: &Sessions, volume: &str) {
-        let file = File::options().append(true).open(sessions.path(volume)).unwrap();
+        let file = File::options().append(true).open(path(sessions, volume)).unwrap();
         file.set_modified(SystemClock.now() - 2 * HOUR).unwrap();
     }
 }

@@ -4,14 +4,14 @@
 //! make the driver refuse more. It also leads from a volume's name to its disk where kubelet gives no path.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    io,
     path::{Path, PathBuf},
 };
 
 use ring::digest;
 use serde::{Deserialize, Serialize};
+
+use crate::private_dir::{Lasting, PrivateDir, cure};
 
 /// One volume, as it was last seen here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,39 +50,46 @@ impl Witness {
 /// The records of a host.
 #[derive(Debug)]
 pub(crate) struct Witnesses {
-    dir: PathBuf,
+    state_dir: PathBuf,
 }
 
 impl Witnesses {
     /// The records below `state_dir`.
     pub(crate) fn new(state_dir: &Path) -> Self {
-        Self { dir: state_dir.join("volumes") }
+        Self { state_dir: state_dir.to_owned() }
     }
 
     /// What is remembered of `volume`. To be called with the volume's lock in hand.
     ///
-    /// A record that is damaged is set aside, once, as `.corrupt`.
+    /// A record that is damaged is set aside, once, as `.corrupt`. One that does not read stays: what keeps it from
+    /// being read may pass.
     pub(crate) fn read(&self, volume: &str) -> Recall {
-        let path = self.path(volume);
-        let text = match fs::read(&path) {
-            Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let lost = path.with_extension(CORRUPT).exists();
-                return if lost { Recall::Damaged } else { Recall::Nothing };
-            }
-            Err(error) => {
-                log::warn!("the record {} cannot be read: {error}", path.display());
-                return Recall::Damaged;
-            }
+        self.try_read(volume).unwrap_or_else(|error| {
+            log::warn!("the record {} cannot be read: {error}", self.path(volume).display());
+            Recall::Unreadable(format!("{error}{}", cure(&error)))
+        })
+    }
+
+    fn try_read(&self, volume: &str) -> io::Result<Recall> {
+        let Some(dir) = PrivateDir::existing(&self.state_dir, VOLUMES)? else {
+            return Ok(Recall::Nothing);
         };
-        parse(&text).map_or_else(
+        let (name, corrupt) = (file(volume), corrupt(volume));
+        let bytes = match dir.read(&name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(if dir.has(&corrupt) { Recall::Damaged } else { Recall::Nothing });
+            }
+            bytes => bytes?,
+        };
+        let record = String::from_utf8(bytes).ok().as_deref().and_then(parse);
+        Ok(record.map_or_else(
             || {
-                log::warn!("the record {} is damaged and set aside", path.display());
-                let _ = fs::rename(&path, path.with_extension(CORRUPT));
+                log::warn!("the record {} is damaged and set aside", self.path(volume).display());
+                let _ = dir.rename(&name, &corrupt);
                 Recall::Damaged
             },
             Recall::Seen,
-        )
+        ))
     }
 
     /// Remembers `witness`, so that a crash leaves the old record or the new one.
@@ -90,36 +97,24 @@ impl Witnesses {
     /// # Errors
     /// The record cannot be made durable: a format must then not begin.
     pub(crate) fn write(&self, volume: &str, witness: &Witness) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let path = self.path(volume);
-        let new = path.with_extension("new");
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(print(witness)?.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(&self.dir)?.sync_all()?;
+        let dir = PrivateDir::make(&self.state_dir, VOLUMES)?;
+        dir.write(&file(volume), print(witness)?.as_bytes(), Lasting::Durable)?;
         // Observed anew: what was set aside no longer matters.
-        match fs::remove_file(path.with_extension(CORRUPT)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        dir.remove(&corrupt(volume))
     }
 
     /// All readable records but that of `volume`.
     pub(crate) fn others(&self, volume: &str) -> Vec<(String, Witness)> {
-        let mut others = Vec::new();
-        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let name = path.file_stem().and_then(|it| it.to_str()).filter(|it| *it != volume);
-            let is_record = path.extension().is_some_and(|it| it == "json");
-            if let (Some(name), true) = (name, is_record)
-                && let Some(witness) = fs::read_to_string(&path).ok().as_deref().and_then(parse)
-            {
-                others.push((name.to_owned(), witness));
-            }
-        }
-        others
+        let Ok(Some(dir)) = PrivateDir::existing(&self.state_dir, VOLUMES) else {
+            return Vec::new();
+        };
+        let names = dir.names().unwrap_or_default();
+        let others = names.iter().filter_map(|name| name.strip_suffix(".json"));
+        let others = others.filter(|name| *name != volume).filter_map(|name| {
+            let text = String::from_utf8(dir.read(&file(name)).ok()?).ok()?;
+            Some((name.to_owned(), parse(&text)?))
+        });
+        others.collect()
     }
 
     /// The volume that Kubernetes calls `name`, if that is not the volume's own name.
@@ -130,7 +125,7 @@ impl Witnesses {
 
     /// Where the record of `volume` is, for messages.
     pub(crate) fn path(&self, volume: &str) -> PathBuf {
-        self.dir.join(format!("{volume}.json"))
+        self.state_dir.join(VOLUMES).join(file(volume))
     }
 }
 
@@ -141,6 +136,8 @@ pub(crate) enum Recall {
     Nothing,
     /// It was, or may have been: the record cannot be made out.
     Damaged,
+    /// It may have been: the record cannot be read. Why, and what to do about it.
+    Unreadable(String),
     /// It was.
     Seen(Witness),
 }
@@ -161,10 +158,20 @@ fn checksum(body: &str) -> String {
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-const CORRUPT: &str = "corrupt";
+fn file(volume: &str) -> String {
+    format!("{volume}.json")
+}
+
+fn corrupt(volume: &str) -> String {
+    format!("{volume}.corrupt")
+}
+
+const VOLUMES: &str = "volumes";
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn witness() -> Witness {

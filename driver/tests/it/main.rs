@@ -18,6 +18,7 @@ mod detach;
 mod detach_faults;
 mod expand_volume;
 mod faults;
+mod folders;
 mod growth;
 mod kill;
 mod kube;
