@@ -22,13 +22,19 @@ pub use log_file::Log;
 pub fn exec(log: &Log, driver: impl FnOnce() -> Box<dyn Driver>) -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(text) = people::answer(&args) {
-        return reply::print(&text, 0);
+        let _ = reply::print(&text);
+        return ExitCode::SUCCESS;
     }
     bug::reply_to_panics(&args);
     // Without a log the call goes on: the reply tells what happened.
     let _ = log.start();
     signal::reply_to_sigterm(&args);
-    reply::print_once(&flexvolume::dispatch(&*driver(), &args))
+    let driver = driver();
+    let reply = flexvolume::dispatch(&*driver, &args);
+    if reply::print_once(&reply).is_ok() {
+        driver.said();
+    }
+    ExitCode::from(reply.exit_code())
 }
 
 /// A variable of the environment.

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write},
-    process::ExitCode,
     sync::OnceLock,
     thread::{self, ThreadId},
 };
@@ -11,11 +10,14 @@ use flexvolume::Reply;
 
 /// Prints `reply`, unless this thread has printed one already. While another thread prints, and ends the process,
 /// it waits for that end.
-pub(crate) fn print_once(reply: &Reply) -> ExitCode {
+///
+/// # Errors
+/// It is not printed. The exit status tells all the same.
+pub(crate) fn print_once(reply: &Reply) -> io::Result<()> {
     let this = thread::current().id();
     match FIRST.set(this) {
-        Ok(()) => print(&reply.to_line(), reply.exit_code()),
-        Err(_) if FIRST.get() == Some(&this) => ExitCode::from(reply.exit_code()),
+        Ok(()) => print(&reply.to_line()),
+        Err(_) if FIRST.get() == Some(&this) => Err(io::ErrorKind::AlreadyExists.into()),
         Err(_) => loop {
             thread::park();
         },
@@ -25,15 +27,18 @@ pub(crate) fn print_once(reply: &Reply) -> ExitCode {
 /// Prints `reply` as [`print_once`] does, and ends the process, whatever other threads are at.
 #[expect(clippy::exit, reason = "the main thread may be waiting in the kernel")]
 pub(crate) fn end_with(reply: &Reply) -> ! {
-    print_once(reply);
+    let _ = print_once(reply);
     std::process::exit(reply.exit_code().into());
 }
 
-/// Writes `text` in one piece. A closed stdout changes nothing: the exit status tells.
-pub(crate) fn print(text: &str, code: u8) -> ExitCode {
+/// Writes `text` in one piece.
+///
+/// # Errors
+/// stdout is closed, or takes no more.
+pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    ExitCode::from(code)
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
 }
 
 /// The thread whose reply it is.

@@ -82,6 +82,10 @@ pub trait Driver {
     ) -> Result<u64> {
         Err(Failure::NotSupported)
     }
+
+    /// The reply to the call is printed: what was kept until it is said may go. A call that is ended before has
+    /// perhaps said nothing, and one whose reply could not be printed has not.
+    fn said(&self) {}
 }
 
 /// What a call came to.

@@ -22,12 +22,22 @@ impl Mounter {
         Err(Error::Failed { path: disk.path().to_owned(), dir: found.dir.clone(), failure })
     }
 
-    /// The errors that a mounted ext file system has counted (Documentation/ABI/testing/sysfs-fs-ext4).
+    /// Whether the mounted file system is an ext that has counted neither errors nor warnings. A write of data that
+    /// fails is a warning (`ext4_end_bio` of the kernel's fs/ext4/page-io.c).
+    pub(crate) fn counts_no_failure(&self, number: DeviceNumber) -> bool {
+        ["errors_count", "warning_count"].iter().all(|name| self.count(number, name) == Some(0))
+    }
+
+    /// The errors that a mounted ext file system has counted.
     fn errors(&self, number: DeviceNumber) -> Option<u64> {
+        self.count(number, "errors_count").filter(|count| *count > 0)
+    }
+
+    /// A counter of a mounted ext file system (Documentation/ABI/testing/sysfs-fs-ext4).
+    fn count(&self, number: DeviceNumber, name: &str) -> Option<u64> {
         let sysfs = &self.host.sysfs;
         let device = fs::canonicalize(sysfs.join(format!("dev/block/{number}"))).ok()?;
-        let count = sysfs.join("fs/ext4").join(device.file_name()?).join("errors_count");
-        read(&count).filter(|count| *count > 0)
+        read(&sysfs.join("fs/ext4").join(device.file_name()?).join(name))
     }
 }
 

@@ -37,7 +37,7 @@ pub use fs_type::{FsType, UnknownFsType};
 pub use grow::Growth;
 pub use mounting::{Outcome, Request};
 pub use options::{MountOptions, OptionError};
-pub use unmounting::{DataLoss, Unmounted};
+pub use unmounting::{DataLoss, Mounted, Unmounted};
 
 /// Everything that is done with file systems, in the mount namespace of this process.
 #[derive(Clone, Debug)]

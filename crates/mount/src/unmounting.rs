@@ -38,25 +38,88 @@ pub struct DataLoss {
     pub source: io::Error,
 }
 
-impl Mounter {
-    /// Unmounts the disk that is mounted at `dir`, as often as it is mounted there, after flushing
-    /// it. Nothing mounted, or no such folder, is a success. The folder stays.
+/// A disk that is mounted at a folder, and is to be flushed and unmounted.
+#[derive(Debug)]
+pub struct Mounted<'a> {
+    mounter: &'a Mounter,
+    dir: PathBuf,
+    device: DeviceNumber,
+}
+
+impl Mounted<'_> {
+    /// The mount point, free of links.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes everything out and waits for it.
+    ///
+    /// # Errors
+    /// The disk has not taken all of it, or not all that was written before. The kernel says so once: note it, then
+    /// unmount.
+    pub fn flush(&self) -> Result<(), DataLoss> {
+        flushed(&self.dir).map_err(|source| {
+            let loss = DataLoss { dir: self.dir.clone(), source };
+            log::error!("{loss}: {}", loss.source);
+            loss
+        })
+    }
+
+    /// Whether the kernel counts failed writes of this file system and has counted none. File systems other than
+    /// ext do not count.
+    pub fn shows_no_failed_write(&self) -> bool {
+        self.mounter.counts_no_failure(self.device)
+    }
+
+    /// Unmounts it, as often as it is mounted there. `data_loss` is what [`Mounted::flush`] has said.
     ///
     /// Lazy and forced unmounts are never used: they hide a device that is still in use. Whether
     /// the device is free afterwards only [`disk::Disk::claim`] tells, because other mount
     /// namespaces may still have it.
     ///
     /// # Errors
-    /// If the same disk is mounted at other places too, processes use it, I/O to its device would
-    /// hang, or something else than a disk is mounted there.
+    /// If processes use it, or umount fails.
+    pub fn unmount(self, data_loss: Option<DataLoss>) -> Result<Unmounted, Error> {
+        match (self.mounter.pop(&self.dir, self.device), data_loss) {
+            (Ok(()), data_loss) => Ok(Unmounted { device: Some(self.device), data_loss }),
+            (Err(error), None) => Err(error),
+            (Err(error), Some(loss)) => {
+                Err(Error::LostAndMounted { loss, source: Box::new(error) })
+            }
+        }
+    }
+}
+
+impl Mounter {
+    /// Unmounts the disk that is mounted at `dir`, as often as it is mounted there, after flushing
+    /// it. Nothing mounted, or no such folder, is a success. The folder stays.
+    ///
+    /// For callers that cannot be ended in between: [`Mounted`] has the steps for others.
+    ///
+    /// # Errors
+    /// As [`Mounter::mounted`] and [`Mounted::unmount`].
     pub fn unmount(&self, dir: &Path) -> Result<Unmounted, Error> {
-        let nothing = Unmounted { device: None, data_loss: None };
-        let Some(dir) = real(dir)? else { return Ok(nothing) };
+        match self.mounted(dir)? {
+            Some(mounted) => {
+                let data_loss = mounted.flush().err();
+                mounted.unmount(data_loss)
+            }
+            None => Ok(Unmounted { device: None, data_loss: None }),
+        }
+    }
+
+    /// The disk that is mounted at `dir`, if it can be unmounted as far as is seen.
+    ///
+    /// # Errors
+    /// If the same disk is mounted at other places too, I/O to its device would hang, or something
+    /// else than a disk is mounted there.
+    pub fn mounted(&self, dir: &Path) -> Result<Option<Mounted<'_>>, Error> {
+        let Some(dir) = real(dir)? else { return Ok(None) };
         let table = self.mounts()?;
         let Some(found) = mountinfo::at(&table, &dir) else {
             // a mount on a folder above may cover one that is still there
             let covered = table.iter().any(|entry| entry.dir == dir && !entry.deleted);
-            return if covered { Err(Error::Covered { dir }) } else { Ok(nothing) };
+            return if covered { Err(Error::Covered { dir }) } else { Ok(None) };
         };
         let device = found.number;
         if device.major == 0 {
@@ -72,17 +135,7 @@ impl Mounter {
         if let Some(stall) = self.host.stall(device, &*self.runner)? {
             return Err(Error::Blocked { dir, stall });
         }
-        let data_loss = flushed(&dir).err().map(|source| DataLoss { dir: dir.clone(), source });
-        if let Some(loss) = &data_loss {
-            log::error!("{loss}: {}", loss.source);
-        }
-        match (self.pop(&dir, device), data_loss) {
-            (Ok(()), data_loss) => Ok(Unmounted { device: Some(device), data_loss }),
-            (Err(error), None) => Err(error),
-            (Err(error), Some(loss)) => {
-                Err(Error::LostAndMounted { loss, source: Box::new(error) })
-            }
-        }
+        Ok(Some(Mounted { mounter: self, dir, device }))
     }
 
     /// Unmounts until nothing of `device` is left at `dir`.

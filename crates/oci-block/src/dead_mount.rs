@@ -7,36 +7,31 @@ use mount::{Entry, Mounter};
 use crate::{
     OciBlock,
     error::Error,
+    losses::Losses,
     volume::{DRIVER, VolumeName},
 };
 
 /// Unmounts kubelet's global mount of the volume, if it is one of a disk that is gone.
 ///
 /// # Errors
-/// It is in use, such as bound into a pod, or data were lost with the disk, which is said once.
+/// It is in use, such as bound into a pod, or data were lost with the disk, or by an earlier call.
 pub(crate) fn clear(
     driver: &OciBlock,
     mounter: &Mounter,
     name: VolumeName<'_>,
     disk: &Disk,
 ) -> Result<(), Error> {
+    let losses = Losses::of(driver, name.key()?);
     let place = format!("kubernetes.io/flexvolume/{DRIVER}/mounts/{}", name.name);
     for found in &*mounter.mounts()? {
         // What is on no disk has major number 0.
         let is_disk = found.number.major != 0 && found.number != disk.number();
         if found.dir.ends_with(&place) && is_disk && is_dead(driver, found)? {
-            unmount(mounter, found)?;
+            log::warn!("{} is mounted from a disk that is gone: unmounting", found.dir.display());
+            losses.unmount(mounter, &found.dir)?;
         }
     }
-    Ok(())
-}
-
-fn unmount(mounter: &Mounter, found: &Entry) -> Result<(), Error> {
-    log::warn!("{} is mounted from a disk that is gone: unmounting", found.dir.display());
-    match mounter.unmount(&found.dir)?.data_loss {
-        Some(loss) => Err(Error::DataLoss(loss)),
-        None => Ok(()),
-    }
+    losses.tell()
 }
 
 /// Whether the kernel has given the disk up for good.

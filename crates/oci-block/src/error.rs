@@ -6,7 +6,8 @@ use oci_iaas::{Ocid, VolumeAttachment};
 
 use crate::{
     chap::CredentialsError, config::ConfigError, device::DeviceError, expand_error::ExpandError,
-    lock::LockError, option_error::OptionError, refusal::Refusal, volume::VolumeNameError,
+    lock::LockError, option_error::OptionError, private_dir::cure, refusal::Refusal,
+    volume::VolumeNameError,
 };
 
 /// A call failed. The reply shows this and all its sources in one line.
@@ -349,6 +350,35 @@ pub enum Error {
     /// Data may have been lost before this call.
     #[error(transparent)]
     DataLoss(mount::DataLoss),
+    /// A call was ended while it flushed, and nothing shows what came of it.
+    #[error(
+        "writes to {dir} may be lost: the call that flushed them was ended before it could say whether the disk \
+         took them"
+    )]
+    LossUnknown {
+        /// The mount point.
+        dir: String,
+    },
+    /// Data may be lost, and a call that is ended now would take that along.
+    #[error(
+        "{loss}; it stays mounted, because that cannot be noted in {}{}", .path.display(), cure(.source)
+    )]
+    LossNotNoted {
+        /// What may be lost.
+        loss: String,
+        /// The note.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A note of lost writes does not read.
+    #[error("writes may be lost, and the note {} of them cannot be read{}", .path.display(), cure(.source))]
+    LossNote {
+        /// The note.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The kernel gives no UUID.
     #[error("cannot read a random UUID from the kernel for the new file system")]
     Uuid(#[source] io::Error),

@@ -8,7 +8,10 @@
 //! Every call observes, compares with its goal, acts, and observes again; so it may be repeated,
 //! and killed at any moment.
 
-use std::{path::Path, path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
 
 use clock::Clock;
 use command::Runner;
@@ -35,6 +38,7 @@ mod in_use;
 mod is_attached;
 mod lock;
 mod login;
+mod losses;
 mod mount_device;
 mod node;
 mod option_error;
@@ -67,6 +71,7 @@ pub use settings::{ServiceAccount, Settings};
 pub use volume::VolumeNameError;
 
 use lock::VolumeLock;
+use losses::Loss;
 use volume::VolumeName;
 use volume_options::VolumeOptions;
 
@@ -78,13 +83,15 @@ pub struct OciBlock {
     clock: Arc<dyn Clock>,
     host: disk::Host,
     iscsi: iscsi::Host,
+    /// The volume and the loss that the reply to this call says.
+    told: OnceLock<(String, Loss)>,
 }
 
 impl OciBlock {
     /// A backend that will do as `settings` say; nothing is touched yet.
     pub fn new(settings: Settings, runner: Arc<dyn Runner>, clock: Arc<dyn Clock>) -> Self {
         let (host, iscsi) = (disk::Host::default(), iscsi::Host::default());
-        Self { settings, runner, clock, host, iscsi }
+        Self { settings, runner, clock, host, iscsi, told: OnceLock::new() }
     }
 
     fn mounter(&self) -> mount::Mounter {
@@ -182,5 +189,9 @@ impl flexvolume::Driver for OciBlock {
         _old_bytes: u64,
     ) -> flexvolume::Result<u64> {
         Ok(expand_fs::expand_fs(self, &VolumeOptions::parse(options)?, device, dir, new_bytes)?)
+    }
+
+    fn said(&self) {
+        losses::forget_told(self);
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     device::Device,
     error::Error,
     identity::is_same,
+    losses::Losses,
     paths::{log_out, recorded},
     sessions::Sessions,
     volume::volume_key,
@@ -34,17 +35,16 @@ pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error>
     }
 
     lock.share_with_children()?;
-    let unmounted = mounter.unmount(dir)?;
+    let losses = Losses::of(driver, &volume);
+    losses.unmount(&mounter, dir)?;
     // iscsiadm may leave a daemon behind, which must not keep the volume locked.
     lock.keep_from_children()?;
     let released = held.map_or(Ok(()), |held| release(driver, &volume, &held));
 
-    // Said once: the next call finds nothing mounted any more.
-    if let Some(loss) = unmounted.data_loss {
-        if let Err(error) = &released {
-            log::error!("{error}");
-        }
-        return Err(Error::DataLoss(loss));
+    if let Err(loss) = losses.tell() {
+        // The next call tries again.
+        released.unwrap_or_else(|error| log::error!("{error}"));
+        return Err(loss);
     }
     released
 }
