@@ -28,4 +28,9 @@ pub trait Stage {
 
     /// The data is whole, and nothing was done that must not be.
     fn check_data(&self);
+
+    /// What must be said, by the killed call or a later one, before a call succeeds; nothing as a rule.
+    fn must_say(&self) -> Option<&'static str> {
+        None
+    }
 }

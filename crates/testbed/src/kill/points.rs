@@ -52,7 +52,8 @@ impl Points {
         tools.plan("at=all")?;
         let tracing = tracer(stage, &[format!("trace={WRITES},openat")]);
         let answer = run(stage.call(&tracing))?;
-        ensure!(answer.is_success(), "{answer:?}");
+        let is_said = stage.must_say().is_some_and(|it| answer.message().contains(it));
+        ensure!(answer.is_success() != is_said, "{answer:?}");
 
         let trace = tools.trace(0)?;
         let created: BTreeSet<_> =
@@ -73,17 +74,18 @@ impl Points {
     /// The point was not reached, the second call fails, or its end is another.
     pub fn check(&self, point: &Point, stage: &impl Stage, end: &str) -> Result<()> {
         stage.reset();
-        self.reach(point, stage)?;
-        let again = again(stage)?;
+        let killed = self.reach(point, stage)?;
+        let (again, said) = again(stage, &killed)?;
         ensure!(again.is_success(), "killed at {point:?}: {again:?}");
+        ensure!(said, "killed at {point:?}: nobody was told");
         let found = stage.end();
         ensure!(found == end, "killed at {point:?}: the end is\n{found}\nand not\n{end}");
         stage.check_data();
         Ok(())
     }
 
-    /// Makes the call and kills it at `point`.
-    fn reach(&self, point: &Point, stage: &impl Stage) -> Result<()> {
+    /// Makes the call and kills it at `point`; what it has said.
+    fn reach(&self, point: &Point, stage: &impl Stage) -> Result<Answer> {
         let tools = stage.tools();
         let mut tracing = Vec::new();
         let plan = match point {
@@ -107,25 +109,31 @@ impl Points {
         };
         ensure!(killed, "{point:?} was not reached: {answer:?}");
         tools.plan("at=0")?;
-        Ok(())
+        Ok(answer)
     }
 }
 
 /// Calls again as kubelet does, until nobody else is at work, and no program that the killed call has left
-/// has the disk.
-fn again(stage: &impl Stage) -> Result<Answer> {
+/// has the disk. The last answer, and whether one of them, or that of the killed call, has said what must be said.
+fn again(stage: &impl Stage, killed: &Answer) -> Result<(Answer, bool)> {
+    let must_say = stage.must_say();
+    let mut said = must_say.is_none_or(|it| killed.text.contains(it));
     let mut in_use = 0;
     for _ in 0..REPETITIONS {
         let answer = run(stage.call(&[]))?;
         let message = answer.message();
+        if must_say.is_some_and(|it| message.contains(it)) {
+            said = true;
+            continue;
+        }
         if message.contains(" is in use") && in_use < 10 {
             in_use += 1;
             wait(Duration::from_millis(500));
         } else if !message.contains("is still running") {
-            return Ok(answer);
+            return Ok((answer, said));
         }
     }
-    bail!("the volume stays locked")
+    bail!("no call succeeds")
 }
 
 #[expect(clippy::disallowed_methods, reason = "waits for what a killed call has left running")]

@@ -30,6 +30,8 @@ pub(super) enum Start {
     Mounted,
     /// As mounted, and then the volume has grown.
     Grown,
+    /// As mounted, on a disk that does not take all of what is still in memory.
+    Losing,
 }
 
 /// A node on which a case is played.
@@ -145,6 +147,15 @@ impl<'a> Stage<'a> {
         Kubelet { cluster: &self.cluster, number: 1 }
     }
 
+    /// The disk gets another size, whatever is mounted.
+    fn resize(&self, size: u64) {
+        self.sh(&format!(
+            "disk=$(readlink -f {}); file=$(losetup --noheadings --output BACK-FILE $disk)
+            truncate -s {size} $file; losetup --set-capacity $disk",
+            self.device
+        ));
+    }
+
     #[track_caller]
     fn sh(&self, script: &str) -> String {
         self.kubelet().sh(&format!("set -e; {script}"))
@@ -168,29 +179,33 @@ impl kill::Stage for Stage<'_> {
         let run = self.folder("OCI_FLEXD_RUN_DIRECTORY");
         let log = self.folder("OCI_FLEXD_DRIVER_LOG_DIR");
         let (state, run, log) = (state.display(), run.display(), log.display());
+        self.sh(r#"while umount "$0" 2>/dev/null; do :; done"#);
+        self.resize(size);
         self.sh(&format!(
             r#"
-            while umount "$0" 2>/dev/null; do :; done
             if [ -e "$0" ]; then rmdir "$0"; fi
             rm -rf {state} {run} {log}; mkdir -p "$(dirname "$0")" "$(dirname {state})"
-            disk=$(readlink -f {device}); file=$(losetup --noheadings --output BACK-FILE $disk)
-            truncate -s {size} $file; losetup --set-capacity $disk
             blkdiscard -f {device}
             if [ -e {dir}/start ]; then
                 dd if={dir}/start of={device} bs=64k conv=sparse,notrunc,fsync status=none
                 cp -a {dir}/state {state}
             fi"#
         ));
-        if matches!(self.case.start, Start::Mounted | Start::Grown) {
+        if matches!(self.case.start, Start::Mounted | Start::Grown | Start::Losing) {
             success(&self.run(&self.mount()));
             self.sh(r#"echo later > "$0/later""#);
         }
-        if self.case.start == Start::Grown {
-            let grown = size * 2;
-            self.sh(&format!(
-                "disk=$(readlink -f {device}); file=$(losetup --noheadings --output BACK-FILE $disk)
-                truncate -s {grown} $file; losetup --set-capacity $disk"
-            ));
+        match self.case.start {
+            Start::Grown => self.resize(size * 2),
+            Start::Losing => {
+                let kept = size / 4 * 3;
+                self.sh(&format!(r#"sync -f "$0"; tail -c +{} {device} > {dir}/end"#, kept + 1));
+                // What is written to its end has no place.
+                self.resize(kept);
+                let much = size / 16 * 9;
+                self.sh(&format!(r#"head -c {much} /dev/zero | tr '\0' x > "$0/lost""#));
+            }
+            _ => {}
         }
     }
 
@@ -216,8 +231,21 @@ impl kill::Stage for Stage<'_> {
         ))
     }
 
+    fn must_say(&self) -> Option<&'static str> {
+        (self.case.start == Start::Losing).then_some("may be lost")
+    }
+
     fn check_data(&self) {
         assert_eq!(self.tools.violations(), "");
+        if self.case.start == Start::Losing {
+            self.resize(self.size);
+            let (device, end) = (&self.device, self.cluster.dir().join("end"));
+            let from = (self.size / 4 * 3) >> 20;
+            self.sh(&format!(
+                "dd if={} of={device} bs=1M seek={from} conv=fsync status=none",
+                end.display()
+            ));
+        }
         if self.case.verb == "waitforattach" {
             return;
         }
@@ -231,7 +259,7 @@ impl kill::Stage for Stage<'_> {
         self.sh(&format!("{checker} {} >&2", self.device));
         success(&self.run(&self.mount()));
         let (files, kept) = match self.case.start {
-            Start::Mounted | Start::Grown => ("file later", "kept\nlater"),
+            Start::Mounted | Start::Grown | Start::Losing => ("file later", "kept\nlater"),
             _ => ("file", "kept"),
         };
         assert_eq!(self.sh(&format!(r#"cd "$0" && cat {files}"#)), kept);

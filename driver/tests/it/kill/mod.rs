@@ -36,6 +36,16 @@ fn unmountdevice_goes_on_after_any_kill() {
     sweep::check(&Case { verb: "unmountdevice", start: Start::Mounted, fs_type: "ext4" });
 }
 
+#[test]
+fn unmountdevice_of_a_disk_that_loses_writes_says_so_after_any_kill() {
+    sweep::check(&Case { verb: "unmountdevice", start: Start::Losing, fs_type: "ext4" });
+}
+
+#[test]
+fn unmountdevice_of_xfs_on_a_disk_that_loses_writes_says_so_after_any_kill() {
+    sweep::check(&Case { verb: "unmountdevice", start: Start::Losing, fs_type: "xfs" });
+}
+
 // ext4 asks for CAP_SYS_RESOURCE, which containers do not have.
 #[test]
 fn expandfs_of_xfs_goes_on_after_any_kill() {

@@ -13,7 +13,7 @@ use testbed::{
     kill::{Points, Stage as _},
 };
 
-use super::case::{Case, Stage};
+use super::case::{Case, Stage, Start};
 
 /// After a kill at any point the same call reaches the end of an unbroken one.
 pub(super) fn check(case: &Case) {
@@ -38,7 +38,8 @@ pub(super) fn check(case: &Case) {
         }
     });
     let count = count.into_inner().unwrap();
-    row.saw("Success", &format!("{count} points, no loss"));
+    let loss = if case.start == Start::Losing { "the loss is said" } else { "no loss" };
+    row.saw("Success", &format!("{count} points, {loss}"));
 }
 
 /// Most of a call's time is waiting.
