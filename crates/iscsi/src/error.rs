@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use disk::DeviceNumber;
 
-use crate::{ExitCode, MultipathError, Target};
+use crate::{ExitCode, MultipathError, Pending, Target};
 
 /// What was attempted on which target, and what stood against it.
 #[derive(Debug, thiserror::Error)]
@@ -69,12 +69,36 @@ pub enum Error {
     },
     /// iscsid was asked for the session and has not made it yet; it cannot be told to stop. A later call finds it.
     #[error(
-        "the login to {target} is pending in iscsid: the portal does not answer yet; the next call \
-         goes on from there"
+        "the login to {target} is pending in iscsid, and the next call goes on from there: {seen}"
     )]
     LoginPending {
         /// The target.
         target: Target,
+        /// What is to be seen of it.
+        seen: Pending,
+    },
+    /// iscsiadm says that it has logged in, and there is no session.
+    #[error(
+        "iscsiadm says that it has logged in to {target}, and the kernel shows no session: something has ended it at \
+         once, or /sys is not that of the machine on which iscsid runs"
+    )]
+    NotShown {
+        /// The target.
+        target: Target,
+    },
+    /// A node record that iscsiadm can neither use nor replace cannot be removed.
+    #[error(
+        "cannot write the node record of {target}: the one that is there is damaged or of another version of \
+         open-iscsi, and {} cannot be removed",
+        path.display()
+    )]
+    StaleRecord {
+        /// The target.
+        target: Target,
+        /// The record, or the folder of all records.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// There is a session, but it does not work.
     #[error(
@@ -196,6 +220,7 @@ impl Error {
             Self::Boot { .. }
             | Self::NoDaemon { .. }
             | Self::NoRecord { .. }
+            | Self::StaleRecord { .. }
             | Self::Credentials { .. }
             | Self::SeveralSessions { .. }
             | Self::OtherPortal { .. }

@@ -21,6 +21,8 @@ pub struct Initiator {
 pub struct Host {
     /// `/sys`, where sessions are read
     pub sysfs: PathBuf,
+    /// `/proc`, where connections to portals are seen
+    pub proc: PathBuf,
     /// `/dev`, where the disks' nodes are
     pub dev: PathBuf,
     /// where open-iscsi may keep its node records
@@ -33,6 +35,7 @@ impl Default for Host {
     fn default() -> Self {
         Self {
             sysfs: "/sys".into(),
+            proc: "/proc".into(),
             dev: "/dev".into(),
             nodes: ["/etc/iscsi/nodes", "/var/lib/iscsi/nodes"].map(PathBuf::from).to_vec(),
             disk: disk::Host::default(),

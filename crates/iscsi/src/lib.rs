@@ -32,6 +32,7 @@ mod multipath;
 mod multipath_error;
 mod node_record;
 mod patience;
+mod pending;
 mod release;
 mod session;
 mod sysfs;
@@ -44,6 +45,7 @@ pub use exit_code::ExitCode;
 pub use initiator::{Host, Initiator};
 pub use iqn::Iqn;
 pub use multipath_error::MultipathError;
+pub use pending::Pending;
 pub use session::{Block, Session, Unit};
 pub use target::{ParseError, Target};
 

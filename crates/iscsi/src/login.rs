@@ -3,10 +3,11 @@
 use std::{net::SocketAddr, time::Duration};
 
 use clock::Deadline;
-use command::Output;
+use command::{Command, Output};
 
 use crate::{
-    Chap, Error, ExitCode, Initiator, Outcome, Session, Target, iscsiadm, session::sessions,
+    Chap, Error, ExitCode, Initiator, Outcome, Pending, Session, Target, iscsiadm,
+    session::sessions,
 };
 
 impl Initiator {
@@ -112,15 +113,24 @@ impl Initiator {
     }
 
     fn create_record(&self, target: &Target, chap: Option<&Chap>) -> Result<(), Error> {
-        for command in [iscsiadm::create_record(target), iscsiadm::apply_settings(target)] {
-            let output = self
-                .run(&command, self.after(RECORDS))
-                .map_err(|source| not_run(WRITE_RECORD, target, source))?;
-            if !output.success() {
-                return Err(failed(WRITE_RECORD, target, &output));
-            }
+        let mut output = self.run_on_record(&iscsiadm::create_record(target), target)?;
+        // A record of another version of open-iscsi, or one that was edited, stands in the way of its own replacement.
+        let stale = [ExitCode::DATABASE, ExitCode::INVALID].contains(&ExitCode(output.code));
+        if stale && self.remove_records(target)? {
+            output = self.run_on_record(&iscsiadm::create_record(target), target)?;
+        }
+        if output.success() {
+            output = self.run_on_record(&iscsiadm::apply_settings(target), target)?;
+        }
+        if !output.success() {
+            return Err(failed(WRITE_RECORD, target, &output));
         }
         chap.map_or(Ok(()), |chap| self.write_credentials(target, chap))
+    }
+
+    fn run_on_record(&self, command: &Command, target: &Target) -> Result<Output, Error> {
+        self.run(command, self.after(RECORDS))
+            .map_err(|source| not_run(WRITE_RECORD, target, source))
     }
 
     /// Asks for the session, and believes only sysfs.
@@ -128,10 +138,16 @@ impl Initiator {
         let deadline = self.after(LOGIN);
         let answer = self.run(&iscsiadm::log_in(target), deadline);
         let patience = if may_still_come(&answer) { deadline } else { self.after(Duration::ZERO) };
-        let working = self.watch(patience, || {
-            Ok(self.session(target)?.filter(|session| session.is_logged_in()))
+        let unseen = self.after(UNSEEN);
+        let mut seen = Pending::Unseen;
+        let works = self.watch(patience, || {
+            if let Some(session) = self.session(target)? {
+                return Ok(session.is_logged_in().then_some(true));
+            }
+            seen = self.pending(target)?.max(seen.clone());
+            Ok((seen == Pending::Unseen && unseen.passed(&*self.clock)).then_some(false))
         })?;
-        if working.is_some() {
+        if works == Some(true) {
             log::info!("logged in to {target}");
             return Ok(());
         }
@@ -141,7 +157,8 @@ impl Initiator {
         Err(match answer {
             Err(source) if source.is_not_started() => not_run(LOG_IN, target, source),
             Ok(output) if !is_promise(&output) => failed(LOG_IN, target, &output),
-            _ => Error::LoginPending { target: target.clone() },
+            Ok(output) if output.success() => Error::NotShown { target: target.clone() },
+            _ => Error::LoginPending { target: target.clone(), seen },
         })
     }
 
@@ -195,5 +212,7 @@ const LOG_IN: &str = "log in to";
 const RECOVERY: Duration = Duration::from_secs(20);
 /// For iscsiadm, which takes 40 s at most, and for what iscsid does afterwards.
 const LOGIN: Duration = Duration::from_secs(60);
+/// For a login of which nothing is to be seen: longer than iscsid waits between two attempts.
+const UNSEEN: Duration = Duration::from_secs(20);
 /// For work on the record files, when several calls want them at once.
 pub(crate) const RECORDS: Duration = Duration::from_secs(20);

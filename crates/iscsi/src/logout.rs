@@ -71,7 +71,10 @@ impl Initiator {
             Ok(ExitCode::NO_OBJECTS | ExitCode::SESSION_NOT_FOUND) => Ok(Outcome::AlreadyDone),
             Ok(ExitCode::SESSION_EXISTS) => match self.session(target)? {
                 Some(_) => Err(Error::SessionRemains { target: target.clone() }),
-                None => Err(Error::LoginPending { target: target.clone() }),
+                None => {
+                    let seen = self.pending(target)?;
+                    Err(Error::LoginPending { target: target.clone(), seen })
+                }
             },
             Ok(code) => {
                 log::warn!("the node record of {target} stays: {code}");

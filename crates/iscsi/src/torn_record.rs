@@ -10,7 +10,7 @@ use std::{fs, io, path::Path, time::Duration};
 use zeroize::Zeroizing;
 
 use crate::{
-    Initiator, Target,
+    Error, Initiator, Target,
     node_record::{END, at_portal, records},
 };
 
@@ -23,6 +23,29 @@ impl Initiator {
                 log::warn!("node records of {target} in {} may be torn: {error}", nodes.display());
             }
         }
+    }
+
+    /// Removes all records of `target` at its portal, whatever they say; whether there were any. Only for a target
+    /// without a session, whose record would be replaced if iscsiadm could.
+    ///
+    /// # Errors
+    /// One cannot be found or removed.
+    pub(crate) fn remove_records(&self, target: &Target) -> Result<bool, Error> {
+        let failed = |path: &Path, source| Error::StaleRecord {
+            target: target.clone(),
+            path: path.to_owned(),
+            source,
+        };
+        let mut found = false;
+        for nodes in &self.host.nodes {
+            for record in records(nodes, target).map_err(|source| failed(nodes, source))? {
+                fs::remove_file(&record).map_err(|source| failed(&record, source))?;
+                log::warn!("removed {}, which iscsiadm could not replace", record.display());
+                found = true;
+            }
+        }
+        self.remove_torn_records(target);
+        Ok(found)
     }
 
     fn remove_torn_in(&self, nodes: &Path, target: &Target) -> io::Result<()> {

@@ -165,31 +165,45 @@ fn a_session_may_take_its_time() {
     assert_eq!(longest, Duration::from_secs(1));
 }
 
+const TABLE: &str = "proc/net/tcp";
+/// The kernel's line of a connection to the volume's portal, not taken yet.
+const CONNECTING: &str = "0: 0202000A:8A3C 0202FEA9:0CBC 02";
+const CONNECTED: &str = "0: 0202000A:8A3C 0202FEA9:0CBC 01";
+
+fn shows(line: &'static str) -> Event {
+    Event::Write(TABLE.into(), line)
+}
+
 #[test]
-fn a_login_that_is_pending_already_is_waited_for() {
-    let world = World::new();
-    world.answers_and("login", 15, 30_000, session("LOGGED_IN"));
-    check(
-        &world,
-        expect![[r#"
-        Done
-        ran: new update login
-        session: LOGGED_IN, record: manual, waited 30.27s
-    "#]],
-    );
+fn a_login_that_is_pending_already_is_waited_for_while_it_is_seen() {
+    for line in [CONNECTING, CONNECTED] {
+        let world = World::new();
+        world.later(9_000, shows(line));
+        world.later(12_000, Event::Remove(TABLE.into()));
+        world.answers_and("login", 15, 30_000, session("LOGGED_IN"));
+        check(
+            &world,
+            expect![[r#"
+                Done
+                ran: new update login
+                session: LOGGED_IN, record: manual, waited 30.27s
+            "#]],
+        );
+    }
 }
 
 #[test]
 fn a_pending_login_is_left_to_the_next_call() {
     let world = World::new();
+    world.happens(shows(CONNECTING));
     world.answers_and("login", 15, 70_000, session("LOGGED_IN"));
     check(
         &world,
         expect![[r#"
-            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet; the next call goes on from there (again later)
-            ran: new update login
-            session: none, record: manual, waited 60s
-        "#]],
+        the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid, and the next call goes on from there: the portal does not answer yet (again later)
+        ran: new update login
+        session: none, record: manual, waited 60s
+    "#]],
     );
     world.initiator().disk(&volume()).unwrap_err();
     world.answers_and("login", 15, 20_000, session("LOGGED_IN"));
@@ -201,6 +215,46 @@ fn a_pending_login_is_left_to_the_next_call() {
         session: LOGGED_IN, record: manual, waited 10.27s
     "#]],
     );
+}
+
+/// iscsiadm says "session exists", sysfs shows none: what is blamed is what is to be seen.
+#[test]
+fn a_login_that_is_not_seen_is_not_blamed_on_the_portal() {
+    let tell = |prepare: fn(&World)| {
+        let world = World::new();
+        prepare(&world);
+        world.answers("login", 15, "");
+        story::log_in(&world)
+    };
+    let told = [
+        tell(|_| {}),
+        tell(|world| world.happens(shows(CONNECTED))),
+        // The connection of another target's session.
+        tell(|world| {
+            world.happens(shows(CONNECTED));
+            world.happens(Event::Session(
+                "169.254.2.2",
+                "iqn.2015-12.com.oracleiaas:other",
+                "LOGGED_IN",
+            ));
+        }),
+        // A session that an administrator has made through a name.
+        tell(|world| world.happens(Event::Session("portal.example", IQN, "LOGGED_IN"))),
+    ];
+    expect![[r#"
+        the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid, and the next call goes on from there: the kernel shows neither a session nor a connection to the portal; if that stays so, iscsid is stuck or mistaken (systemctl restart iscsid), or in another network namespace than kubelet (again later)
+        ran: new update login
+        session: none, record: manual, waited 20.27s
+        the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid, and the next call goes on from there: the portal has taken the connection, and the target does not answer the login yet (again later)
+        ran: new update login
+        session: none, record: manual, waited 60s
+        the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid, and the next call goes on from there: the kernel shows neither a session nor a connection to the portal; if that stays so, iscsid is stuck or mistaken (systemctl restart iscsid), or in another network namespace than kubelet (again later)
+        ran: new update login
+        session: none, record: manual, waited 20.27s
+        the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid, and the next call goes on from there: session1 is there, but the kernel does not show an address as its portal; iscsiadm --mode session --print 3 shows whose it is (again later)
+        ran: new update login
+        session: none, record: manual, waited 60s
+    "#]].assert_eq(&told.concat());
 }
 
 fn hung() -> Error {
@@ -228,9 +282,9 @@ fn killing_iscsiadm_does_not_cancel_the_login() {
     check(
         &world,
         expect![[r#"
-            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet; the next call goes on from there (again later)
+            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid, and the next call goes on from there: the kernel shows neither a session nor a connection to the portal; if that stays so, iscsid is stuck or mistaken (systemctl restart iscsid), or in another network namespace than kubelet (again later)
             ran: new update login
-            session: none, record: manual, waited 60s
+            session: none, record: manual, waited 20.27s
         "#]],
     );
 }
@@ -256,10 +310,10 @@ fn what_was_made_is_undone_when_a_later_step_fails() {
     check(
         &world,
         expect![[r#"
-        cannot write the node record of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260: iscsiadm does not understand the request: its version is not supported (iscsiadm exit code 7: iscsiadm: unknown name)
-        ran: new update delete
-        session: none, record: none, waited 0ns
-    "#]],
+            cannot write the node record of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260: iscsiadm finds the request or a file invalid: its version is not supported, or the file that it names was written by another version and is to be removed (iscsiadm exit code 7: iscsiadm: unknown name)
+            ran: new update delete
+            session: none, record: none, waited 0ns
+        "#]],
     );
     let world = World::new();
     world.answers_and("login", 0, 100, session("FAILED"));

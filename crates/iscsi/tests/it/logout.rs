@@ -202,7 +202,7 @@ fn a_record_in_use_means_a_login_is_pending() {
     check(
         &world,
         expect![[r#"
-            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid: the portal does not answer yet; the next call goes on from there (again later)
+            the login to iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260 is pending in iscsid, and the next call goes on from there: the kernel shows neither a session nor a connection to the portal; if that stays so, iscsid is stuck or mistaken (systemctl restart iscsid), or in another network namespace than kubelet (again later)
             ran: delete
             session: none, record: none, waited 0ns
         "#]],

@@ -171,3 +171,62 @@ fn those_of_other_targets_and_portals_stay() {
     story::log_out(&world);
     assert_eq!(found(&world), before);
 }
+
+/// What iscsiadm can neither use nor replace: records of another version (exit 7), and such as were edited (exit 6).
+#[test]
+fn a_record_that_cannot_be_replaced_is_removed_and_made_anew() {
+    for (code, times) in [(7, 1), (6, 4)] {
+        for name in ["169.254.2.2,3260", "169.254.2.2,3260,1/default"] {
+            let world = World::new();
+            lay(
+                &world,
+                name,
+                Some("# BEGIN RECORD 2.1.4\nnode.startup = automatic\n# END RECORD\n"),
+            );
+            lay(&world, "169.254.2.3,3260", Some(WHOLE_RECORD));
+            (0..times).for_each(|_| {
+                world.answers(
+                    "new",
+                    code,
+                    "iscsiadm: Error while adding record: invalid parameter",
+                );
+            });
+            let story = story::log_in(&world);
+            assert!(story.starts_with("Done\nran: new "), "{code} {name}: {story}");
+            assert!(
+                story.contains("new update login\nsession: LOGGED_IN, record: manual"),
+                "{story}"
+            );
+            let iqn = "iqn.2015-12.com.oracleiaas:1f2e";
+            let names =
+                ["", "/169.254.2.2,3260", "/169.254.2.3,3260"].map(|it| format!("{iqn}{it}"));
+            assert_eq!(found(&world), names);
+        }
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_removed_is_named() {
+    let world = World::new();
+    // A folder where a file is expected, as nothing but a hand makes it.
+    lay(&world, "169.254.2.2,3260,1/default/odd", Some(""));
+    world.answers("new", 7, "iscsiadm: Error while adding record: invalid parameter");
+    let story = story::log_in(&world).replace(&world.tree().path("").display().to_string(), "/");
+    expect![[r#"
+        cannot write the node record of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260: the one that is there is damaged or of another version of open-iscsi, and /var/lib/iscsi/nodes/iqn.2015-12.com.oracleiaas:1f2e/169.254.2.2,3260,1/default cannot be removed: Is a directory (os error 21)
+        ran: new delete
+        session: none, record: none, waited 0ns
+    "#]].assert_eq(&story);
+}
+
+/// Without a record there is nothing to remove, and the answer stands.
+#[test]
+fn a_record_is_not_asked_for_again_where_there_was_none() {
+    let world = World::new();
+    world.answers("new", 7, "iscsiadm: the reason");
+    expect![[r#"
+        cannot write the node record of iqn.2015-12.com.oracleiaas:1f2e (LUN 1) at 169.254.2.2:3260: iscsiadm finds the request or a file invalid: its version is not supported, or the file that it names was written by another version and is to be removed (iscsiadm exit code 7: iscsiadm: the reason)
+        ran: new delete
+        session: none, record: none, waited 0ns
+    "#]].assert_eq(&story::log_in(&world));
+}

@@ -137,6 +137,7 @@ impl World {
     pub(crate) fn initiator(&self) -> Initiator {
         let host = Host {
             sysfs: self.tree().path("sys"),
+            proc: self.tree().path("proc"),
             dev: self.tree().path("dev"),
             nodes: vec![self.tree().path("etc/iscsi/nodes"), self.tree().path(NODES)],
             disk: self.state().disks.clone().unwrap_or_default(),
