@@ -57,9 +57,10 @@ pub struct Capabilities {
 
 impl Reply {
     /// A failure. The message reaches the pod's events: control characters become blanks, and it
-    /// is cut to 1 KiB.
+    /// is cut to 1 KiB, in the middle: it begins with what was attempted and ends with the cause and the cure.
     pub fn failure(message: impl Into<String>) -> Self {
-        Self { message: Some(one_line(&message.into())), ..Self::of(Status::Failure) }
+        let message = cut(&message.into().replace(char::is_control, " "));
+        Self { message: Some(message), ..Self::of(Status::Failure) }
     }
 
     /// The exit status: 1 for a failure, else 0. See [`Reply::for_call`] for the exception.
@@ -136,19 +137,19 @@ impl Reply {
     }
 }
 
-fn one_line(message: &str) -> String {
-    let mut line = message.replace(char::is_control, " ");
-    if line.len() > MESSAGE_LIMIT {
-        let room = MESSAGE_LIMIT - ELLIPSIS.len();
-        let end = (0..=room).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
-        line.truncate(end);
-        line.push_str(ELLIPSIS);
+/// The beginning and the end of a long text.
+fn cut(text: &str) -> String {
+    if text.len() <= MESSAGE_LIMIT {
+        return text.to_owned();
     }
-    line
+    let room = (MESSAGE_LIMIT - LEFT_OUT.len()) / 2;
+    let head = (0..=room).rev().find_map(|at| text.get(..at)).unwrap_or_default();
+    let tail = (text.len() - room..).find_map(|at| text.get(at..)).unwrap_or_default();
+    format!("{head}{LEFT_OUT}{tail}")
 }
 
 const MESSAGE_LIMIT: usize = 1024; // bytes
-const ELLIPSIS: &str = "…";
+const LEFT_OUT: &str = " … ";
 
 #[cfg(test)]
 mod tests {
@@ -191,9 +192,20 @@ mod tests {
         for filler in ["x", "é", "€", "🦀"] {
             let reply = Reply::failure(filler.repeat(2000));
             let length = reply.message().unwrap().len();
-            assert!((MESSAGE_LIMIT - 3..=MESSAGE_LIMIT).contains(&length), "{length}");
+            assert!((MESSAGE_LIMIT - 7..=MESSAGE_LIMIT).contains(&length), "{length}");
         }
         assert_eq!(Reply::failure("x".repeat(1024)).message(), Some(&*"x".repeat(1024)));
+    }
+
+    #[test]
+    fn a_long_message_keeps_what_was_attempted_the_cause_and_the_cure() {
+        let long =
+            format!("cannot mount a: {} : bad superblock; run e2fsck -f a", "x".repeat(2000));
+        let reply = Reply::failure(&*long);
+        let shown = reply.message().unwrap();
+        assert!(shown.starts_with("cannot mount a: xxx"), "{shown}");
+        assert!(shown.contains("xxx … xxx"), "{shown}");
+        assert!(shown.ends_with("xxx : bad superblock; run e2fsck -f a"), "{shown}");
     }
 
     #[test]
