@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use crate::{CallError, Options, options::looks_like_json};
@@ -109,6 +109,91 @@ impl Call {
                 });
             }
         })
+    }
+}
+
+/// What the log shows of it.
+impl Call {
+    /// The name of the call that `args` are meant for, whatever follows it.
+    pub(crate) fn known_verb(args: &[OsString]) -> Option<&'static str> {
+        args.first().and_then(|name| Usage::of(name)).map(|it| it.call)
+    }
+
+    pub(crate) fn verb(&self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::GetVolumeName => "getvolumename",
+            Self::Attach { .. } => "attach",
+            Self::Detach { .. } => "detach",
+            Self::IsAttached { .. } => "isattached",
+            Self::WaitForAttach { .. } => "waitforattach",
+            Self::MountDevice { .. } => "mountdevice",
+            Self::UnmountDevice { .. } => "unmountdevice",
+            Self::Mount { .. } => "mount",
+            Self::Unmount { .. } => "unmount",
+            Self::ExpandVolume { .. } => "expandvolume",
+            Self::ExpandFs { .. } => "expandfs",
+        }
+    }
+
+    pub(crate) fn options(&self) -> Option<&Options> {
+        match self {
+            Self::Attach { options, .. }
+            | Self::IsAttached { options, .. }
+            | Self::WaitForAttach { options, .. }
+            | Self::MountDevice { options, .. }
+            | Self::Mount { options, .. }
+            | Self::ExpandVolume { options, .. }
+            | Self::ExpandFs { options, .. } => Some(options),
+            _ => None,
+        }
+    }
+
+    /// Its name, for the calls that are told it.
+    pub(crate) fn volume(&self) -> Option<&str> {
+        match self {
+            Self::Detach { volume, .. } => Some(volume),
+            call => call.options()?.volume_name().ok(),
+        }
+    }
+
+    pub(crate) fn node(&self) -> Option<&str> {
+        match self {
+            Self::Attach { node, .. }
+            | Self::Detach { node, .. }
+            | Self::IsAttached { node, .. } => Some(node),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn device(&self) -> Option<&Path> {
+        match self {
+            Self::WaitForAttach { device, .. }
+            | Self::MountDevice { device, .. }
+            | Self::ExpandFs { device, .. } => Some(device),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn dir(&self) -> Option<&Path> {
+        match self {
+            Self::MountDevice { dir, .. }
+            | Self::UnmountDevice { dir }
+            | Self::Mount { dir, .. }
+            | Self::Unmount { dir }
+            | Self::ExpandVolume { dir, .. }
+            | Self::ExpandFs { dir, .. } => Some(dir),
+            _ => None,
+        }
+    }
+
+    /// The new one and the old one, in bytes.
+    pub(crate) fn sizes(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::ExpandVolume { new_bytes, old_bytes, .. }
+            | Self::ExpandFs { new_bytes, old_bytes, .. } => Some((*new_bytes, *old_bytes)),
+            _ => None,
+        }
     }
 }
 

@@ -2,18 +2,16 @@
 
 use std::{error::Error, ffi::OsString, iter};
 
-use crate::{Call, CallError, Driver, Failure, Reply, Result};
+use crate::{Call, CallError, Driver, Failure, Reply, Result, record};
 
 /// Answers one call. `args` are the arguments of the process without its own name.
 ///
-/// It never prints, exits or panics, unless the driver does. The call is logged with the names of
-/// its options, a failure with its whole chain of causes. A successful `init` leaves no record
-/// above the trace level: callers watch the driver's directory, and a log that is kept there
-/// would make them call it again.
+/// It never prints, exits or panics, unless the driver does. The beginning of the call is logged; its end is for
+/// [`crate::log_outcome`], after the reply was given.
 pub fn dispatch(driver: &dyn Driver, args: &[OsString]) -> Reply {
     let answer = match Call::parse(args) {
         Ok(call) => {
-            log::log!(level(&call), "{call:?}");
+            record::opening(&call);
             answer(driver, call)
         }
         Err(CallError::Unknown) => Err(Failure::NotSupported),
@@ -24,9 +22,6 @@ pub fn dispatch(driver: &dyn Driver, args: &[OsString]) -> Reply {
         Err(Failure::NotSupported) => Reply::not_supported(),
         Err(Failure::Failed(error)) => Reply::failure(chain(&*error)),
     };
-    if let Some(message) = reply.message() {
-        log::error!("{message}");
-    }
     reply.for_call(args)
 }
 
@@ -70,13 +65,4 @@ fn done((): ()) -> Reply {
 fn chain(error: &(dyn Error + 'static)) -> String {
     let causes = iter::successors(Some(error), |&it| it.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// `init` and `getvolumename` come many times a minute and change nothing.
-fn level(call: &Call) -> log::Level {
-    match call {
-        Call::Init => log::Level::Trace,
-        Call::GetVolumeName => log::Level::Debug,
-        _ => log::Level::Info,
-    }
 }

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::Value;
+
 use crate::{Capabilities, Options};
 
 /// A backend. Every call but `init` is "Not supported" until it is implemented.
@@ -17,6 +19,11 @@ use crate::{Capabilities, Options};
 pub trait Driver {
     /// What the backend can do. Offline, instant, without side effects: callers repeat it freely.
     fn init(&self) -> Result<Capabilities>;
+
+    /// What the log says at the end of a call of what it took, by name: how many requests, and which.
+    fn particulars(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
 
     /// Attaches the volume to the node; the device goes to `wait_for_attach` on that node.
     fn attach(&self, _options: &Options, _node: &str) -> Result<PathBuf> {

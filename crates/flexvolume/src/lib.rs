@@ -34,6 +34,7 @@ mod dispatch;
 mod driver;
 mod error;
 mod options;
+mod record;
 mod reply;
 mod secret;
 
@@ -42,5 +43,6 @@ pub use dispatch::dispatch;
 pub use driver::{Driver, Failure, Result};
 pub use error::{CallError, OptionsError};
 pub use options::Options;
+pub use record::{is_frequent, log_outcome};
 pub use reply::{Capabilities, Reply, Status};
 pub use secret::Secret;

@@ -98,6 +98,11 @@ impl Options {
         !self.secrets.is_empty()
     }
 
+    /// The names of all options but secrets.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     fn filled(&self, key: &str) -> Option<&str> {
         self.get(key).filter(|it| !it.is_empty())
     }

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::secret;
 
@@ -21,6 +22,9 @@ pub struct Reply {
     volume_new_size: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     capabilities: Option<Capabilities>,
+    /// The message before it was cut, for the log.
+    #[serde(skip)]
+    whole: Option<String>,
     #[serde(skip)]
     exit_zero: bool,
 }
@@ -35,6 +39,17 @@ pub enum Status {
     /// Never done by this driver; the caller does without.
     #[serde(rename = "Not supported")]
     NotSupported,
+}
+
+impl Status {
+    /// As the caller spells it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "Success",
+            Self::Failure => "Failure",
+            Self::NotSupported => "Not supported",
+        }
+    }
 }
 
 /// What a driver can do. All five are always stated: the caller's defaults for those left out are
@@ -59,8 +74,8 @@ impl Reply {
     /// A failure. The message reaches the pod's events: control characters become blanks, and it
     /// is cut to 1 KiB, in the middle: it begins with what was attempted and ends with the cause and the cure.
     pub fn failure(message: impl Into<String>) -> Self {
-        let message = cut(&message.into().replace(char::is_control, " "));
-        Self { message: Some(message), ..Self::of(Status::Failure) }
+        let whole = message.into().replace(char::is_control, " ");
+        Self { message: Some(cut(&whole)), whole: Some(whole), ..Self::of(Status::Failure) }
     }
 
     /// The exit status: 1 for a failure, else 0. See [`Reply::for_call`] for the exception.
@@ -96,6 +111,17 @@ impl Reply {
         self.message.as_deref()
     }
 
+    /// As [`Reply::message`], before it was cut.
+    pub(crate) fn whole_message(&self) -> Option<&str> {
+        self.whole.as_deref()
+    }
+
+    /// What the call was made for: a device, a size, or whether a volume is attached.
+    pub(crate) fn answer(&self) -> Option<Value> {
+        let device = self.device.as_deref().map(Value::from);
+        device.or(self.attached.map(Value::from)).or(self.volume_new_size.map(Value::from))
+    }
+
     pub(crate) fn success() -> Self {
         Self::of(Status::Success)
     }
@@ -128,6 +154,7 @@ impl Reply {
         Self {
             status,
             message: None,
+            whole: None,
             device: None,
             attached: None,
             volume_new_size: None,
@@ -206,6 +233,7 @@ mod tests {
         assert!(shown.starts_with("cannot mount a: xxx"), "{shown}");
         assert!(shown.contains("xxx … xxx"), "{shown}");
         assert!(shown.ends_with("xxx : bad superblock; run e2fsck -f a"), "{shown}");
+        assert_eq!(reply.whole_message(), Some(&*long));
     }
 
     #[test]

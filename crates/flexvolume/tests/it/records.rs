@@ -1,8 +1,12 @@
 //! The log records of the thread that asks, in place of a log file; and what is recorded.
 
-use std::{cell::RefCell, sync::Once};
+use std::{cell::RefCell, ffi::OsString, sync::Once};
 
-use log::{LevelFilter, Log, Metadata, Record};
+use flexvolume::log_outcome;
+use log::{
+    LevelFilter, Log, Metadata, Record,
+    kv::{Error, Key, Value, VisitSource},
+};
 
 use crate::backend::{Echo, call};
 
@@ -26,11 +30,23 @@ impl Log for Memory {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let line = format!("{} {}", record.level(), record.args());
+        let mut line = Line(format!("{} {}", record.level(), record.args()));
+        record.key_values().visit(&mut line).unwrap();
+        let Line(line) = line;
         LINES.with_borrow_mut(|lines| lines.push(line));
     }
 
     fn flush(&self) {}
+}
+
+/// A record, with its pairs.
+struct Line(String);
+
+impl<'kvs> VisitSource<'kvs> for Line {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
+        self.0 += &format!(" {key}={value:?}");
+        Ok(())
+    }
 }
 
 thread_local! {
@@ -39,14 +55,40 @@ thread_local! {
 
 #[track_caller]
 fn check(args: &[&str], expected: &[&str]) {
-    assert_eq!(of(|| drop(call(&Echo, args))), expected);
+    let lines = of(|| {
+        let reply = call(&Echo, args);
+        let args: Vec<_> = args.iter().map(OsString::from).collect();
+        log_outcome(&args, &reply, &[("requests", 3.into())]);
+    });
+    assert_eq!(lines, expected);
 }
 
 #[test]
-fn a_call_is_recorded_with_the_names_of_its_options() {
+fn a_call_is_recorded_with_what_it_is_about_and_what_came_of_it() {
     check(
-        &["isattached", r#"{"size":"50","kubernetes.io/readwrite":"rw"}"#, "a\nb"],
-        &[r#"INFO IsAttached { options: {"kubernetes.io/readwrite", "size"}, node: "a\nb" }"#],
+        &[
+            "isattached",
+            r#"{"size":"50","kubernetes.io/readwrite":"ro","kubernetes.io/pvOrVolumeName":"pv","kubernetes.io/secret/a":"TUFSSw=="}"#,
+            "a\nb",
+        ],
+        &[
+            r#"INFO call begins verb="isattached" volume="pv" node="a\nb" access="ro" options="kubernetes.io/pvOrVolumeName,kubernetes.io/readwrite,size""#,
+            r#"INFO call ends verb="isattached" volume="pv" node="a\nb" result="Success" answer=false requests=3"#,
+        ],
+    );
+    check(
+        &["waitforattach", "/dev/x", r#"{"kubernetes.io/fsType":"xfs"}"#],
+        &[
+            r#"INFO call begins verb="waitforattach" device="/dev/x" access="rw" fs_type="xfs" options="kubernetes.io/fsType""#,
+            r#"INFO call ends verb="waitforattach" device="/dev/x" result="Success" answer="/dev/x" requests=3"#,
+        ],
+    );
+    check(
+        &["expandfs", "{}", "/dev/x", "/d", "0", "5"],
+        &[
+            r#"INFO call begins verb="expandfs" device="/dev/x" dir="/d" new_bytes=0 old_bytes=5 access="rw" options="""#,
+            r#"INFO call ends verb="expandfs" device="/dev/x" dir="/d" new_bytes=0 old_bytes=5 result="Success" answer=5 requests=3"#,
+        ],
     );
 }
 
@@ -54,17 +96,44 @@ fn a_call_is_recorded_with_the_names_of_its_options() {
 fn a_failure_is_recorded_once_with_its_causes() {
     check(
         &["attach", "{}", "lost"],
-        &[r#"INFO Attach { options: {}, node: "lost" }"#, "ERROR cannot find node lost: HTTP 404"],
+        &[
+            r#"INFO call begins verb="attach" node="lost" access="rw" options="""#,
+            r#"ERROR call ends verb="attach" node="lost" result="Failure" requests=3 error="cannot find node lost: HTTP 404""#,
+        ],
     );
     check(
         &["unmount"],
-        &["ERROR wrong number of arguments: expected 1, given 0; usage: unmount <pod volume dir>"],
+        &[
+            r#"ERROR call ends verb="unmount" result="Failure" requests=3 error="wrong number of arguments: expected 1, given 0; usage: unmount <pod volume dir>""#,
+        ],
     );
 }
 
 #[test]
+fn a_failure_is_recorded_whole() {
+    let long = "x".repeat(3000);
+    let lines = of(|| {
+        let args = ["detach", &long, "node"].map(OsString::from);
+        log_outcome(&args, &call(&Echo, &["detach", &long, "node"]), &[]);
+    });
+    assert!(lines[1].ends_with(&format!(r#"error="\"{long}\" \"node\"""#)), "{lines:?}");
+}
+
+#[test]
 fn calls_that_come_all_the_time_stay_out_of_the_ordinary_log() {
-    check(&["init"], &["TRACE Init"]);
-    check(&["getvolumename", "{}"], &["DEBUG GetVolumeName"]);
-    check(&["waitfordetach"], &[]);
+    check(
+        &["init"],
+        &[
+            r#"TRACE call begins verb="init""#,
+            r#"TRACE call ends verb="init" result="Success" requests=3"#,
+        ],
+    );
+    check(
+        &["getvolumename", "{}"],
+        &[
+            r#"DEBUG call begins verb="getvolumename""#,
+            r#"DEBUG call ends verb="getvolumename" result="Not supported" requests=3"#,
+        ],
+    );
+    check(&["waitfordetach"], &[r#"DEBUG call ends result="Not supported" requests=3"#]);
 }
