@@ -26,7 +26,15 @@ impl Driver for Panics {
 }
 
 fn main() -> ExitCode {
-    let log = driver::env_var("OCI_FLEXD_DRIVER_LOG_DIR").unwrap_or_default();
-    let file = std::path::Path::new(&log).join("log");
-    driver::exec(&driver::Log { file, level: None }, || Box::new(Panics))
+    let dir = driver::env_var("OCI_FLEXD_DRIVER_LOG_DIR").unwrap_or_default();
+    let dir = std::path::Path::new(&dir);
+    let log = driver::Log {
+        file: dir.join("log"),
+        default_file: dir.join("log"),
+        driver_dir: "/nonexistent".into(),
+        run_dir: dir.join("run"),
+        level: None,
+        format: None,
+    };
+    driver::exec(&log, || Box::new(Panics))
 }

@@ -9,12 +9,17 @@ use command::{Runner, SystemRunner};
 use flexvolume::Driver;
 
 mod bug;
+mod call_log;
 mod log_file;
+mod log_line;
+mod log_pipe;
+mod log_place;
+mod log_writer;
 mod people;
 mod reply;
 mod signal;
 
-pub use log_file::Log;
+pub use call_log::Log;
 
 /// Runs the call in the process's arguments and prints its reply.
 ///
@@ -25,15 +30,19 @@ pub fn exec(log: &Log, driver: impl FnOnce() -> Box<dyn Driver>) -> ExitCode {
         let _ = reply::print(&text);
         return ExitCode::SUCCESS;
     }
+    if log_writer::is_asked(&args) {
+        log_writer::run(log);
+        return ExitCode::SUCCESS;
+    }
     bug::reply_to_panics(&args);
-    // Without a log the call goes on: the reply tells what happened.
-    let _ = log.start();
-    signal::reply_to_sigterm(&args);
+    signal::reply_to_signals(&args);
+    log.start(&args);
     let driver = driver();
     let reply = flexvolume::dispatch(&*driver, &args);
     if reply::print_once(&reply).is_ok() {
         driver.said();
     }
+    call_log::outcome(&args, &reply, &driver.particulars());
     ExitCode::from(reply.exit_code())
 }
 

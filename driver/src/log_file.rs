@@ -1,94 +1,91 @@
-//! The log: one line a record, one write a line, opened when there is something to say.
+//! The log's file: where it is, opened without waiting, rotated beside itself.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process,
 };
 
-use anyhow::Context;
 use clock::{Clock, SystemClock};
-use log::LevelFilter;
+use log::{Level, Record};
+use rustix::fs::OFlags;
 
-/// Where and how much to log.
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// The file; its folder is made when missing.
-    pub file: PathBuf,
-    /// `error`, `warn`, `info` (the default), `debug`, `trace` or `off`.
-    pub level: Option<String>,
+use crate::{
+    Log,
+    log_line::{self, Format, Head},
+    log_place::{Watched, real},
+};
+
+/// The file, opened when there is something to write.
+pub(crate) struct LogFile<'a> {
+    log: &'a Log,
+    state: State,
 }
 
-impl Log {
-    /// Sends all records of this process to the file.
-    ///
-    /// Whether the file can be written is found out at the first record; a log never changes the
-    /// outcome of a call.
-    ///
-    /// # Errors
-    /// A logger was started before.
-    pub(crate) fn start(&self) -> anyhow::Result<()> {
-        let level = self.level.as_deref().and_then(|level| level.parse().ok());
-        let pid = process::id();
-        let file = LazyFile { path: self.file.clone(), line: Vec::new(), file: None };
-        let writer: Box<dyn Write + Send> = Box::new(file);
-        fern::Dispatch::new()
-            .level(level.unwrap_or(LevelFilter::Info))
-            // The HTTP and TLS libraries log headers; ours say what matters.
-            .level_for("ureq", LevelFilter::Off)
-            .level_for("ureq_proto", LevelFilter::Off)
-            .level_for("rustls", LevelFilter::Off)
-            .format(move |out, message, record| {
-                let time = humantime::format_rfc3339_millis(SystemClock.now());
-                let (level, target) = (record.level(), record.target());
-                let text = one_line(&message.to_string());
-                out.finish(format_args!("{time} {pid} {level} {target}: {text}"));
-            })
-            .chain(fern::Output::writer(writer, "\n"))
-            .apply()
-            .context("a logger is already running")
-    }
+enum State {
+    New,
+    Open(File),
+    /// It is not there to be written; the call says the same in its reply.
+    Failed,
 }
 
-/// A record is a line: whatever a tool or a service said, it cannot forge another.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// Collects a line and appends it with one write, so that lines of several processes do not mix.
-struct LazyFile {
-    path: PathBuf,
-    line: Vec<u8>,
-    file: Option<File>,
-}
-
-impl Write for LazyFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.line.extend_from_slice(bytes);
-        Ok(bytes.len())
+impl<'a> LogFile<'a> {
+    pub(crate) fn new(log: &'a Log) -> Self {
+        Self { log, state: State::New }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        let line = std::mem::take(&mut self.line);
-        if self.file.is_none() {
-            self.file = open(&self.path).ok();
+    /// Appends lines with one write, so that those of several processes do not mix. Errors are nobody's: there is
+    /// no place to tell them.
+    pub(crate) fn append(&mut self, line: &[u8]) {
+        if matches!(self.state, State::New) {
+            self.state = self.open().map_or(State::Failed, State::Open);
         }
-        match &mut self.file {
-            // A full disk is no reason to complain on stderr, as fern would.
-            Some(file) => file.write_all(&line).or(Ok(())),
-            None => Ok(()),
+        if let State::Open(file) = &mut self.state {
+            let _ = file.write_all(line);
         }
     }
+
+    fn open(&self) -> io::Result<File> {
+        let Log { file, default_file, .. } = self.log;
+        let watched = Watched::new(&self.log.driver_dir);
+        if let Some(path) = real(file, &watched)? {
+            return open(&path);
+        }
+        let Some(path) = real(default_file, &watched)? else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let mut opened = open(&path)?;
+        opened.write_all(self.notice(file).as_bytes())?;
+        Ok(opened)
+    }
+
+    fn notice(&self, file: &Path) -> String {
+        let format = Format::named(self.log.format.as_deref()).unwrap_or(Format::Text);
+        let text = format_args!(
+            "OCI_FLEXD_DRIVER_LOG_DIR leads into the plug-in directory, which kubelet watches: a file that is \
+             written there has it run init again and again, so the log is here; remove the variable, or run \
+             install.sh, which puts a link there"
+        );
+        let mut record = Record::builder();
+        record.level(Level::Warn).target(module_path!()).args(text);
+        let head = Head { time: SystemClock.now(), call: "-", elapsed: SystemClock.monotonic() };
+        let asked = file.display().to_string();
+        let pairs = ("asked", asked.as_str());
+        log_line::line(format, &head, &record.key_values(&pairs).build())
+    }
 }
 
+/// Opens a regular file, and waits for nothing: a pipe without a reader would hold up who opens it.
 fn open(path: &Path) -> io::Result<File> {
-    if let Some(dir) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
-    }
     rotate(path)?;
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .custom_flags((OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY).bits().cast_signed())
+        .open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 /// Moves a full log aside, keeping the last few; many processes may want to at once.
@@ -104,8 +101,9 @@ fn rotate(path: &Path) -> io::Result<()> {
         .create(true)
         .truncate(false)
         .mode(0o640)
+        .custom_flags((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed())
         .open(path.with_file_name(name))?;
-    // Somebody else is rotating: the old file takes one more line.
+    // Another process is rotating: the old file takes some more lines.
     if lock.try_lock().is_err() || !full(path) {
         return Ok(());
     }
@@ -126,45 +124,94 @@ const KEPT: u32 = 3;
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
-    #[test]
-    fn a_record_cannot_forge_a_second_line() {
-        assert_eq!(one_line("a\nb\r\u{1b}[31mc"), "a b  [31mc");
+    fn log(dir: &Path) -> Log {
+        Log {
+            file: dir.join("log/file"),
+            default_file: dir.join("default/file"),
+            driver_dir: dir.join("exec/oracle~oci"),
+            run_dir: dir.join("run"),
+            level: None,
+            format: None,
+        }
+    }
+
+    fn append(log: &Log, line: &str) {
+        LogFile::new(log).append(line.as_bytes());
     }
 
     #[test]
     fn a_full_log_is_moved_aside_and_the_oldest_falls_off() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
+        let log = log(dir.path());
         for round in 0..5 {
-            let mut file = open(&path).unwrap();
-            write!(file, "{round}").unwrap();
-            file.set_len(MAX_BYTES).unwrap();
+            append(&log, &round.to_string());
+            File::options().write(true).open(&log.file).unwrap().set_len(MAX_BYTES).unwrap();
         }
         let first = |path: &Path| fs::read(path).unwrap()[0];
-        assert_eq!(first(&path), b'4');
-        assert_eq!([1, 2, 3].map(|number| first(&numbered(&path, number))), *b"321");
-        assert!(!numbered(&path, 4).exists());
+        assert_eq!(first(&log.file), b'4');
+        assert_eq!([1, 2, 3].map(|number| first(&numbered(&log.file, number))), *b"321");
+        assert!(!numbered(&log.file, 4).exists());
     }
 
+    /// As the installer leaves it, with the variable as people had it for the Go driver.
     #[test]
-    fn a_line_is_written_only_when_it_is_whole() {
+    fn a_link_in_the_driver_directory_is_followed_and_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let mut file = LazyFile { path: path.clone(), line: Vec::new(), file: None };
-        file.write_all(b"half ").unwrap();
-        assert!(!path.exists());
-        file.write_all(b"and half\n").unwrap();
-        file.flush().unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "half and half\n");
+        let real = log(dir.path()).file;
+        let log = Log { file: dir.path().join("exec/oracle~oci/file"), ..log(dir.path()) };
+        fs::create_dir_all(&log.driver_dir).unwrap();
+        symlink(&real, &log.file).unwrap();
+        for round in 0..2 {
+            append(&log, &round.to_string());
+            File::options().write(true).open(&real).unwrap().set_len(MAX_BYTES).unwrap();
+        }
+        assert_eq!(fs::read_link(&log.file).unwrap(), real);
+        assert_eq!(fs::read(&real).unwrap()[0], b'1');
+        assert_eq!(fs::read(numbered(&real, 1)).unwrap()[0], b'0');
+        assert_eq!(fs::read_dir(&log.driver_dir).unwrap().count(), 1);
     }
 
     #[test]
-    fn an_unwritable_log_is_silent() {
-        let path = PathBuf::from("/dev/null/log");
-        let mut file = LazyFile { path, line: Vec::new(), file: None };
-        file.write_all(b"lost\n").unwrap();
-        file.flush().unwrap();
+    fn a_log_in_the_plug_in_directory_is_kept_elsewhere_and_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        for place in ["exec/oracle~oci/file", "exec/oracle~oci/log/file", "exec/log/file"] {
+            for there in [false, true] {
+                let log = Log { file: dir.path().join(place), ..log(dir.path()) };
+                if there {
+                    fs::create_dir_all(log.file.parent().unwrap()).unwrap();
+                    fs::write(&log.file, "old").unwrap();
+                }
+                append(&log, "text\n");
+                let text = fs::read_to_string(&log.default_file).unwrap();
+                let (notice, line) = text.split_once('\n').unwrap();
+                assert!(notice.contains(" level=warn ") && notice.contains(place), "{notice}");
+                assert_eq!(line, "text\n");
+                assert_eq!(fs::read_to_string(&log.file).ok().as_deref(), there.then_some("old"));
+                fs::remove_dir_all(log.default_file.parent().unwrap()).unwrap();
+                let _ = fs::remove_dir_all(dir.path().join("exec"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = log(dir.path());
+        fs::create_dir_all(log.file.parent().unwrap()).unwrap();
+        for target in ["/dev/full", "/dev/null", "/dev/stdout", "/proc/self/fd/1", "/", "file"] {
+            symlink(target, &log.file).unwrap();
+            let mut file = LogFile::new(&log);
+            file.append(b"lost\n");
+            assert!(matches!(file.state, State::Failed), "{target}");
+            fs::remove_file(&log.file).unwrap();
+        }
+        fs::create_dir(&log.file).unwrap();
+        append(&log, "lost\n");
+        let nowhere = Log { file: "/dev/null/log".into(), ..log };
+        append(&nowhere, "lost\n");
     }
 }

@@ -1,6 +1,7 @@
 //! stdout: the first reply wins, and there is never a second.
 
 use std::{
+    fs::File,
     io::{self, Write},
     sync::OnceLock,
     thread::{self, ThreadId},
@@ -24,10 +25,11 @@ pub(crate) fn print_once(reply: &Reply) -> io::Result<()> {
     }
 }
 
-/// Prints `reply` as [`print_once`] does, and ends the process, whatever other threads are at.
+/// Prints `reply` as [`print_once`] does, does what is `left`, and ends the process, whatever other threads are at.
 #[expect(clippy::exit, reason = "the main thread may be waiting in the kernel")]
-pub(crate) fn end_with(reply: &Reply) -> ! {
+pub(crate) fn end_with(reply: &Reply, left: impl FnOnce()) -> ! {
     let _ = print_once(reply);
+    left();
     std::process::exit(reply.exit_code().into());
 }
 
@@ -37,8 +39,18 @@ pub(crate) fn end_with(reply: &Reply) -> ! {
 /// stdout is closed, or takes no more.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    let printed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    hang_up();
+    printed
+}
+
+/// Lets go of both streams, so that a caller who reads to their end has it now. They lead nowhere then, and not to
+/// the next file that is opened.
+fn hang_up() {
+    if let Ok(nowhere) = File::options().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(&nowhere);
+        let _ = rustix::stdio::dup2_stderr(&nowhere);
+    }
 }
 
 /// The thread whose reply it is.

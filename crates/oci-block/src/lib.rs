@@ -64,7 +64,7 @@ pub use config::{Auth, Config, ConfigError, Key, Problem, UserKey};
 pub use device::DeviceError;
 pub use error::Error;
 pub use expand_error::ExpandError;
-pub use lock::LockError;
+pub use lock::{LockError, log_turn};
 pub use option_error::OptionError;
 pub use refusal::Refusal;
 pub use settings::{ServiceAccount, Settings};

@@ -79,6 +79,14 @@ impl VolumeLock {
     }
 }
 
+/// The file whose lock says which process's turn it is to write the log, made below `run_dir` if it is missing.
+///
+/// # Errors
+/// It cannot be made, or another user could change it.
+pub fn log_turn(run_dir: &Path) -> io::Result<File> {
+    PrivateDir::make(run_dir, "log")?.open_or_make("turn")
+}
+
 /// The open file of a volume's lock, made if it is missing.
 fn lock_file(run_dir: &Path, volume: &str) -> Result<(PathBuf, File), LockError> {
     let path = run_dir.join(LOCKS).join(volume);

@@ -18,10 +18,16 @@ pub struct Settings {
     pub kube_service: Option<String>,
     /// The folder of the pod's service account.
     pub service_account: PathBuf,
+    /// The folder of the driver; the callers watch it.
+    pub driver_dir: PathBuf,
     /// The log file.
     pub log: PathBuf,
+    /// The log file where nothing else is said.
+    pub default_log: PathBuf,
     /// The least important level that is logged, by name.
     pub log_level: Option<String>,
+    /// The form of its lines, by name.
+    pub log_format: Option<String>,
     /// Witness records: survive a reboot.
     pub state_dir: PathBuf,
     /// Locks, tokens, notes of sessions and nodes: gone after a reboot.
@@ -91,7 +97,7 @@ impl Settings {
         };
 
         let driver_dir = path("OCI_FLEXD_DRIVER_DIRECTORY").unwrap_or_else(|| DRIVER_DIR.into());
-        let config_dir = path("OCI_FLEXD_CONFIG_DIRECTORY").unwrap_or(driver_dir);
+        let config_dir = path("OCI_FLEXD_CONFIG_DIRECTORY").unwrap_or(driver_dir.clone());
         let general_proxy = text(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
         let cluster_host = text(&["KUBERNETES_SERVICE_HOST"]).map(url_host);
         let log_dir = path("OCI_FLEXD_DRIVER_LOG_DIR").unwrap_or_else(|| LOG_DIR.into());
@@ -104,8 +110,11 @@ impl Settings {
                 .map(|host| service(host, text(&["KUBERNETES_SERVICE_PORT"]))),
             service_account: path("OCI_FLEXD_SERVICE_ACCOUNT_DIRECTORY")
                 .unwrap_or_else(|| SERVICE_ACCOUNT.into()),
+            driver_dir,
             log: log_dir.join(LOG_FILE),
+            default_log: PathBuf::from(LOG_DIR).join(LOG_FILE),
             log_level: text(&["OCI_FLEXD_LOG_LEVEL"]),
+            log_format: text(&["OCI_FLEXD_LOG_FORMAT"]),
             state_dir: path("OCI_FLEXD_STATE_DIRECTORY").unwrap_or_else(|| STATE_DIR.into()),
             run_dir: path("OCI_FLEXD_RUN_DIRECTORY").unwrap_or_else(|| RUN_DIR.into()),
             tool_path: var("OCI_FLEXD_TOOL_PATH").unwrap_or_else(|| TOOL_PATH.into()),

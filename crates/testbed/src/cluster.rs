@@ -191,7 +191,7 @@ impl Cluster {
     fn environment(&self, host: &str) -> Vec<(&'static str, PathBuf)> {
         let dir = self.dir.path().join(host);
         vec![
-            ("OCI_FLEXD_DRIVER_DIRECTORY", dir.join("oracle~oci")),
+            ("OCI_FLEXD_DRIVER_DIRECTORY", dir.join("exec/oracle~oci")),
             ("OCI_FLEXD_DRIVER_LOG_DIR", dir.join("log")),
             ("OCI_FLEXD_STATE_DIRECTORY", dir.join("state")),
             ("OCI_FLEXD_RUN_DIRECTORY", dir.join("run")),

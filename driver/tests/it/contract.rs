@@ -5,8 +5,6 @@ use std::{
     io,
     os::unix::{ffi::OsStringExt, process::ExitStatusExt},
     process::Command,
-    thread,
-    time::Duration,
 };
 
 use expect_test::{Expect, expect};
@@ -156,30 +154,6 @@ fn a_closed_stdout_changes_nothing_but_the_reply() {
     let status = command.status().unwrap();
     row.saw(&status.to_string(), "");
     assert_eq!((status.code(), status.signal()), (Some(0), None));
-}
-
-#[test]
-fn sigterm_is_answered_at_once() {
-    let mut row = FaultRow::new("X6", "SIGTERM while attach waits for ATTACHED");
-    let slow = Duration::from_secs(60);
-    let cluster = cluster_with(&Setup { attach_delay: slow, nodes: 1, ..Setup::default() });
-    let options = cluster.options(&[]);
-    let command = cluster.controller().command(&["attach", &options, "node-1"]);
-    let answer = thread::scope(|scope| {
-        let call = scope.spawn(|| testbed::run(command).unwrap());
-        while !cluster.sim.requests().iter().any(|it| it.method == "POST") {
-            thread::sleep(Duration::from_millis(10));
-        }
-        // The only driver that attaches these options.
-        Command::new("pkill").args(["-TERM", "-f", cluster.volume_name()]).status().unwrap();
-        call.join().unwrap()
-    });
-    row.shows(&answer);
-    expect![[r#"
-        {"status":"Failure","message":"interrupted by SIGTERM before the call was finished; repeating it continues the work"}
-    "#]]
-    .assert_eq(&answer.text);
-    assert_eq!(answer.code, Some(1));
 }
 
 #[test]
