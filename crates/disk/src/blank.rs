@@ -1,18 +1,19 @@
-//! The proof that a disk may be formatted.
+//! What must be known of a disk before it may be formatted.
 
 use std::{path::Path, time::Duration};
 
-use clock::Clock;
+use clock::{Clock, Deadline};
 use command::Runner;
 
 use crate::{
-    Access, Claim, DeviceNumber, Disk, Error, User,
-    evidence::Evidence,
-    extents::{self, Plan},
+    Access, BlankCheck, Claim, Coverage, DeviceNumber, Disk, Error, User,
+    evidence::{Evidence, unknown_data},
+    extents::{self, Extent},
+    survey::{Finding, survey},
     udev,
 };
 
-/// A disk that has been proven to hold nothing, and that is claimed since before the proof began.
+/// A disk on which nothing was found, and that is claimed since before the search began.
 ///
 /// It cannot be copied, and formatting consumes it.
 #[derive(Debug)]
@@ -20,18 +21,7 @@ pub struct Blank {
     disk: Disk,
     claim: Claim,
     unfinished: bool,
-}
-
-/// How much of the disk is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BlankCheck {
-    /// Everything that file systems and the like need to be found or repaired, and samples of the
-    /// rest: some 50 MiB. What it cannot see is data without any signature in the unread parts of
-    /// an otherwise empty disk.
-    #[default]
-    Sampled,
-    /// Every byte.
-    Full,
+    coverage: Option<Coverage>,
 }
 
 impl Blank {
@@ -56,6 +46,11 @@ impl Blank {
         self.unfinished
     }
 
+    /// How much of the disk was read; unknown for what a broken-off mkfs left.
+    pub fn coverage(&self) -> Option<Coverage> {
+        self.coverage
+    }
+
     /// Gives up the claim, because mkfs makes one of its own, after a last look that the disk is
     /// the one that was proven blank. For the formatting code, which must run mkfs at once.
     ///
@@ -69,9 +64,10 @@ impl Blank {
 }
 
 impl Disk {
-    /// Proves that the disk is blank: nobody uses it, every byte that `check` asks for reads as
-    /// zero, and neither our own search, nor blkid, nor wipefs, nor udev knows of anything on it.
-    /// All are asked twice, a second apart; the second time `check` is always `Sampled`.
+    /// Shows that the disk is blank: nobody uses it, every byte that is read is zero, and neither our own
+    /// search, nor blkid, nor wipefs, nor udev knows of anything on it. All are asked twice, a second or more
+    /// apart; in between the rest of the disk is read, as far as `check` says. [`Blank::coverage`] tells how
+    /// far that was.
     ///
     /// The caller must not hold a [`Claim`] on the disk: the proof makes its own.
     ///
@@ -83,14 +79,26 @@ impl Disk {
         clock: &dyn Clock,
         check: BlankCheck,
     ) -> Result<Blank, Error> {
-        let first: Plan = match check {
-            BlankCheck::Sampled => extents::sampled,
-            BlankCheck::Full => extents::full,
+        let holds = |what| Error::NotBlank { path: self.path().to_owned(), what };
+        let seed = match check {
+            BlankCheck::Sampled { seed, .. } => seed,
+            BlankCheck::Full => 0,
         };
-        let claim = self.prove(runner, clock, first, |evidence| {
-            evidence.objection().map(|what| Error::NotBlank { path: self.path().to_owned(), what })
-        })?;
-        Ok(Blank { disk: self.clone(), claim, unfinished: false })
+        let mut coverage = None;
+        let claim = self.prove(
+            runner,
+            clock,
+            seed,
+            |evidence| evidence.objection().map(holds),
+            |read| match survey(self, clock, &(0..self.size()), check, read)? {
+                Finding::Zeros(seen) => {
+                    coverage = Some(seen);
+                    Ok(())
+                }
+                Finding::Data(offset) => Err(holds(unknown_data(offset))),
+            },
+        )?;
+        Ok(Blank { disk: self.clone(), claim, unfinished: false, coverage })
     }
 
     /// Proves that the disk holds nothing but what our own mkfs left when it was broken off while
@@ -109,20 +117,22 @@ impl Disk {
         clock: &dyn Clock,
         uuid: &str,
     ) -> Result<Blank, Error> {
-        let claim = self.prove(runner, clock, extents::sampled, |evidence| {
+        let refusal = |evidence: &Evidence| {
             let path = self.path().to_owned();
             evidence.foreign(uuid).map(|what| Error::NotUnfinished { path, what })
-        })?;
-        Ok(Blank { disk: self.clone(), claim, unfinished: true })
+        };
+        let claim = self.prove(runner, clock, 0, refusal, |_| Ok(()))?;
+        Ok(Blank { disk: self.clone(), claim, unfinished: true, coverage: None })
     }
 
-    /// Claims the disk, and asks all witnesses twice.
+    /// Claims the disk, and asks all probes twice; `meanwhile` is told how many bytes were read.
     fn prove(
         &self,
         runner: &dyn Runner,
         clock: &dyn Clock,
-        first: Plan,
+        seed: u64,
         refusal: impl Fn(&Evidence) -> Option<Error>,
+        meanwhile: impl FnOnce(u64) -> Result<(), Error>,
     ) -> Result<Claim, Error> {
         self.confirm()?;
         let path = || self.path().to_owned();
@@ -139,17 +149,22 @@ impl Disk {
             return Err(Error::InUse { path: path(), users });
         }
 
-        let ask = |plan| match refusal(&Evidence::gather(self, runner, plan)?) {
+        let ask = |extents: &[Extent]| match refusal(&Evidence::gather(self, runner, extents)?) {
             Some(refusal) => Err(refusal),
             None => Ok(()),
         };
-        ask(first)?;
-        clock.sleep(PAUSE);
+        let first = extents::known_places(self.size());
+        ask(&first)?;
+        let pause = Deadline::after(clock, PAUSE);
+        meanwhile(extents::bytes(&first))?;
+        if !pause.passed(clock) {
+            clock.sleep(pause.remaining(clock));
+        }
         udev::settle(self, runner);
-        ask(extents::sampled)?;
+        ask(&extents::sampled(self.size(), seed))?;
         Ok(claim)
     }
 }
 
-/// Time for a late udev, or a path that comes and goes, to show itself.
+/// The least time for a late udev, or a path that comes and goes, to show itself.
 const PAUSE: Duration = Duration::from_secs(1);

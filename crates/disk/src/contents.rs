@@ -36,11 +36,11 @@ impl Disk {
     /// # Errors
     /// If the disk or a witness cannot be read: that is never [`Contents::Nothing`].
     pub fn contents(&self, runner: &dyn Runner) -> Result<Contents, Error> {
-        let evidence = Evidence::without_wipefs(self, runner, extents::primaries)?;
+        let evidence = Evidence::without_wipefs(self, runner, &extents::primaries(self.size()))?;
         if let Some(file_system) = evidence.file_system() {
             return Ok(file_system);
         }
-        let evidence = Evidence::gather(self, runner, extents::signatures)?;
+        let evidence = Evidence::gather(self, runner, &extents::signatures(self.size()))?;
         Ok(evidence.other())
     }
 }

@@ -128,6 +128,20 @@ pub enum Error {
         what: String,
     },
 
+    /// Something lies behind a file system that is to grow.
+    #[error(
+        "{} holds data of unknown kind at offset {offset}, behind the end of its file system at {start}",
+        path.display()
+    )]
+    TailNotBlank {
+        /// the device
+        path: PathBuf,
+        /// where the file system ends, in bytes
+        start: u64,
+        /// where the data is, in bytes
+        offset: u64,
+    },
+
     /// The disk carries the right UUID, but it is more than the leftovers of a broken-off mkfs.
     #[error("{} is not formatted again: {what}", path.display())]
     NotUnfinished {
@@ -180,7 +194,10 @@ impl Error {
 
     /// Whether the disk holds something: only an operator can decide about that.
     pub fn is_not_blank(&self) -> bool {
-        matches!(self, Self::NotBlank { .. } | Self::NotUnfinished { .. })
+        matches!(
+            self,
+            Self::NotBlank { .. } | Self::NotUnfinished { .. } | Self::TailNotBlank { .. }
+        )
     }
 
     /// Whether the device is there but not usable yet (or any more).

@@ -6,7 +6,10 @@
 
 use command::Runner;
 
-use crate::{Contents, Disk, Error, blkid, extents::Plan, reader, signature, udev, wipefs};
+use crate::{
+    Contents, Disk, Error, blkid, extents::Extent, reader, signature, survey::first_non_zero, udev,
+    wipefs,
+};
 
 /// The statements, all about the same disk.
 #[derive(Debug)]
@@ -26,8 +29,12 @@ impl Evidence {
     ///
     /// # Errors
     /// If one of them cannot speak: not being able to tell is never "empty".
-    pub(crate) fn gather(disk: &Disk, runner: &dyn Runner, plan: Plan) -> Result<Self, Error> {
-        let mut evidence = Self::without_wipefs(disk, runner, plan)?;
+    pub(crate) fn gather(
+        disk: &Disk,
+        runner: &dyn Runner,
+        extents: &[Extent],
+    ) -> Result<Self, Error> {
+        let mut evidence = Self::without_wipefs(disk, runner, extents)?;
         evidence.listed = wipefs::list(disk, runner)?;
         disk.confirm()?;
         Ok(evidence)
@@ -40,7 +47,7 @@ impl Evidence {
     pub(crate) fn without_wipefs(
         disk: &Disk,
         runner: &dyn Runner,
-        plan: Plan,
+        extents: &[Extent],
     ) -> Result<Self, Error> {
         disk.confirm()?;
         let mut own = Vec::new();
@@ -48,9 +55,8 @@ impl Evidence {
         let mut head = Vec::new();
         let mut udev = None;
         let blkid = blkid::probe_while(disk, runner, || {
-            let extents = plan(disk.size());
-            let mut scan = signature::Scan::new(disk.size(), &extents);
-            reader::read(disk, &extents, |offset, bytes| {
+            let mut scan = signature::Scan::new(disk.size(), extents);
+            reader::read(disk, extents, |offset, bytes| {
                 scan.take(offset, bytes);
                 if data.is_none() {
                     data = first_non_zero(bytes).map(|index| offset + index);
@@ -73,7 +79,7 @@ impl Evidence {
         if let Some(own) = listing(&self.own) {
             signs.push(format!("it holds {own}"));
         } else if let Some(offset) = self.data {
-            signs.push(format!("it holds data of unknown kind at offset {offset}"));
+            signs.push(unknown_data(offset));
         }
         match &self.blkid {
             blkid::Verdict::Nothing => {}
@@ -148,6 +154,11 @@ impl Evidence {
     }
 }
 
+/// What is said of bytes that are nobody's signature.
+pub(crate) fn unknown_data(offset: u64) -> String {
+    format!("it holds data of unknown kind at offset {offset}")
+}
+
 /// Whether the superblock in `head` says that mkfs had done its work, or more has happened since.
 fn finished(head: &[u8]) -> Option<&'static str> {
     let at = |offset: usize, length| head.get(offset..offset + length).unwrap_or_default();
@@ -171,13 +182,6 @@ fn family(fs_type: &str) -> &str {
     }
 }
 
-fn first_non_zero(bytes: &[u8]) -> Option<u64> {
-    let is_zero = |block: &[u8]| ZEROS.get(..block.len()) == Some(block);
-    let index = bytes.chunks(ZEROS.len()).position(|block| !is_zero(block))? * ZEROS.len();
-    let within = bytes.get(index..)?.iter().position(|byte| *byte != 0)?;
-    Some((index + within) as u64)
-}
-
 /// The first few, with the number of the others; `None` if there are none.
 fn listing(found: &[impl ToString]) -> Option<String> {
     let shown: Vec<_> = found.iter().take(SHOWN).map(ToString::to_string).collect();
@@ -189,7 +193,6 @@ fn listing(found: &[impl ToString]) -> Option<String> {
 }
 
 const HEAD: usize = 4096;
-static ZEROS: [u8; 4096] = [0; 4096];
 const SHOWN: usize = 6;
 
 #[cfg(test)]

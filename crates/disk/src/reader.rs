@@ -22,26 +22,52 @@ pub(crate) fn read(
     extents: &[Extent],
     mut sink: impl FnMut(u64, &[u8]),
 ) -> Result<(), Error> {
-    let mut source = Source::open(disk)?;
-    let longest = extents.iter().map(|extent| extent.end - extent.start).max().unwrap_or(0);
-    let piece_size = cmp::min(longest, PIECE);
-    let mut space = vec![0; (piece_size + ALIGNMENT) as usize];
-    let start = space.as_ptr().align_offset(ALIGNMENT as usize);
-    for extent in extents {
+    let mut reader = Reader::open(disk)?;
+    extents.iter().try_for_each(|extent| reader.read(extent, &mut sink))
+}
+
+/// The device, opened once more, and a buffer that direct reads take.
+pub(crate) struct Reader<'a> {
+    disk: &'a Disk,
+    source: Source,
+    space: Vec<u8>,
+}
+
+impl<'a> Reader<'a> {
+    /// # Errors
+    /// Those of opening.
+    pub(crate) fn open(disk: &'a Disk) -> Result<Self, Error> {
+        Ok(Self { disk, source: Source::open(disk)?, space: Vec::new() })
+    }
+
+    /// Reads one extent.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(crate) fn read(
+        &mut self,
+        extent: &Extent,
+        mut sink: impl FnMut(u64, &[u8]),
+    ) -> Result<(), Error> {
+        let longest = cmp::min(extent.end - extent.start, PIECE) + ALIGNMENT;
+        if (self.space.len() as u64) < longest {
+            self.space = vec![0; longest as usize];
+        }
+        let start = self.space.as_ptr().align_offset(ALIGNMENT as usize);
         let mut offset = extent.start;
         while offset < extent.end {
             let length = cmp::min(extent.end - offset, PIECE);
             let piece = usize::try_from(length)
                 .ok()
-                .and_then(|length| space.get_mut(start..start.checked_add(length)?));
-            let failed = |source| Error::Read { path: disk.path().to_owned(), offset, source };
+                .and_then(|length| self.space.get_mut(start..start.checked_add(length)?));
+            let failed = |source| Error::Read { path: self.disk.path().to_owned(), offset, source };
             let piece = piece.ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
-            source.fill(disk, piece, offset)?.map_err(failed)?;
+            self.source.fill(self.disk, piece, offset)?.map_err(failed)?;
             sink(offset, piece);
             offset += length;
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The device, opened for direct I/O unless it refuses that.
@@ -103,7 +129,8 @@ fn refuses_direct(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::INVAL.raw_os_error())
 }
 
-const PIECE: u64 = 1 << 20;
+/// The most that one read asks for.
+pub(crate) const PIECE: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

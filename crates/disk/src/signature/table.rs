@@ -23,7 +23,7 @@ pub(crate) fn xfs_group_starts(size: u64) -> impl Iterator<Item = u64> {
         // groups are rounded up to a block, so the n-th starts at most n blocks later
         (0..=n).map(move |late| exact + late * BLOCK)
     });
-    let whole = (1..=MAX_XFS_GROUPS).map(|n| n << 40);
+    let whole = (1..=size >> 40).map(|n| n << 40);
     quarters.chain(whole).filter(move |start| *start < size)
 }
 
@@ -214,5 +214,3 @@ const ZFS: &[u8] = b"\x0c\xb1\xba\0\0\0\0\0";
 const ZFS_BIG_ENDIAN: &[u8] = b"\0\0\0\0\0\xba\xb1\x0c";
 const LABEL: u64 = 256 << 10;
 const BLOCK: u64 = 4096;
-/// OCI's largest volume has 32 TiB.
-const MAX_XFS_GROUPS: u64 = 32;

@@ -34,7 +34,7 @@ fn check_with(disk: &LoopDisk, check: BlankCheck, holds: &str) {
 
 #[track_caller]
 fn check(disk: &LoopDisk, holds: &str) {
-    check_with(disk, BlankCheck::Sampled, holds);
+    check_with(disk, BlankCheck::default(), holds);
 }
 
 /// A disk of zeros with `bytes` at `offset`.
@@ -187,26 +187,6 @@ fn a_single_byte_of_unknown_kind() {
     for offset in [0, 1, 511, 4095, 1_234_567, SIZE / 2, SIZE - 1] {
         check_bytes(offset, b"x", &format!("data of unknown kind at offset {offset}"));
     }
-}
-
-#[test]
-fn what_samples_miss_a_full_reading_sees() {
-    private(|| {
-        let disk = LoopDisk::new(200 * MIB);
-        // behind the head, before the next sample
-        let offset =
-            (100 * MIB..).step_by(4096).find(|offset| !is_sampled(&disk, *offset)).unwrap();
-        disk.write(offset, b"x");
-        disk.open().prove_blank(&runner(), &ManualClock::default(), BlankCheck::Sampled).unwrap();
-        check_with(&disk, BlankCheck::Full, &format!("data of unknown kind at offset {offset}"));
-    });
-}
-
-fn is_sampled(disk: &LoopDisk, offset: u64) -> bool {
-    disk.write(offset, b"x");
-    let proof = disk.open().prove_blank(&runner(), &ManualClock::default(), BlankCheck::Sampled);
-    disk.zero(offset, 1);
-    proof.is_err()
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl LoopDisk {
 
     pub(crate) fn blank(&self) -> Blank {
         let clock = ManualClock::default();
-        self.open().prove_blank(&runner(), &clock, BlankCheck::Sampled).unwrap()
+        self.open().prove_blank(&runner(), &clock, BlankCheck::default()).unwrap()
     }
 
     /// Writes through the device.
