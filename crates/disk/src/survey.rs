@@ -32,6 +32,16 @@ pub enum BlankCheck {
     Full,
 }
 
+impl BlankCheck {
+    /// The same, with samples at other places.
+    pub fn with_seed(self, seed: u64) -> Self {
+        match self {
+            Self::Sampled { budget, .. } => Self::Sampled { budget, seed },
+            Self::Full => Self::Full,
+        }
+    }
+}
+
 impl Default for BlankCheck {
     /// Ten seconds, and always the same places.
     fn default() -> Self {

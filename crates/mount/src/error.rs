@@ -226,6 +226,18 @@ pub enum Error {
         fs_type: String,
     },
 
+    /// The file system does not tell how large it is.
+    #[error(
+        "cannot tell how large the file system on {} is, which is mounted at {}: it is not made larger",
+        path.display(), dir.display()
+    )]
+    SizeUnknown {
+        /// the disk
+        path: PathBuf,
+        /// where it is mounted
+        dir: PathBuf,
+    },
+
     /// The program that makes the file system larger failed.
     #[error(
         "{program} did not make the file system on {} larger, which is mounted at {} and as it was: \

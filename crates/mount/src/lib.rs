@@ -34,7 +34,7 @@ mod unmounting;
 pub use disk::mountinfo::Entry;
 pub use error::Error;
 pub use fs_type::{FsType, UnknownFsType};
-pub use grow::Growth;
+pub use grow::{Growable, Growth};
 pub use mounting::{Outcome, Request};
 pub use options::{MountOptions, OptionError};
 pub use unmounting::{DataLoss, Mounted, Unmounted};

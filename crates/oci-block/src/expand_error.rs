@@ -1,6 +1,6 @@
 //! Why a volume or its file system did not grow.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use oci_iaas::VolumeState;
 
@@ -63,6 +63,33 @@ pub enum ExpandError {
         asked: u64,
         /// The same in GiB, rounded up.
         gib: u64,
+    },
+    /// Something lies where the file system would grow to.
+    #[error(
+        "the disk at {} of volume {volume} holds data of unknown kind at offset {offset}, behind the end of its file \
+         system at {start}; growing would overwrite it, so nothing was grown: if nothing there is wanted, grow the \
+         file system by hand (resize2fs of the disk, xfs_growfs of the mount point)", .device.display()
+    )]
+    TailNotBlank {
+        /// The volume.
+        volume: String,
+        /// The disk.
+        device: PathBuf,
+        /// The end of the file system in bytes.
+        start: u64,
+        /// Where data was found.
+        offset: u64,
+    },
+    /// The growth cannot be noted down before it begins.
+    #[error(
+        "cannot write the record {} of the volume, without which an interrupted growth could not be finished: the \
+         file system is not made larger", .path.display()
+    )]
+    Record {
+        /// The record.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// Nothing is mounted whose file system could grow.
     #[error(

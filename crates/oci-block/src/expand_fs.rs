@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use disk::Disk;
+use disk::{Disk, Identity};
 use mount::Entry;
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     device::Device,
     error::Error,
     expand_error::ExpandError,
+    growth::Growth,
     identity::prove_identity,
     in_hand::named_device,
     paths::with_all_portals,
@@ -22,7 +23,8 @@ use crate::{
 /// in bytes.
 ///
 /// May be repeated: a file system that is large enough is a success, and so is one that is mounted
-/// read-only, which stays as it is until it is mounted for writing. Nothing but the mounted disk is
+/// read-only, which stays as it is until it is mounted for writing. What lies behind the file system must read as
+/// zeros, as far as it is read. Nothing but the mounted disk is
 /// touched: what is not mounted grows when it is.
 pub(crate) fn expand_fs(
     driver: &OciBlock,
@@ -40,7 +42,7 @@ pub(crate) fn expand_fs(
     let device = named_device(device, &recall, volume)?;
     let device = with_all_portals(driver, device, options, &recall)?;
     let disk = present_disk(driver, &device, volume, options)?;
-    prove_identity(volume, &disk, &recall, &witnesses)?;
+    let identity = prove_identity(volume, &disk, &recall, &witnesses)?;
 
     let mounter = driver.mounter();
     if let Some(found) = mounter.at(dir)?.filter(|entry| entry.number != disk.number()) {
@@ -61,9 +63,18 @@ pub(crate) fn expand_fs(
     }
     // An orphaned resize2fs keeps the volume locked until it has ended.
     lock.share_with_children()?;
-    let growth = mounter.grow(&disk)?;
-    log::info!("the file system of volume {volume} is to grow to its disk: {growth:?}");
-    note_size(volume, &disk, recall, &witnesses);
+    let record = match recall {
+        Recall::Seen(before) => Some(before),
+        Recall::Nothing => {
+            let device = Some(device.path().display().to_string());
+            let Identity { wwid, serial, appearance, .. } = identity;
+            Some(Witness { device, wwid, serial, appearance, ..Witness::default() })
+        }
+        Recall::Damaged | Recall::Unreadable(_) => None,
+    };
+    let (clock, check) = (&*driver.clock, options.wanted.check_at_random());
+    let (disk, mounter, witnesses) = (&disk, &mounter, &witnesses);
+    Growth { volume, disk, mounter, clock, check, witnesses }.run(record)?;
     Ok(disk.size())
 }
 
@@ -82,14 +93,6 @@ fn present_disk(
         return Err(not_mounted(volume, &device.path()).into());
     }
     driver.disk(device, options)
-}
-
-/// From now on a smaller disk is another one. That it is not noted is no reason to fail.
-fn note_size(volume: &str, disk: &Disk, recall: Recall, witnesses: &Witnesses) {
-    if let Recall::Seen(before) = recall {
-        let noted = witnesses.write(volume, &Witness { size: disk.size(), ..before });
-        noted.unwrap_or_else(|error| log::warn!("the size of {volume} is not noted: {error}"));
-    }
 }
 
 fn not_mounted(volume: &str, device: &Path) -> ExpandError {

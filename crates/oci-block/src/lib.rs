@@ -32,6 +32,7 @@ mod error;
 mod expand_error;
 mod expand_fs;
 mod expand_volume;
+mod growth;
 mod identity;
 mod in_hand;
 mod in_use;

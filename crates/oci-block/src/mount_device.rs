@@ -1,7 +1,7 @@
 //! mountdevice: the volume's file system is mounted at the global directory when the call has
 //! ended well.
 
-use std::{fs, io, path::Path};
+use std::path::Path;
 
 use disk::{Access, Blank, Disk, Identity};
 use mount::{FsType, Mounter, Request};
@@ -10,11 +10,12 @@ use crate::{
     OciBlock,
     device::Device,
     error::Error,
+    growth::{self, Growth},
     identity::{is_same, prove_file_system},
     in_hand::InHand,
     lock::VolumeLock,
     paths::other_paths,
-    plan::{Plan, Wanted, may_write, plan},
+    plan::{Plan, Wanted, may_write, plan, random_uuid},
     refusal::Refusal,
     room::Room,
     volume::VolumeName,
@@ -76,7 +77,12 @@ impl Mounting<'_> {
     fn run(&self) -> Result<(), Error> {
         // A claim would fail on what is mounted already, right or wrong.
         if let Some(entry) = self.mounter.at(self.dir)? {
-            return self.mount(self.wanted.fs.map_or(&*entry.fs_type, |fs| fs.as_str()));
+            self.mount(self.wanted.fs.map_or(&*entry.fs_type, |fs| fs.as_str()))?;
+            if let Recall::Seen(Witness { growing: Some(_), .. }) = self.recall {
+                self.lock.share_with_children()?;
+                self.grow();
+            }
+            return Ok(());
         }
         // An orphaned mkfs, fsck or mount keeps the volume locked until it has ended.
         self.lock.share_with_children()?;
@@ -96,18 +102,34 @@ impl Mounting<'_> {
             Plan::FinishFormat { uuid, found } => (self.finish_format(uuid, found)?, Room::None),
         };
         self.mount(&fs_type)?;
-        if room == Room::Left && !self.wanted.read_only {
+        if room == Room::Left {
             self.grow();
         }
         Ok(())
     }
 
-    /// Gives the mounted file system the room that its disk has got since. Without it the volume is as
+    /// Gives the mounted file system the room that its disk has got since it was seen here. Without it the volume is as
     /// usable as before; who asks for the room itself calls expandfs, and is told.
     fn grow(&self) {
-        match self.mounter.grow(self.disk) {
-            Ok(growth) => log::info!("the disk of volume {} has grown: {growth:?}", self.volume),
-            Err(error) => log::warn!("the disk of volume {} has grown: {error}", self.volume),
+        let Self { volume, disk, mounter, witnesses, .. } = *self;
+        if self.wanted.read_only {
+            return;
+        }
+        let stays = |why: &str| {
+            log::warn!(
+                "the disk of volume {volume} is larger than its file system, which is left as it is: {why}"
+            );
+        };
+        if !self.wanted.grow {
+            return stays("the option growOnMount is false");
+        }
+        match witnesses.read(volume) {
+            Recall::Seen(record) if record.grown_from.or(record.growing).is_some() => {
+                let (clock, check) = (&*self.driver.clock, self.wanted.check_at_random());
+                let growth = Growth { volume, disk, mounter, clock, check, witnesses };
+                growth.run(Some(record)).unwrap_or_else(|error| stays(&error.to_string()));
+            }
+            _ => stays("the disk was not seen here when it was smaller; expandfs makes it grow"),
         }
     }
 
@@ -138,8 +160,11 @@ impl Mounting<'_> {
             Recall::Seen(_) | Recall::Nothing => {}
         }
         let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
-        let blank = self.disk.prove_blank(runner, clock, self.wanted.check)?;
-        let uuid = new_uuid().map_err(Error::Uuid)?;
+        let blank = self.disk.prove_blank(runner, clock, self.wanted.check_at_random())?;
+        if let Some(coverage) = blank.coverage() {
+            log::info!("nothing is found on the disk of volume {}: {coverage}", self.volume);
+        }
+        let uuid = random_uuid().map_err(Error::Uuid)?;
         self.make_file_system(blank, uuid)
     }
 
@@ -151,7 +176,11 @@ impl Mounting<'_> {
         if !self.wanted.read_only {
             self.mounter.check(disk, fs_type)?;
         }
-        let witness = Witness { fs_uuid: uuid, ..self.witness() };
+        let (grown_from, growing) = match room {
+            Room::Left => growth::notes(recall, self.identity, disk.size()),
+            Room::None => (None, None),
+        };
+        let witness = Witness { fs_uuid: uuid, grown_from, growing, ..self.witness() };
         if !matches!(recall, Recall::Seen(before) if *before == witness) {
             // Without a record the volume is as usable; only less would be refused.
             self.remember(witness).unwrap_or_else(|error| log::warn!("{error}"));
@@ -215,7 +244,7 @@ impl Mounting<'_> {
         if self.has_stayed() {
             return Ok(disk.prove_unfinished(runner, clock, uuid)?);
         }
-        match disk.prove_blank(runner, clock, self.wanted.check) {
+        match disk.prove_blank(runner, clock, self.wanted.check_at_random()) {
             Err(error) if error.is_not_blank() => Err(unknown().into()),
             proof => Ok(proof?),
         }
@@ -256,9 +285,4 @@ impl Mounting<'_> {
         let written = self.witnesses.write(self.volume, &witness);
         written.map_err(|source| Refusal::Record { path, source })
     }
-}
-
-/// The kernel makes random UUIDs (random(4)).
-fn new_uuid() -> io::Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/uuid")?.trim().to_owned())
 }

@@ -1,5 +1,7 @@
 //! Options by their names: what they may say, and which ones there are.
 
+use std::time::Duration;
+
 use flexvolume::Options;
 
 use crate::option_error::OptionError;
@@ -33,6 +35,24 @@ impl<'a> OptionReader<'a> {
     /// It is something else.
     pub(crate) fn flag(&mut self, option: &'static str) -> Result<bool, OptionError> {
         self.choice(option, [("false", false), ("true", true)])
+    }
+
+    /// A whole number of seconds, an hour at most.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub(crate) fn seconds(
+        &mut self,
+        option: &'static str,
+        default: u64,
+    ) -> Result<Duration, OptionError> {
+        let Some(given) = self.text(option) else { return Ok(Duration::from_secs(default)) };
+        let seconds = given.parse().ok().filter(|it| *it <= 3600);
+        seconds.map(Duration::from_secs).ok_or_else(|| OptionError::Value {
+            option,
+            given: given.to_owned(),
+            choices: format!("a number of seconds from 0 to 3600 ({default} is the default)"),
+        })
     }
 
     /// One of several words, in any case. The first is the default.

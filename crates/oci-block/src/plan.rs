@@ -1,8 +1,8 @@
 //! What may be done with a disk, decided from what is on it and what is remembered of it.
 
-use std::path::Path;
+use std::{fs, io, path::Path};
 
-use disk::Contents;
+use disk::{BlankCheck, Contents};
 use mount::{FsType, MountOptions};
 
 use crate::{
@@ -20,9 +20,26 @@ pub(crate) struct Wanted {
     /// Nothing may be written.
     pub(crate) read_only: bool,
     /// How much of a disk is read before it counts as blank.
-    pub(crate) check: disk::BlankCheck,
+    pub(crate) check: BlankCheck,
     /// Whether a blank disk may be formatted at all.
     pub(crate) format: bool,
+    /// Whether a file system follows its disk when it is mounted.
+    pub(crate) grow: bool,
+}
+
+impl Wanted {
+    /// How much of a disk, or of what lies behind a file system, is read: at other places in each call.
+    pub(crate) fn check_at_random(&self) -> BlankCheck {
+        // Without randomness all calls look at the same places, which is no reason to fail.
+        let random = random_uuid().unwrap_or_default();
+        let seed = random.get(..8).and_then(|it| u64::from_str_radix(it, 16).ok());
+        self.check.with_seed(seed.unwrap_or_default())
+    }
+}
+
+/// The kernel makes random UUIDs (random(4)).
+pub(crate) fn random_uuid() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/uuid")?.trim().to_owned())
 }
 
 /// The next step for a disk.
@@ -182,5 +199,15 @@ mod tests {
         check(ours, &formatting(), "{}", "finish ours Some(\"ext4\")");
         // Meanwhile another node has formatted the disk.
         check(fs("ext4"), &formatting(), "{}", "mount ext4");
+    }
+
+    #[test]
+    fn every_check_looks_at_other_places() {
+        let seed = |options| match wanted(options).check_at_random() {
+            BlankCheck::Sampled { seed, .. } => Some(seed),
+            BlankCheck::Full => None,
+        };
+        assert_ne!(seed("{}"), seed("{}"));
+        assert_eq!(seed(r#"{"blankCheck":"full"}"#), None);
     }
 }

@@ -1,6 +1,7 @@
 //! What is asked for of a volume, read once at the beginning of a call: nothing further down sees the options
 //! by their names, and what is refused is refused before anything is written, locked or asked for.
 
+use disk::BlankCheck;
 use flexvolume::{Options, Secret};
 use iscsi::Chap;
 use mount::MountOptions;
@@ -83,13 +84,17 @@ impl<'a> VolumeOptions<'a> {
                 read_only: reads || mount.read_only(),
                 options: mount,
                 format: reader.choice("format", [("if-blank", true), ("never", false)])?,
-                check: reader.choice(
-                    "blankCheck",
-                    [("sampled", disk::BlankCheck::Sampled), ("full", disk::BlankCheck::Full)],
-                )?,
+                check: blank_check(reader)?,
+                grow: reader.choice("growOnMount", [("true", true), ("false", false)])?,
             },
         })
     }
+}
+
+fn blank_check(reader: &mut OptionReader<'_>) -> Result<BlankCheck, OptionError> {
+    let budget = reader.seconds("blankCheckSeconds", BLANK_CHECK_SECONDS)?;
+    let sampled = BlankCheck::Sampled { budget, seed: 0 };
+    reader.choice("blankCheck", [("sampled", sampled), ("full", BlankCheck::Full)])
 }
 
 fn fs_type(options: &Options) -> Result<Option<mount::FsType>, OptionError> {
@@ -112,6 +117,8 @@ fn chap(options: &Options) -> Result<Option<Chap>, CredentialsError> {
         _ => Ok(None),
     }
 }
+
+const BLANK_CHECK_SECONDS: u64 = 10;
 
 #[cfg(test)]
 pub(crate) mod tests;

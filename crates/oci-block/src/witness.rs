@@ -34,6 +34,12 @@ pub(crate) struct Witness {
     pub(crate) fs_uuid: Option<String>,
     /// An unfinished format: the UUID that was chosen for it.
     pub(crate) formatting: Option<String>,
+    /// The size that the disk had before it grew, until its file system has followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) grown_from: Option<u64>,
+    /// The size to which the file system was growing: what lies behind its end up to there is the work of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) growing: Option<u64>,
     /// What Kubernetes calls the volume, where the option `volumeId` names it: kubelet's directories
     /// have that name, and unmountdevice is given nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,6 +137,7 @@ impl Witnesses {
 
 /// What a record said.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a call has one of it")]
 pub(crate) enum Recall {
     /// This volume was never seen here.
     Nothing,

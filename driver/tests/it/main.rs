@@ -21,6 +21,7 @@ mod expand_volume;
 mod faults;
 mod folders;
 mod growth;
+mod growth_unasked;
 mod kill;
 mod kube;
 mod life;

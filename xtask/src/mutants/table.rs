@@ -128,7 +128,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "format: all are asked twice",
         BLANK,
-        ["        ask(&extents::sampled(self.size(), seed))?;\n        Ok(claim)", "        Ok(claim)"],
+        [
+            "        ask(&extents::sampled(self.size(), seed))?;\n        Ok(claim)",
+            "        Ok(claim)",
+        ],
         ["disk", ""],
     ),
     mutant(

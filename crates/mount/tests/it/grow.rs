@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path};
 
+use clock::ManualClock;
 use command::{SystemRunner, testing::Script};
+use disk::{BlankCheck, Disk};
 use mount::{Growth, Mounter};
 
 use crate::{
@@ -10,6 +12,14 @@ use crate::{
     namespace::private,
     tool::run,
 };
+
+/// Makes the mounted file system as large as the disk, if it is mounted for writing.
+fn grow(mounter: &Mounter, disk: &Disk) -> Result<Option<Growth>, mount::Error> {
+    let Some(growable) = mounter.growable(disk)? else { return Ok(None) };
+    let clock = ManualClock::default();
+    let tail = disk.prove_tail(&clock, growable.size(), BlankCheck::default()).unwrap();
+    mounter.grow(&growable, tail).map(Some)
+}
 
 /// The disk becomes as large as this.
 fn enlarge(disk: &LoopDisk, size: u64) {
@@ -32,11 +42,11 @@ fn xfs_grows_while_it_is_mounted() {
         let mnt = disk.mnt();
         disk.mount("xfs").unwrap();
         fs::write(mnt.join("file"), "kept").unwrap();
-        assert_eq!(mounter().grow(&disk.open()).unwrap(), Growth::AlreadyDone);
+        assert_eq!(grow(&mounter(), &disk.open()).unwrap(), Some(Growth::AlreadyDone));
         enlarge(&disk, 1024 * MIB);
-        assert_eq!(mounter().grow(&disk.open()).unwrap(), Growth::Grown);
+        assert_eq!(grow(&mounter(), &disk.open()).unwrap(), Some(Growth::Grown));
         assert!(room(&mnt) > 800 * MIB, "{}", room(&mnt));
-        assert_eq!(mounter().grow(&disk.open()).unwrap(), Growth::AlreadyDone);
+        assert_eq!(grow(&mounter(), &disk.open()).unwrap(), Some(Growth::AlreadyDone));
         mounter().unmount(&mnt).unwrap();
         assert_eq!(disk.open().file_system_size("xfs").unwrap(), Some(1024 * MIB));
         disk.mount("xfs").unwrap();
@@ -52,9 +62,9 @@ fn check_ext(code: i32, expected: Result<Growth, &str>) {
         disk.mount("ext4").unwrap();
         let line = format!("resize2fs {}", disk.path().display());
         let grower = with_runner(Script::default().expect(&line, code, "what it said\n"));
-        let result = grower.grow(&disk.open());
+        let result = grow(&grower, &disk.open());
         let result = result.map_err(|error| disk.anonymous(&error));
-        assert_eq!(result, expected.map_err(str::to_owned));
+        assert_eq!(result, expected.map(Some).map_err(str::to_owned));
     });
 }
 
@@ -77,7 +87,7 @@ fn what_is_read_only_stays_as_it_is() {
         disk.mount_with(&nothing(), &disk.mnt(), "xfs", "", true).unwrap_err();
         disk.mount_with(&mounter(), &disk.mnt(), "xfs", "", true).unwrap();
         enlarge(&disk, 600 * MIB);
-        assert_eq!(nothing().grow(&disk.open()).unwrap(), Growth::ReadOnly);
+        assert_eq!(grow(&nothing(), &disk.open()).unwrap(), None);
     });
 }
 
@@ -97,8 +107,44 @@ fn a_pod_that_may_only_read_does_not_keep_the_file_system_small() {
         bind(&mnt, &pod);
         run(&format!("mount -o remount,bind,ro {}", mnt.display()));
         enlarge(&disk, 600 * MIB);
-        assert_eq!(mounter().grow(&disk.open()).unwrap(), Growth::Grown);
+        assert_eq!(grow(&mounter(), &disk.open()).unwrap(), Some(Growth::Grown));
         mounter().unmount(&pod).unwrap_err();
+    });
+}
+
+/// The superblock on the disk is older than what the kernel has; the program is asked.
+#[test]
+fn the_size_is_that_of_the_mounted_file_system() {
+    private(|| {
+        let disk = LoopDisk::xfs();
+        disk.mount("xfs").unwrap();
+        assert_eq!(mounter().growable(&disk.open()).unwrap().unwrap().size(), 300 * MIB);
+        enlarge(&disk, 1024 * MIB);
+        assert_eq!(mounter().growable(&disk.open()).unwrap().unwrap().size(), 300 * MIB);
+        grow(&mounter(), &disk.open()).unwrap();
+        assert_eq!(mounter().growable(&disk.open()).unwrap().unwrap().size(), 1024 * MIB);
+
+        let disk = LoopDisk::ext4();
+        disk.mount("ext4").unwrap();
+        let size = disk.open().size();
+        assert_eq!(mounter().growable(&disk.open()).unwrap().unwrap().size(), size);
+    });
+}
+
+#[test]
+fn a_size_that_cannot_be_told_is_no_place_to_grow_from() {
+    private(|| {
+        let disk = LoopDisk::xfs();
+        disk.mount("xfs").unwrap();
+        let line = format!("xfs_growfs -n {}", disk.mnt().display());
+        for (code, said) in [(1, "not a mounted XFS filesystem"), (0, "what?")] {
+            let mute = with_runner(Script::default().expect(&line, code, said));
+            assert_eq!(
+                disk.anonymous(&mute.growable(&disk.open()).unwrap_err()),
+                "cannot tell how large the file system on DISK is, which is mounted at DIR/mnt: it is not made \
+                 larger"
+            );
+        }
     });
 }
 
@@ -107,7 +153,7 @@ fn what_is_not_mounted_is_not_touched() {
     private(|| {
         let disk = LoopDisk::xfs();
         enlarge(&disk, 600 * MIB);
-        let error = nothing().grow(&disk.open()).unwrap_err();
+        let error = grow(&nothing(), &disk.open()).unwrap_err();
         assert_eq!(
             disk.anonymous(&error),
             "DISK is not mounted, so its file system does not grow now"
@@ -123,7 +169,7 @@ fn a_disk_that_grows_meanwhile_is_looked_at_by_the_next_call() {
         disk.mount("xfs").unwrap();
         let opened = disk.open();
         enlarge(&disk, 600 * MIB);
-        let error = nothing().grow(&opened).unwrap_err();
+        let error = grow(&nothing(), &opened).unwrap_err();
         assert_eq!(
             disk.anonymous(&error),
             "DISK changed under the call: 314572800 bytes before, 629145600 bytes now"
@@ -138,7 +184,7 @@ fn a_missing_program_is_named_with_its_package() {
             [(LoopDisk::xfs(), "xfs", "xfsprogs"), (LoopDisk::ext4(), "ext4", "e2fsprogs")]
         {
             disk.mount(fs_type).unwrap();
-            let error = nothing().grow(&disk.open()).unwrap_err();
+            let error = grow(&nothing(), &disk.open()).unwrap_err();
             let cause = std::error::Error::source(&error).unwrap().to_string();
             assert!(cause.ends_with(&format!("install {package}")), "{cause}");
             mounter().unmount(&disk.mnt()).unwrap();

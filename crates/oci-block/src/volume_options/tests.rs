@@ -63,8 +63,12 @@ fn a_volume_without_options_has_the_defaults() {
                     [],
                 ),
                 read_only: false,
-                check: Sampled,
+                check: Sampled {
+                    budget: 10s,
+                    seed: 0,
+                },
                 format: true,
+                grow: true,
             },
         }"#]],
     );
@@ -76,7 +80,7 @@ fn all_options_are_read_in_any_case_and_with_blanks_around_them() {
         r#"{"kubernetes.io/fsType":" XFS ","kubernetes.io/readwrite":"ro","volumeId":" ocid1.volume.oc1.phx.aaaa ",
             "attachmentType":"ISCSI","useChap":"True","attachReadOnly":" true","shareable":"TRUE",
             "allowSharedReadWrite":true,"multipath":"true","mountOptions":" noatime, nouuid ",
-            "format":"Never","blankCheck":"full\n",
+            "format":"Never","blankCheck":"full\n","blankCheckSeconds":" 60 ","growOnMount":"False",
             "kubernetes.io/secret/chapUsername":"dXNlcg==","kubernetes.io/secret/chapSecret":"c2VjcmV0"}"#,
         &expect![[r#"
             VolumeOptions {
@@ -113,6 +117,7 @@ fn all_options_are_read_in_any_case_and_with_blanks_around_them() {
                     read_only: true,
                     check: Full,
                     format: false,
+                    grow: false,
                 },
             }"#]],
     );
@@ -122,7 +127,7 @@ fn all_options_are_read_in_any_case_and_with_blanks_around_them() {
 fn an_empty_value_is_the_default() {
     let empty = r#"{"kubernetes.io/fsType":"","kubernetes.io/readwrite":"","volumeId":"","attachmentType":"",
         "useChap":"","attachReadOnly":" ","shareable":"","allowSharedReadWrite":"","multipath":"",
-        "mountOptions":"","format":"","blankCheck":null}"#;
+        "mountOptions":"","format":"","blankCheck":null,"blankCheckSeconds":"","growOnMount":""}"#;
     let [empty, absent] = [empty, "{}"].map(|it| format!("{:?}", parse_json(it).unwrap()));
     assert_eq!(empty, absent);
 }
@@ -158,6 +163,10 @@ fn wrong_values_are_refused_whichever_call_uses_them() {
         ("mountOptions", "bind"),
         ("format", "always"),
         ("blankCheck", "none"),
+        ("blankCheckSeconds", "-1"),
+        ("blankCheckSeconds", "3601"),
+        ("blankCheckSeconds", "10s"),
+        ("growOnMount", "never"),
     ]
     .map(|(name, value)| error(name, value))
     .concat();
@@ -176,6 +185,10 @@ fn wrong_values_are_refused_whichever_call_uses_them() {
         mount option "bind" is refused: it makes mount do something other than mounting the volume
         the option format is `always`; it may be if-blank (the default) or never
         the option blankCheck is `none`; it may be sampled (the default) or full
+        the option blankCheckSeconds is `-1`; it may be a number of seconds from 0 to 3600 (10 is the default)
+        the option blankCheckSeconds is `3601`; it may be a number of seconds from 0 to 3600 (10 is the default)
+        the option blankCheckSeconds is `10s`; it may be a number of seconds from 0 to 3600 (10 is the default)
+        the option growOnMount is `never`; it may be true (the default) or false
     "#]].assert_eq(&all);
 }
 
@@ -214,14 +227,14 @@ fn unknown_options_are_refused_with_the_one_that_was_meant() {
         `volumeID` is no option of this driver; did you mean `volumeId`?
         `volume_id` is no option of this driver; did you mean `volumeId`?
         `usechap` is no option of this driver; did you mean `useChap`?
-        `chap` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheck
+        `chap` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheckSeconds, blankCheck, growOnMount
         `readonly` is no option of this driver; readOnly is a field beside options, not one of them
         `fsType` is no option of this driver; fsType is a field beside options, not one of them
         `attachmenttype` is no option of this driver; did you mean `attachmentType`?
-        `size` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheck
-        `` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheck
-        `chapSecret` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheck
-        `kubernetes.io` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheck
+        `size` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheckSeconds, blankCheck, growOnMount
+        `` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheckSeconds, blankCheck, growOnMount
+        `chapSecret` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheckSeconds, blankCheck, growOnMount
+        `kubernetes.io` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheckSeconds, blankCheck, growOnMount
     "#]].assert_eq(&all);
 }
 
