@@ -2,66 +2,78 @@
 
 use std::{
     fmt::{self, Debug},
-    io::ErrorKind,
     path::Path,
     time::Duration,
 };
 
-use http::{HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, Request, Uri, header};
+use oci_rest::{ClientCert, Network, Proxied, Transport, UreqTransport};
 use serde::Deserialize;
-use ureq::{
-    Agent, Proxy,
-    tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem},
-};
 
 use crate::{
     Error, KubeNode,
-    kubeconfig::{Identity, Kubeconfig, Trust, wrong},
+    error::wrong,
+    kubeconfig::{ClientPair, Kubeconfig, Trust},
     node,
 };
 
-/// The URL of the HTTP or HTTPS proxy through which a server is reached, user and password included; `None` if
-/// it is reached without one. `proxy-url` of the kubeconfig goes first.
-pub type ProxyFor<'a> = &'a dyn Fn(&Uri) -> Option<String>;
-
 /// Asks one API server, as one user.
 pub struct KubeClient {
-    agent: Agent,
+    transport: UreqTransport,
+    /// Whether the kubeconfig has a proxy of its own: it is then used for any host.
+    is_proxied: bool,
     server: String,
-    authorization: Option<HeaderValue>,
+    headers: HeaderMap,
     limit: Duration,
 }
 
 impl KubeClient {
     /// A client for the current context of the kubeconfig at `path`. It reads files and opens no
-    /// connection.
+    /// connection. Of `network`, the proxy and the exceptions from it are used, unless the kubeconfig has
+    /// `proxy-url`, and their names.
     ///
     /// # Errors
     /// The file, or one it names, cannot be read or used; the text names the field and the cure and
     /// quotes no value of a credential.
-    pub fn from_kubeconfig(path: &Path, proxy_for: ProxyFor<'_>) -> Result<Self, Error> {
-        Self::new(Kubeconfig::read(path)?, path, proxy_for)
+    pub fn from_kubeconfig(path: &Path, network: &Network) -> Result<Self, Error> {
+        Self::new(Kubeconfig::read(path)?, path, network)
     }
 
     /// `path` is where `config` comes from, for messages.
-    fn new(config: Kubeconfig, path: &Path, proxy_for: ProxyFor<'_>) -> Result<Self, Error> {
-        let uri: Uri = config.server.parse().map_err(|_| wrong(path, NO_SERVER))?;
-        if !matches!(uri.scheme_str(), Some("https" | "http")) || uri.host().is_none() {
+    fn new(config: Kubeconfig, path: &Path, network: &Network) -> Result<Self, Error> {
+        let Kubeconfig { server, trust, headers, client, proxy_url, .. } = config;
+        let uri: Uri = server.parse().map_err(|_| wrong(path, NO_SERVER))?;
+        if !is_server(&uri) {
             return Err(wrong(path, NO_SERVER));
         }
-        let authorization = config.identity.authorization.as_ref().map(|text| {
-            let mut value = HeaderValue::from_str(text).map_err(|_| wrong(path, NO_HEADER))?;
-            value.set_sensitive(true);
-            Ok(value)
-        });
-        let tls = tls(&config.trust, &config.identity).map_err(|it| wrong(path, it))?;
-        let proxy = proxy(&config, proxy_for, &uri).map_err(|it| wrong(path, it))?;
-        Ok(Self {
-            agent: agent(tls, proxy),
-            authorization: authorization.transpose()?,
-            server: config.server,
-            limit: LIMIT,
-        })
+        let mut network = Network { root_certs: None, ..network.clone() };
+        network.names.endpoint = format!("server{OF_KUBECONFIG}");
+        network.names.root_certs = format!("certificate-authority{OF_KUBECONFIG}");
+        network.names.client_cert = format!("client-certificate{OF_KUBECONFIG}");
+        network.names.server_name = Some(format!("tls-server-name{OF_KUBECONFIG}"));
+        network.server_name = config.server_name;
+        match trust {
+            Trust::Roots => {}
+            Trust::Insecure => network.insecure = true,
+            Trust::Authority { pem, field } => {
+                network.names.root_certs = format!("{field}{OF_KUBECONFIG}");
+                network.root_certs = Some(pem.to_vec());
+            }
+        }
+        network.client_cert = client.as_ref().map(|pair| client_cert(pair, path)).transpose()?;
+        let is_proxied = proxy_url.is_some();
+        if is_proxied {
+            network.names.proxy = format!("proxy-url{OF_KUBECONFIG}");
+            network.proxy = proxy_url;
+        }
+        let transport = UreqTransport::new(&network).map_err(|error| {
+            let problem = error.to_string();
+            match problem.split_once(OF_KUBECONFIG) {
+                Some((field, problem)) => wrong(path, format!("{field}{problem}")),
+                None => Error::Network { server: host(&server), problem },
+            }
+        })?;
+        Ok(Self { transport, is_proxied, server, headers, limit: LIMIT })
     }
 
     /// A client for the cluster in which this process runs as a pod: `server` is its API, such as
@@ -72,13 +84,9 @@ impl KubeClient {
     ///
     /// # Errors
     /// The files cannot be read or used, or the address is none.
-    pub fn in_cluster(
-        server: &str,
-        account: &Path,
-        proxy_for: ProxyFor<'_>,
-    ) -> Result<Self, Error> {
+    pub fn in_cluster(server: &str, account: &Path, network: &Network) -> Result<Self, Error> {
         let config = Kubeconfig::of_service_account(server, account)?;
-        Self::new(config, account, proxy_for)
+        Self::new(config, account, network)
     }
 
     /// The same client with less time per question than the 10 s it takes by itself.
@@ -93,20 +101,16 @@ impl KubeClient {
     /// # Errors
     /// There was no answer, the user may not read nodes, or the answer is no node.
     pub fn node(&self, name: &str) -> Result<Option<KubeNode>, Error> {
-        let url = format!("{}/api/v1/nodes/{}", self.server, encode(name));
-        let mut request = self.agent.get(url).config().timeout_global(Some(self.limit)).build();
-        if let Some(authorization) = &self.authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
-        }
-        let answer = request.call().and_then(|mut answer| {
-            let body = answer.body_mut().with_config().limit(BODY_LIMIT).read_to_vec()?;
-            Ok((answer.status().as_u16(), body))
-        });
         let (server, node) = (host(&self.server), name.to_owned());
-        let (status, body) = answer.map_err(|error| {
-            let problem = problem(&error);
+        let request = self.request(name).ok_or_else(|| Error::Network {
+            server: server.clone(),
+            problem: NO_SERVER.to_owned(),
+        })?;
+        let answer = self.transport.send(request, self.limit).map_err(|error| {
+            let problem = error.problem();
             Error::Unreachable { server: server.clone(), node: node.clone(), problem }
         })?;
+        let (status, body) = (answer.status().as_u16(), answer.into_body());
         log::debug!("GET node {name} of {server}: {status}");
         match (status, node::parse(&body)) {
             (200, Some(node)) => Ok(Some(node)),
@@ -119,6 +123,17 @@ impl KubeClient {
             _ => Err(Error::Answer { server, node, status, problem: excerpt(&body) }),
         }
     }
+
+    fn request(&self, node: &str) -> Option<Request<Vec<u8>>> {
+        let url = format!("{}/api/v1/nodes/{}", self.server, encode(node));
+        let mut request = Request::get(url).body(Vec::new()).ok()?;
+        request.headers_mut().extend(self.headers.clone());
+        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        if self.is_proxied {
+            request.extensions_mut().insert(Proxied);
+        }
+        Some(request)
+    }
 }
 
 impl Debug for KubeClient {
@@ -127,64 +142,20 @@ impl Debug for KubeClient {
     }
 }
 
-fn agent(tls: TlsConfig, proxy: Option<Proxy>) -> Agent {
-    Agent::config_builder()
-        .tls_config(tls)
-        .proxy(proxy)
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .user_agent(concat!("kube-node/", env!("CARGO_PKG_VERSION")))
-        .accept("application/json")
-        .accept_encoding("")
-        .timeout_connect(Some(CONNECT_LIMIT))
-        .timeout_resolve(Some(CONNECT_LIMIT))
-        .build()
-        .new_agent()
+/// Whether there is a host, and a port that is one or none at all.
+fn is_server(uri: &Uri) -> bool {
+    let place = uri.authority().and_then(|it| it.as_str().rsplit('@').next());
+    let has_port = uri.port_u16().is_some_and(|port| port > 0);
+    matches!(uri.scheme_str(), Some("https" | "http"))
+        && uri.host().is_some_and(|host| !host.is_empty())
+        && (has_port || place == uri.host())
 }
 
-fn proxy(
-    config: &Kubeconfig,
-    proxy_for: ProxyFor<'_>,
-    server: &Uri,
-) -> Result<Option<Proxy>, String> {
-    let own = config.proxy_url.clone().filter(|url| !url.is_empty());
-    let Some(url) = own.or_else(|| proxy_for(server)) else { return Ok(None) };
-    // the text may hold a password: it is not repeated
-    Proxy::new(&url).map(Some).map_err(|_| {
-        "the proxy for the API server is not a URL such as http://proxy.example.com:3128".to_owned()
+fn client_cert(pair: &ClientPair, path: &Path) -> Result<ClientCert, Error> {
+    ClientCert::from_pem(&pair.chain, &pair.key).map_err(|error| {
+        let field = if error.is_of_key() { pair.key_field } else { pair.chain_field };
+        wrong(path, format!("{field} {error}"))
     })
-}
-
-fn tls(trust: &Trust, identity: &Identity) -> Result<TlsConfig, String> {
-    let mut tls = TlsConfig::builder();
-    tls = match trust {
-        Trust::Roots => tls,
-        Trust::Insecure => tls.disable_verification(true),
-        Trust::Authority(pem) => {
-            tls.root_certs(RootCerts::new_with_certs(&certificates(pem, "certificate-authority")?))
-        }
-    };
-    if let Some(pair) = &identity.certificate {
-        let chain = certificates(&pair.chain, "client-certificate")?;
-        let key = PrivateKey::from_pem(&pair.key)
-            .map_err(|_| "client-key holds no unencrypted PEM key".to_owned())?;
-        tls = tls.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
-    }
-    Ok(tls.build())
-}
-
-fn certificates(pem: &[u8], field: &str) -> Result<Vec<Certificate<'static>>, String> {
-    let certificates: Vec<_> = parse_pem(pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        return Err(format!("{field} holds no PEM certificate"));
-    }
-    Ok(certificates)
 }
 
 /// Kubernetes says why in a Status; a 404 of anybody else says nothing about nodes.
@@ -194,17 +165,6 @@ fn is_status(body: &[u8]) -> bool {
         kind: String,
     }
     serde_json::from_slice(body).is_ok_and(|status: Status| status.kind == "Status")
-}
-
-fn problem(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            "the connection was closed before the end of the answer".to_owned()
-        }
-        ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::Timeout(_) => "no answer in time".to_owned(),
-        error => error.to_string(),
-    }
 }
 
 /// The beginning of a foreign text, without control characters.
@@ -231,10 +191,9 @@ fn encode(segment: &str) -> String {
 }
 
 const NO_SERVER: &str = "server is not a URL such as https://10.0.0.1:6443";
-const NO_HEADER: &str = "the token holds characters that no token has";
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const OF_KUBECONFIG: &str = " of the kubeconfig";
+const USER_AGENT: &str = concat!("kube-node/", env!("CARGO_PKG_VERSION"));
 const LIMIT: Duration = Duration::from_secs(10);
-const BODY_LIMIT: u64 = 16 * 1024 * 1024;
 const EXCERPT: usize = 200;
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Why nothing is known of a node.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why nothing is known of a node.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +26,28 @@ pub enum Error {
         /// The kubeconfig.
         path: PathBuf,
         /// What is wrong where, without quoting values, and what to do.
+        problem: String,
+    },
+
+    /// Everybody on this host may read, or change, what only the driver should.
+    #[error("{problem} (mode {mode:04o}); run: chmod {} {}", .chmod, .path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// What is wrong, with the file's name.
+        problem: String,
+        /// The permission bits that are right.
+        chmod: &'static str,
+    },
+
+    /// The way to the API server cannot be used as it is set.
+    #[error("the API server {server} cannot be asked: {problem}")]
+    Network {
+        /// Host and port.
+        server: String,
+        /// Which setting is wrong, and what to do.
         problem: String,
     },
 
@@ -88,4 +113,8 @@ fn cure(status: u16) -> &'static str {
     } else {
         "its user needs a ClusterRole with apiGroups: [\"\"], resources: [nodes], verbs: [get]"
     }
+}
+
+pub(crate) fn wrong(path: &Path, problem: impl Into<String>) -> Error {
+    Error::Kubeconfig { path: path.to_owned(), problem: problem.into() }
 }

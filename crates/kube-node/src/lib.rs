@@ -4,10 +4,13 @@
 //! [`KubeNode`]. Nothing is written to the API, and nothing is read from the environment.
 
 mod client;
+mod document;
 mod error;
+mod files;
 mod kubeconfig;
 mod node;
+mod user;
 
-pub use client::{KubeClient, ProxyFor};
+pub use client::KubeClient;
 pub use error::Error;
 pub use node::{KubeNode, instance_id};

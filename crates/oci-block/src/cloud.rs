@@ -3,7 +3,6 @@
 use std::{cell::OnceCell, fs, path::Path, sync::Arc, time::Duration};
 
 use clock::{Clock, Deadline};
-use http::Uri;
 use kube_node::{KubeClient, KubeNode};
 use oci_iaas::{GetBootVolume, GetVolume, Ocid, Region, RegionInfo, Volume};
 use oci_rest::{Client, InstanceMetadata, Metadata, Network, Transport, UreqTransport};
@@ -44,6 +43,8 @@ impl Cloud {
             proxy: settings.proxy.clone(),
             no_proxy: settings.no_proxy.clone(),
             root_certs: read_root_certs(&settings)?,
+            names: settings.names(),
+            ..Network::default()
         };
         let transport: Arc<dyn Transport> = Arc::new(UreqTransport::new(&network)?);
         let metadata_url = settings.metadata_url.as_deref();
@@ -112,18 +113,18 @@ impl Cloud {
         let network = Network {
             proxy: self.settings.general_proxy.clone(),
             no_proxy: self.settings.no_proxy.clone(),
-            root_certs: None,
+            names: self.settings.general_names(),
+            ..Network::default()
         };
-        let proxy_for = |server: &Uri| network.proxy_for(server).map(str::to_owned);
         let limit = self.deadline.remaining(&*self.clock);
         if kubeconfig.exists() {
-            let client = KubeClient::from_kubeconfig(kubeconfig, &proxy_for)?;
+            let client = KubeClient::from_kubeconfig(kubeconfig, &network)?;
             return Ok(client.with_limit(limit).node(name)?);
         }
         let Some(server) = kube_service.as_ref().filter(|_| service_account.exists()) else {
             return Ok(None);
         };
-        let client = KubeClient::in_cluster(server, service_account, &proxy_for)?;
+        let client = KubeClient::in_cluster(server, service_account, &network)?;
         match client.with_limit(limit).node(name) {
             // Every pod has an account, and nobody has promised that this one may look at nodes.
             Err(error) if error.is_refused() => {

@@ -120,7 +120,8 @@ impl Means<'_> {
         let read = fs::read(authority);
         let root_certs =
             Some(read.map_err(|source| Error::RootCerts { path: authority.clone(), source })?);
-        let network = Network { root_certs, ..self.network.clone() };
+        let mut network = Network { root_certs, ..self.network.clone() };
+        network.names.root_certs = authority.display().to_string();
         let transport = Arc::new(UreqTransport::new(&network)?);
         let clock = Arc::clone(self.clock);
         Ok(WorkloadIdentity::new(endpoint, account.token.clone(), transport, clock))

@@ -68,7 +68,7 @@ pub use expand_error::ExpandError;
 pub use lock::{LockError, log_turn};
 pub use option_error::OptionError;
 pub use refusal::Refusal;
-pub use settings::{ServiceAccount, Settings};
+pub use settings::{NetworkVariables, ServiceAccount, Settings};
 pub use volume::VolumeNameError;
 
 use lock::VolumeLock;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
-use oci_rest::{ResourcePrincipal, TokenExchange};
+use oci_rest::{ResourcePrincipal, SettingNames, TokenExchange};
 
 /// Where things are on this machine and how to reach the cloud.
 ///
@@ -36,6 +36,8 @@ pub struct Settings {
     pub tool_path: OsString,
     /// The proxy for OCI's API.
     pub proxy: Option<String>,
+    /// The variables that the network's settings come from, for messages.
+    pub variables: NetworkVariables,
     /// The proxy for everything else: here, for Kubernetes.
     pub general_proxy: Option<String>,
     /// Hosts that are reached without a proxy.
@@ -71,6 +73,15 @@ pub struct ServiceAccount {
     pub authority: PathBuf,
 }
 
+/// Which variables say how the network is reached, or could.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkVariables {
+    proxy: String,
+    general_proxy: String,
+    no_proxy: String,
+    root_certs: String,
+}
+
 /// The URL of a proxy may hold a password.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,7 +109,8 @@ impl Settings {
 
         let driver_dir = path("OCI_FLEXD_DRIVER_DIRECTORY").unwrap_or_else(|| DRIVER_DIR.into());
         let config_dir = path("OCI_FLEXD_CONFIG_DIRECTORY").unwrap_or(driver_dir.clone());
-        let general_proxy = text(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
+        let general_proxy = text(&GENERAL_PROXY);
+        let variables = NetworkVariables::from_vars(var);
         let cluster_host = text(&["KUBERNETES_SERVICE_HOST"]).map(url_host);
         let log_dir = path("OCI_FLEXD_DRIVER_LOG_DIR").unwrap_or_else(|| LOG_DIR.into());
         Self {
@@ -120,10 +132,9 @@ impl Settings {
             tool_path: var("OCI_FLEXD_TOOL_PATH").unwrap_or_else(|| TOOL_PATH.into()),
             proxy: text(&["OCI_PROXY"]).or_else(|| general_proxy.clone()),
             general_proxy,
-            no_proxy: text(&["NO_PROXY", "no_proxy"]),
-            root_certs: ["TRUSTED_CA_CERT_PATH", "OCI_DEFAULT_CERTS_PATH", "SSL_CERT_FILE"]
-                .iter()
-                .find_map(|name| path(name)),
+            no_proxy: text(&NO_PROXY),
+            root_certs: ROOT_CERTS.iter().find_map(|name| path(name)),
+            variables,
             metadata_url: text(&["OCI_METADATA_BASE_URL"]),
             auth_url: text(&["OCI_SDK_AUTH_CLIENT_REGION_URL"]),
             token_cache: var("OCI_FLEXD_TOKEN_CACHE").is_none_or(|it| it != "off"),
@@ -145,6 +156,43 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// What the settings of the way to OCI are called.
+    pub(crate) fn names(&self) -> SettingNames {
+        let mut names = self.general_names();
+        names.endpoint = "auth.region or endpoints in config.yaml".to_owned();
+        names.proxy = self.variables.proxy.clone();
+        names.root_certs = self.variables.root_certs.clone();
+        names
+    }
+
+    /// The same of the way to anything else.
+    pub(crate) fn general_names(&self) -> SettingNames {
+        let mut names = SettingNames::default();
+        names.proxy = self.variables.general_proxy.clone();
+        names.no_proxy = self.variables.no_proxy.clone();
+        names
+    }
+}
+
+impl NetworkVariables {
+    /// The first that is set of those that mean the same, else the first.
+    fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Self {
+        let first = |names: &[&str]| {
+            let set = names.iter().find(|name| var(name).is_some());
+            set.or(names.first()).map(|it| (*it).to_owned()).unwrap_or_default()
+        };
+        let mut proxies = vec!["OCI_PROXY"];
+        proxies.extend(GENERAL_PROXY);
+        Self {
+            proxy: first(&proxies),
+            general_proxy: first(&GENERAL_PROXY),
+            no_proxy: first(&NO_PROXY),
+            root_certs: first(&ROOT_CERTS),
+        }
+    }
+}
+
 /// A host as it stands in a URL: an address in IPv6 has brackets there.
 fn url_host(host: String) -> String {
     if host.contains(':') { format!("[{host}]") } else { host }
@@ -156,6 +204,9 @@ fn service(host: &str, port: Option<String>) -> String {
     format!("https://{host}:{port}")
 }
 
+const GENERAL_PROXY: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+const ROOT_CERTS: [&str; 3] = ["TRUSTED_CA_CERT_PATH", "OCI_DEFAULT_CERTS_PATH", "SSL_CERT_FILE"];
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DRIVER_DIR: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/oracle~oci";
 // Not the driver directory: the caller's prober watches that, and each write there runs `init` again.

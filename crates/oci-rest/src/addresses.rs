@@ -18,6 +18,8 @@ use ::ureq::{
     },
 };
 
+use crate::transport::{Failed, Step};
+
 /// The addresses of the hosts that were met. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Addresses {
@@ -58,7 +60,8 @@ impl Resolver for Addresses {
             known.iter().for_each(|address| addresses.push(*address));
             return Ok(addresses);
         }
-        let found = self.names.resolve(uri, config, timeout)?;
+        let found = self.names.resolve(uri, config, timeout);
+        let found = found.map_err(|error| Failed::mark(None, Step::Lookup, error))?;
         self.known().push((host, found.to_vec()));
         Ok(found)
     }

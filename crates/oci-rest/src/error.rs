@@ -131,12 +131,27 @@ pub enum Error {
     },
 
     /// The URL of the proxy, which is not shown because it may hold a password.
-    #[error("the proxy is not a URL such as http://proxy.example.com:3128")]
-    Proxy,
+    #[error("{setting} {problem}")]
+    Proxy {
+        /// What the setting is called.
+        setting: String,
+        /// What is wrong with it, and what to do.
+        problem: &'static str,
+    },
 
     /// The bundle of root certificates.
-    #[error("the root certificates are not a bundle of PEM certificates")]
-    RootCerts,
+    #[error("{setting} must be a bundle of PEM certificates (-----BEGIN CERTIFICATE-----)")]
+    RootCerts {
+        /// What the setting is called.
+        setting: String,
+    },
+
+    /// The name that the server's certificate has to be for.
+    #[error("{setting} is neither the name of a host nor an address")]
+    ServerName {
+        /// What the setting is called.
+        setting: String,
+    },
 }
 
 impl Error {

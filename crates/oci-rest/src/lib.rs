@@ -108,6 +108,9 @@ pub use memory_cache::MemoryCache;
 pub use metadata::{InstanceMetadata, Metadata};
 pub use network::Network;
 pub use service_error::ServiceError;
-pub use transport::{Direct, Fault, Phase, Transport, TransportError};
+pub use transport::{
+    ClientCert, ClientCertError, Direct, Fault, Phase, Proxied, SettingNames, Transport,
+    TransportError,
+};
 pub use ureq::UreqTransport;
 pub use wait::Departure;

@@ -8,6 +8,8 @@ use std::{
 use http::Uri;
 use ipnet::IpNet;
 
+use crate::{ClientCert, SettingNames};
+
 /// How the network is reached. Nothing of it is read from the environment here: a program that follows
 /// `HTTPS_PROXY` and `NO_PROXY` passes their values on.
 #[derive(Clone, Default)]
@@ -18,8 +20,16 @@ pub struct Network {
     /// or `address`, each with an optional port, or a range of addresses as `10.0.0.0/8`. A `host` covers
     /// its subdomains. Loopback and link-local hosts are never reached through a proxy.
     pub no_proxy: Option<String>,
-    /// PEM certificates that replace the compiled-in roots.
+    /// PEM certificates that replace the compiled-in roots: of authorities, or of servers themselves.
     pub root_certs: Option<Vec<u8>>,
+    /// The certificate that is shown to servers that ask for one.
+    pub client_cert: Option<ClientCert>,
+    /// The name that an endpoint's certificate has to be for, if it is not the host of the URL.
+    pub server_name: Option<String>,
+    /// Whether any server is believed, whatever its certificate.
+    pub insecure: bool,
+    /// What these settings are called, for messages.
+    pub names: SettingNames,
 }
 
 impl Network {
@@ -39,7 +49,7 @@ impl Debug for Network {
             .field("proxy", &self.proxy.as_ref().map(|_| "***"))
             .field("no_proxy", &self.no_proxy)
             .field("root_certs", &self.root_certs.as_ref().map(Vec::len))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,7 +99,8 @@ mod tests {
     #[track_caller]
     fn check(no_proxy: &str, direct: &[&str], proxied: &[&str]) {
         let proxy = Some("http://proxy.example:3128".to_owned());
-        let network = Network { proxy, no_proxy: Some(no_proxy.to_owned()), root_certs: None };
+        let no_proxy = Some(no_proxy.to_owned());
+        let network = Network { proxy, no_proxy, ..Network::default() };
         let bypasses = |uri: &&str| network.proxy_for(&uri.parse().unwrap()).is_none();
         assert_eq!(direct.iter().filter(|uri| !bypasses(uri)).count(), 0, "all go direct");
         assert_eq!(proxied.iter().filter(|uri| bypasses(uri)).count(), 0, "all go by proxy");
@@ -159,7 +170,7 @@ mod tests {
         let network = Network { proxy: Some("http://u:MARKER@p".into()), ..Network::default() };
         assert_eq!(
             format!("{network:?}"),
-            r#"Network { proxy: Some("***"), no_proxy: None, root_certs: None }"#
+            r#"Network { proxy: Some("***"), no_proxy: None, root_certs: None, .. }"#
         );
     }
 }

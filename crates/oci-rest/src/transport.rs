@@ -1,9 +1,28 @@
 //! Sending one request and getting one answer: the seam to the network.
 
+mod advice;
+mod connector;
+mod explain;
+mod identity;
+mod names;
+mod proxy;
+mod setting_names;
+mod tls;
+mod tls_words;
+mod verifier;
+
 use std::{
     fmt::{self, Debug, Display},
     time::Duration,
 };
+
+pub(crate) use connector::{Failed, Step, Steps};
+pub(crate) use explain::{Route, explain};
+pub use identity::{ClientCert, ClientCertError};
+pub(crate) use names::Names;
+pub(crate) use proxy::parse as parse_proxy;
+pub use setting_names::SettingNames;
+pub(crate) use tls::Tls;
 
 /// Sends requests, one at a time, as they are: it adds no retries and follows no redirects.
 pub trait Transport: Debug + Send + Sync {
@@ -27,14 +46,36 @@ pub trait Transport: Debug + Send + Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct Direct;
 
-/// Why no complete answer arrived.
+/// Request extension: through the configured proxy, even if the host is local or among
+/// [`Network::no_proxy`](crate::Network::no_proxy).
+#[derive(Clone, Copy, Debug)]
+pub struct Proxied;
+
+/// Why no complete answer arrived: who failed to do what, through which proxy, and what to do.
 #[derive(Debug, thiserror::Error)]
-#[error("{endpoint}: {fault} while {phase}{}", Detail(.detail))]
+#[error("{endpoint}: {}", self.problem())]
 pub struct TransportError {
     endpoint: String,
     phase: Phase,
     fault: Fault,
     detail: String,
+    advice: Option<Box<Advice>>,
+}
+
+/// Where a request was to go through, and what to do.
+#[derive(Debug)]
+struct Advice {
+    via: Option<Via>,
+    cure: String,
+}
+
+/// The proxy that the request was to go through.
+#[derive(Debug)]
+pub(crate) struct Via {
+    /// Host and port, and what set it: `10.0.0.9:3128 (HTTPS_PROXY)`.
+    pub(crate) proxy: String,
+    /// Whether it is the proxy that failed, and not what lies behind it.
+    pub(crate) is_peer: bool,
 }
 
 /// How far the exchange had come.
@@ -74,7 +115,33 @@ pub enum Fault {
 impl TransportError {
     /// `endpoint` is a host (and port), never a whole URI; `detail` must be free of headers.
     pub fn new(endpoint: &str, phase: Phase, fault: Fault, detail: impl Into<String>) -> Self {
-        Self { endpoint: endpoint.to_owned(), phase, fault, detail: detail.into() }
+        let (endpoint, detail) = (endpoint.to_owned(), detail.into());
+        Self { endpoint, phase, fault, detail, advice: None }
+    }
+
+    /// The same, of a request through a proxy, with what to do about it.
+    pub(crate) fn with(self, via: Option<Via>, cure: String) -> Self {
+        Self { advice: Some(Box::new(Advice { via, cure })), ..self }
+    }
+
+    /// What happened and what to do, without the endpoint's name.
+    pub fn problem(&self) -> String {
+        let Self { phase, fault, .. } = self;
+        let advice = self.advice.as_deref();
+        let what = match advice.and_then(|it| it.via.as_ref()) {
+            Some(via) if *fault == Fault::Proxy => {
+                format!("the proxy {} does not connect to it", via.proxy)
+            }
+            Some(via) => {
+                format!("{fault} while {phase}{}the proxy {}", via.link(*phase), via.proxy)
+            }
+            None => format!("{fault} while {phase}"),
+        };
+        let detail = Some(&self.detail).filter(|it| !it.is_empty());
+        let detail = detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
+        let cure = advice.map(|it| &it.cure).filter(|it| !it.is_empty());
+        let cure = cure.map(|cure| format!("; {cure}")).unwrap_or_default();
+        format!("{what}{detail}{cure}")
     }
 
     /// Whether the server may have seen the request, so that its outcome is unknown.
@@ -123,12 +190,13 @@ impl Display for Fault {
     }
 }
 
-/// ` (detail)`, or nothing.
-struct Detail<'a>(&'a str);
-
-impl Display for Detail<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, " ({})", self.0) }
+impl Via {
+    fn link(&self, phase: Phase) -> &'static str {
+        match phase {
+            _ if !self.is_peer => " through ",
+            Phase::Resolve => " of ",
+            _ => " to ",
+        }
     }
 }
 

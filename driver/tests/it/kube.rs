@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     thread,
 };
 
@@ -35,7 +36,13 @@ fn serve(cluster: &Cluster, status: &'static str, body: String) {
          users: [{{name: u, user: {{token: t}}}}]\n\
          contexts: [{{name: c, context: {{cluster: k, user: u}}}}]\n"
     );
-    fs::write(cluster.config_dir().join("kubeconfig"), kubeconfig).unwrap();
+    write_kubeconfig(cluster, &kubeconfig);
+}
+
+fn write_kubeconfig(cluster: &Cluster, text: &str) {
+    let path = cluster.config_dir().join("kubeconfig");
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 fn node(provider_id: &str, ready: &str, in_use: &str) -> String {
@@ -107,5 +114,61 @@ fn a_volume_in_use_on_a_node_that_is_well_is_not_detached() {
         } else {
             success(&answer);
         }
+    }
+}
+
+/// What only fails inside the HTTP library is found before it gets there.
+#[test]
+fn a_kubeconfig_that_the_http_library_cannot_take_is_an_error() {
+    let certificate = include_str!("../../../crates/kube-node/testdata/client-v1.pem");
+    let key = include_str!("../../../crates/kube-node/testdata/client-rsa.key");
+    for (cluster_line, user_line, expected) in [
+        (
+            "proxy-url: socks5://127.0.0.1:1080",
+            "token: t",
+            "proxy-url names a SOCKS proxy, and SOCKS is not spoken: give an HTTP proxy that allows CONNECT, such as \
+             http://proxy.example.com:3128",
+        ),
+        (
+            "tls-server-name: a",
+            "client-certificate: cert, client-key: key",
+            "client-key is not the key of the certificate",
+        ),
+    ] {
+        let cluster = cluster();
+        fs::write(cluster.config_dir().join("cert"), certificate).unwrap();
+        fs::write(cluster.config_dir().join("key"), key).unwrap();
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(cluster.config_dir().join("key"), private).unwrap();
+        write_kubeconfig(
+            &cluster,
+            &format!(
+                "current-context: c\n\
+                 clusters: [{{name: k, cluster: {{server: 'https://127.0.0.1:1', {cluster_line}}}}}]\n\
+                 users: [{{name: u, user: {{{user_line}}}}}]\n\
+                 contexts: [{{name: c, context: {{cluster: k, user: u}}}}]\n"
+            ),
+        );
+        let path = cluster.config_dir().join("kubeconfig");
+        failure_with(
+            &attach(&cluster, "worker"),
+            &[&format!("kubeconfig {}: {expected}", path.display())],
+        );
+    }
+}
+
+/// The same of the environment, for both ways.
+#[test]
+fn a_proxy_that_is_none_names_its_variable() {
+    for (variable, expected) in [
+        ("OCI_PROXY", "OCI_PROXY names a SOCKS proxy"),
+        ("HTTPS_PROXY", "HTTPS_PROXY names a SOCKS proxy"),
+        ("all_proxy", "all_proxy names a SOCKS proxy"),
+    ] {
+        let cluster = cluster();
+        let mut command =
+            cluster.controller().command(&["attach", &cluster.options(&[]), "worker"]);
+        command.env(variable, "socks5h://127.0.0.1:1080");
+        failure_with(&testbed::run(command).unwrap(), &[expected]);
     }
 }

@@ -1,6 +1,14 @@
 //! What a kubeconfig may say, and what it is told when it says something else.
 
-use crate::support::{Dir, kubeconfig};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use kube_node::KubeClient;
+use oci_rest::Network;
+
+use crate::{
+    server::Authority,
+    support::{Dir, kubeconfig},
+};
 
 #[track_caller]
 fn check_text(text: &str, outcome: &str) {
@@ -39,6 +47,95 @@ fn all_usual_forms_are_read() {
             "clusters":[{"name":"c","cluster":{"server":"http://127.0.0.1:8080"}}],"users":null}"#,
         "ok",
     );
+}
+
+/// kubectl reads what is there of other contexts, and so do we.
+#[test]
+fn what_the_current_context_does_not_use_does_no_harm() {
+    let unused = [
+        ("users", "- name: other"),
+        ("users", "- name: other\n  user: null"),
+        ("users", "- name: other\n  user: {exec: {command: aws}, unknown: [1, {a: b}]}"),
+        ("users", "- name: other\n  user: {auth-provider: {name: gcp}, tokenFile: /none}"),
+        ("users", "- name: other\n  user: {client-certificate: /none, client-key: /none}"),
+        ("users", "- name: other\n  user: {client-certificate-data: '***'}"),
+        ("clusters", "- name: other\n  cluster: {}"),
+        ("clusters", "- name: other\n  cluster: {server: '', certificate-authority-data: '***'}"),
+        (
+            "clusters",
+            "- name: other\n  cluster: {server: x, proxy-url: 'socks5://x', extensions: []}",
+        ),
+        ("clusters", "- name: other\n  cluster: {insecure-skip-tls-verify: yes}"),
+        ("clusters", "- cluster: {server: x}"),
+        ("contexts", "- name: other"),
+        ("contexts", "- name: other\n  context: {namespace: n}"),
+        ("contexts", "- name: other\n  context: {cluster: none, user: none}"),
+    ];
+    for (list, entry) in unused {
+        let text = kubeconfig(&[SERVER], &["token: t"]);
+        check_text(&text.replace(&format!("{list}:\n"), &format!("{list}:\n{entry}\n")), "ok");
+    }
+}
+
+#[test]
+fn a_secret_is_for_nobody_else() {
+    let secret = |mode: u32| {
+        Err(format!(
+            "DIR/config holds a secret and everybody may read it (mode {mode:04o}); run: chmod 600 DIR/config"
+        ))
+    };
+    let open = |mode: u32| {
+        Err(format!("everybody may change DIR/config (mode {mode:04o}); run: chmod 644 DIR/config"))
+    };
+    let key = |mode: u32| {
+        Err(format!(
+            "DIR/key holds a secret and everybody may read it (mode {mode:04o}); run: chmod 600 DIR/key"
+        ))
+    };
+    let (certificate, pem) = Authority::new().pair("driver");
+    let files = ["client-certificate: cert", "client-key: key"];
+    for (user, file, mode, expected) in [
+        (&["token: t"][..], "config", 0o600, Ok(())),
+        (&["token: t"], "config", 0o640, Ok(())),
+        (&["token: t"], "config", 0o644, secret(0o644)),
+        (&["token: t"], "config", 0o666, secret(0o666)),
+        (&["username: u", "password: p"], "config", 0o604, secret(0o604)),
+        (&files, "config", 0o644, Ok(())),
+        (&files, "config", 0o666, open(0o666)),
+        (&files, "key", 0o640, Ok(())),
+        (&files, "key", 0o644, key(0o644)),
+    ] {
+        let dir = Dir::new();
+        dir.write("cert", &certificate);
+        dir.write("key", &pem);
+        let path = dir.write("config", &kubeconfig(&[SERVER], user));
+        let changed = path.with_file_name(file);
+        fs::set_permissions(changed, fs::Permissions::from_mode(mode)).unwrap();
+        let client = KubeClient::from_kubeconfig(&path, &Network::default());
+        assert_eq!(client.map(drop).map_err(|error| dir.text(&error)), expected, "{mode:o}");
+    }
+}
+
+/// A pipe would keep the call waiting, and a document can be deeper than any stack.
+#[test]
+fn what_is_no_document_ends_at_once() {
+    let dir = Dir::new();
+    let path = dir.write("config", "");
+    fs::remove_file(&path).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+    let read = |path: &Path| {
+        dir.text(&KubeClient::from_kubeconfig(path, &Network::default()).unwrap_err())
+    };
+    assert_eq!(read(&path), "cannot read DIR/config: it is not a regular file");
+    fs::remove_file(&path).unwrap();
+    let large = dir.write("large", &"#".repeat(1024 * 1024 + 1));
+    assert_eq!(read(&large), "cannot read DIR/large: it is larger than 1 MiB");
+    for deep in
+        ["[".repeat(500_000), "a: ".repeat(1000), "{a: ".repeat(100_000), "- ".repeat(500_000)]
+    {
+        let deep = dir.write("deep", &deep);
+        assert!(read(&deep).starts_with("kubeconfig DIR/deep: "), "{}", read(&deep));
+    }
 }
 
 #[test]
@@ -81,23 +178,40 @@ fn plug_ins_are_refused_with_the_alternative() {
             ),
         );
     }
-    check_cluster(
-        &[SERVER, "tls-server-name: x"],
-        "kubeconfig DIR/config: tls-server-name is not supported: put a name into server that the \
-         certificate has",
-    );
 }
 
 #[test]
 fn values_of_a_wrong_kind_are_named() {
     let no_server = "kubeconfig DIR/config: server is not a URL such as https://10.0.0.1:6443";
-    for server in ["10.0.0.1:6443", "ftp://10.0.0.1", "https://", "''", "https://a b"] {
+    for server in [
+        "10.0.0.1:6443",
+        "ftp://10.0.0.1",
+        "https://",
+        "''",
+        "https://a b",
+        "https://bücher.example",
+        "https://10.0.0.1:99999",
+        "https://10.0.0.1:0",
+        "'https://10.0.0.1:'",
+        "https://[::1",
+        "/no-host",
+    ] {
         check_cluster(&[&format!("server: {server}")], no_server);
     }
     check_cluster(
         &[SERVER, "proxy-url: 'ftp://x'"],
-        "kubeconfig DIR/config: the proxy for the API server is not a URL such as \
-         http://proxy.example.com:3128",
+        "kubeconfig DIR/config: proxy-url is not a URL such as http://proxy.example.com:3128",
+    );
+    for scheme in ["socks5", "socks5h", "socks4", "SOCKS5"] {
+        check_cluster(
+            &[SERVER, &format!("proxy-url: {scheme}://127.0.0.1:1080")],
+            "kubeconfig DIR/config: proxy-url names a SOCKS proxy, and SOCKS is not spoken: give an HTTP proxy that \
+             allows CONNECT, such as http://proxy.example.com:3128",
+        );
+    }
+    check_cluster(
+        &[SERVER, "tls-server-name: 'a b'"],
+        "kubeconfig DIR/config: tls-server-name is neither the name of a host nor an address",
     );
     check_cluster(
         &[SERVER, "certificate-authority-data: '***'"],
@@ -106,12 +220,13 @@ fn values_of_a_wrong_kind_are_named() {
     for base64 in ["eA==", "\"e\\nA=\\r\\n=\\n\""] {
         check_cluster(
             &[SERVER, &format!("certificate-authority-data: {base64}")],
-            "kubeconfig DIR/config: certificate-authority holds no PEM certificate",
+            "kubeconfig DIR/config: certificate-authority-data must be a bundle of PEM certificates (-----BEGIN \
+             CERTIFICATE-----)",
         );
     }
     check_user(
         &["client-certificate-data: eA==", "client-key-data: eA=="],
-        "kubeconfig DIR/config: client-certificate holds no PEM certificate",
+        "kubeconfig DIR/config: client-certificate-data holds no PEM certificate",
     );
     check_user(
         &["token: \"a\\nb\""],
@@ -124,6 +239,10 @@ fn values_of_a_wrong_kind_are_named() {
     check_user(
         &["tokenFile: binary"],
         "kubeconfig DIR/config: the token holds characters that no token has",
+    );
+    check_user(
+        &["as: \"a\\nb\"", "token: t"],
+        "kubeconfig DIR/config: as, as-uid, as-groups and as-user-extra must be plain text",
     );
 }
 
@@ -142,8 +261,8 @@ fn files_are_relative_to_the_kubeconfig() {
         &["client-certificate: c", "client-key: k"],
         &format!("cannot read DIR/c (client-certificate of the kubeconfig): {gone}"),
     );
-    let path = std::path::Path::new("/none/kubeconfig");
-    let error = kube_node::KubeClient::from_kubeconfig(path, &|_| None);
+    let path = Path::new("/none/kubeconfig");
+    let error = KubeClient::from_kubeconfig(path, &Network::default());
     assert_eq!(
         Dir::new().text(&error.unwrap_err()),
         format!("cannot read /none/kubeconfig: {gone}")

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod identities;
 mod kubeconfig;
 mod nodes;
 mod secrets;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use kube_node::KubeClient;
+use oci_rest::Network;
 
 use crate::support::{Dir, kubeconfig};
 
@@ -60,9 +61,9 @@ fn no_credential_is_shown_whether_it_is_good_or_bad() {
 fn the_proxy_of_the_network_is_not_shown() {
     let dir = Dir::new();
     let path = dir.write("config", &kubeconfig(&["server: https://api.invalid"], &["token: t"]));
-    for proxy in ["ftp://u:MARKER@x", "http://u:MARKER@127.0.0.1:1"] {
-        let error = match KubeClient::from_kubeconfig(Path::new(&path), &|_| Some(proxy.to_owned()))
-        {
+    for proxy in ["ftp://u:MARKER@x", "socks5://u:MARKER@x", "http://u:MARKER@127.0.0.1:1"] {
+        let network = Network { proxy: Some(proxy.to_owned()), ..Network::default() };
+        let error = match KubeClient::from_kubeconfig(Path::new(&path), &network) {
             Ok(client) => client.node("worker-1").unwrap_err(),
             Err(error) => error,
         };

@@ -9,9 +9,14 @@ use std::{
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{
-    RootCertStore, ServerConfig, ServerConnection, StreamOwned,
-    pki_types::{PrivateKeyDer, pem::PemObject},
-    server::WebPkiClientVerifier,
+    DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, ServerConnection,
+    SignatureScheme, StreamOwned,
+    client::danger::HandshakeSignatureValid,
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+    server::{
+        WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
 };
 
 /// A certificate authority made for one test.
@@ -42,6 +47,11 @@ impl Authority {
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
 
+    /// A certificate, in PEM, for the owner of `key`.
+    pub(crate) fn certificate(&self, key: &KeyPair) -> String {
+        CertificateParams::default().signed_by(key, &self.issuer).unwrap().pem()
+    }
+
     /// A server for 127.0.0.1. It wants certificates of `clients`, if given, and sends what
     /// `answer` makes of a request; `None` keeps the client waiting.
     pub(crate) fn serve(
@@ -49,43 +59,109 @@ impl Authority {
         clients: Option<&Authority>,
         answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let (log, config) = (Arc::clone(&requests), Arc::new(self.config(clients)));
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-                let mut stream = StreamOwned::new(connection, stream.unwrap());
-                let head = read_head(&mut stream);
-                if head.is_empty() {
-                    continue;
-                }
-                let answer = answer(&head);
-                log.lock().unwrap().push(head);
-                match answer {
-                    Some(answer) => stream.write_all(answer.as_bytes()).unwrap(),
-                    None => drop(read_head(&mut stream)),
-                }
-            }
+        let verifier = clients.map(|authority| {
+            let mut roots = RootCertStore::empty();
+            roots.add(PemObject::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
+            WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap()
         });
-        Server { port, requests }
+        serve(self.config("127.0.0.1", verifier), answer)
     }
 
-    fn config(&self, clients: Option<&Authority>) -> ServerConfig {
-        let (certificate, key) = self.pair("127.0.0.1");
+    /// The same for a host called `name`.
+    pub(crate) fn serve_as(
+        &self,
+        name: &str,
+        answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Server {
+        serve(self.config(name, None), answer)
+    }
+
+    /// The same for 127.0.0.1, with any client that shows a certificate, as the API server of Kubernetes reads them.
+    pub(crate) fn serve_any_client(
+        &self,
+        answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Server {
+        serve(self.config("127.0.0.1", Some(Arc::new(AnyClient))), answer)
+    }
+
+    fn config(&self, name: &str, clients: Option<Arc<dyn ClientCertVerifier>>) -> ServerConfig {
+        let (certificate, key) = self.pair(name);
         let chain = vec![PemObject::from_pem_slice(certificate.as_bytes()).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
         let builder = match clients {
             None => ServerConfig::builder().with_no_client_auth(),
-            Some(authority) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(PemObject::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
-                let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
-                ServerConfig::builder().with_client_cert_verifier(verifier)
-            }
+            Some(verifier) => ServerConfig::builder().with_client_cert_verifier(verifier),
         };
         builder.with_single_cert(chain, key).unwrap()
+    }
+}
+
+fn serve(
+    config: ServerConfig,
+    answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let (log, config) = (Arc::clone(&requests), Arc::new(config));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(connection, stream.unwrap());
+            let head = read_head(&mut stream);
+            if head.is_empty() {
+                continue;
+            }
+            let answer = answer(&head);
+            log.lock().unwrap().push(head);
+            match answer {
+                Some(answer) => stream.write_all(answer.as_bytes()).unwrap(),
+                None => drop(read_head(&mut stream)),
+            }
+        }
+    });
+    Server { port, requests }
+}
+
+/// Wants a certificate and takes any, of any version: rustls' own refuses those of version 1, and Go does not.
+#[derive(Debug)]
+struct AnyClient;
+
+impl ClientCertVerifier for AnyClient {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let provider = rustls::crypto::ring::default_provider();
+        provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

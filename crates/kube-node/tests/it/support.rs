@@ -1,8 +1,9 @@
 //! Kubeconfigs in a temporary directory.
 
-use std::{error::Error as _, fs, path::PathBuf};
+use std::{error::Error as _, fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use kube_node::{Error, KubeClient};
+use oci_rest::Network;
 use tempfile::TempDir;
 
 pub(crate) struct Dir(TempDir);
@@ -15,12 +16,13 @@ impl Dir {
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.path().join(name);
         fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
     }
 
     /// A client for the kubeconfig `text`, saved beside what was written before.
     pub(crate) fn client(&self, text: &str) -> Result<KubeClient, Error> {
-        KubeClient::from_kubeconfig(&self.write("config", text), &|_| None)
+        KubeClient::from_kubeconfig(&self.write("config", text), &Network::default())
     }
 
     /// The chain of an error as the driver prints it, with this directory as `DIR`.

@@ -16,6 +16,7 @@ mod examples;
 mod lists;
 mod metadata;
 mod principals;
+mod reasons;
 mod resources;
 mod retries;
 mod script;

@@ -12,7 +12,8 @@ use std::{
 
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
-    pki_types::{PrivateKeyDer, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 
 pub(crate) trait Stream: Read + Write {}
@@ -34,17 +35,50 @@ pub(crate) fn serve_tls(
     handler: impl Fn(&mut dyn Stream) + Send + Sync + 'static,
 ) -> (Server, String) {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(pair.signing_key.serialize_pem().as_bytes()).unwrap();
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![pair.cert.der().clone()], key)
-        .unwrap();
+    let key = pair.signing_key.serialize_pem();
+    (serve_as(vec![pair.cert.der().clone()], &key, handler), pair.cert.pem())
+}
+
+/// The same with the certificates `chain` and the key of the first, which is PEM.
+pub(crate) fn serve_as(
+    chain: Vec<CertificateDer<'static>>,
+    key: &str,
+    handler: impl Fn(&mut dyn Stream) + Send + Sync + 'static,
+) -> Server {
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+    serve_with(config.unwrap(), handler)
+}
+
+/// A server that shows certificates of which it has no key.
+pub(crate) fn serve_as_thief(chain: Vec<CertificateDer<'static>>, key: &str) -> Server {
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let pair = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    let config = ServerConfig::builder().with_no_client_auth();
+    serve_with(config.with_cert_resolver(Arc::new(pair)), |stream| drop(read_request(stream)))
+}
+
+/// The same as `config` says.
+pub(crate) fn serve_with(
+    config: ServerConfig,
+    handler: impl Fn(&mut dyn Stream) + Send + Sync + 'static,
+) -> Server {
     let config = Arc::new(config);
-    let server = listen(move |stream| {
+    listen(move |stream| {
         let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
         handler(&mut StreamOwned::new(connection, stream));
-    });
-    (server, pair.cert.pem())
+    })
+}
+
+/// Speaks TLS on a connection that is open already, with a certificate of its own for `localhost`.
+pub(crate) fn open_tls(mut stream: &mut dyn Stream) {
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(pair.signing_key.serialize_pem().as_bytes()).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth();
+    let config = config.with_single_cert(vec![pair.cert.der().clone()], key).unwrap();
+    let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
+    drop(read_request(&mut rustls::Stream::new(&mut connection, &mut stream)));
 }
 
 fn listen(handler: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {

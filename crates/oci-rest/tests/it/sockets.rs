@@ -123,9 +123,7 @@ fn only_the_given_roots_are_trusted() {
         let error = get(&transport, uri, LIMIT).unwrap_err();
         assert_eq!((error.phase(), error.fault()), (Phase::Connect, Fault::Tls), "{error}");
         assert!(!error.was_sent() && !error.is_transient());
-        assert!(
-            error.to_string().contains("TLS failed while connecting (invalid peer certificate")
-        );
+        assert!(error.to_string().contains("TLS failed while connecting (its certificate "));
     }
 }
 
@@ -254,10 +252,6 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
     let transport = transport(&Network { proxy: Some(url), ..Network::default() });
     let error = get(&transport, "https://iaas.invalid/", LIMIT).unwrap_err();
     assert_eq!((error.phase(), error.fault()), (Phase::Connect, Fault::Proxy));
-    assert_eq!(
-        error.to_string(),
-        "iaas.invalid: the proxy refused while connecting (proxy server responded 407/407)"
-    );
     assert!(!error.was_sent() && !format!("{transport:?} {error:?}").contains("MARKER"));
 }
 
@@ -269,17 +263,50 @@ fn a_network_that_makes_no_sense_is_refused() {
         assert_eq!(chain(&error), text);
         assert!(!format!("{error:?}").contains("MARKER"));
     }
-    for proxy in ["", "ftp://u:MARKER@host", "http://u:MARKER@", "a b MARKER"] {
-        check(
-            Network { proxy: Some(proxy.to_owned()), ..Network::default() },
-            "the proxy is not a URL such as http://proxy.example.com:3128",
-        );
+    const NO_URL: &str = "the proxy is not a URL such as http://proxy.example.com:3128";
+    const SOCKS: &str = "the proxy names a SOCKS proxy, and SOCKS is not spoken: give an HTTP proxy that allows CONNECT, \
+                         such as http://proxy.example.com:3128";
+    const UNESCAPED: &str = "the proxy is not a URL such as http://user:password@proxy.example.com:3128; write special \
+                             characters of user and password with %, such as %40 for @ and %2F for /";
+    for (proxy, text) in [
+        ("", NO_URL),
+        ("ftp://u:MARKER@host", NO_URL),
+        ("http://u:MARKER@", NO_URL),
+        ("a b MARKER", NO_URL),
+        ("http://proxy:99999", NO_URL),
+        ("http://proxy:0", NO_URL),
+        ("http://proxy:MARKER", NO_URL),
+        ("http://pröxy:3128", NO_URL),
+        ("socks5://u:MARKER@127.0.0.1:1080", SOCKS),
+        ("SOCKS5h://127.0.0.1", SOCKS),
+        ("socks4://127.0.0.1", SOCKS),
+        ("socks4a://127.0.0.1", SOCKS),
+        ("socks://127.0.0.1", SOCKS),
+        ("http://u:MAR/KER@proxy:3128", UNESCAPED),
+        ("http://u:MAR#KER@proxy:3128", UNESCAPED),
+        ("http://u:MAR?KER@proxy:3128", UNESCAPED),
+        ("http://u:%FF%FEMARKER@proxy:3128", UNESCAPED),
+    ] {
+        check(Network { proxy: Some(proxy.to_owned()), ..Network::default() }, text);
+    }
+    for proxy in
+        ["proxy", "proxy:3128", " http://proxy:3128/\n", "HTTP://[::1]:3128", "http://u:p@ss@proxy"]
+    {
+        UreqTransport::new(&Network { proxy: Some(proxy.to_owned()), ..Network::default() })
+            .unwrap();
     }
     let broken = "-----BEGIN CERTIFICATE-----\nMARKER!!\n-----END CERTIFICATE-----\n";
-    for pem in ["", "MARKER", broken, include_str!("../../testdata/api-key.pem")] {
+    let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for pem in ["", "MARKER", broken, empty, include_str!("../../testdata/api-key.pem")] {
         check(
             Network { root_certs: Some(pem.into()), ..Network::default() },
-            "the root certificates are not a bundle of PEM certificates",
+            "the root certificates must be a bundle of PEM certificates (-----BEGIN CERTIFICATE-----)",
+        );
+    }
+    for name in ["", "a b", "MARKER!", "ä.example"] {
+        check(
+            Network { server_name: Some(name.to_owned()), ..Network::default() },
+            "the server's name is neither the name of a host nor an address",
         );
     }
 }

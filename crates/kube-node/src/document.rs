@@ -1,0 +1,121 @@
+//! The text of a kubeconfig.
+//!
+//! Source of the fields: Kubernetes, `client-go/tools/clientcmd/api/v1`. No field is required, because only the
+//! entries of the current context count. Texts of the YAML parser are never passed on, because they quote values,
+//! and values may be secrets.
+
+use std::collections::BTreeMap;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny},
+};
+use zeroize::Zeroizing;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Document {
+    pub(crate) current_context: Option<String>,
+    pub(crate) contexts: Option<Vec<Named<ContextEntry>>>,
+    pub(crate) clusters: Option<Vec<Named<ClusterEntry>>>,
+    pub(crate) users: Option<Vec<Named<UserEntry>>>,
+}
+
+/// `{name: …, context: {…}}`, or `cluster`, or `user`.
+#[derive(Deserialize)]
+pub(crate) struct Named<T> {
+    pub(crate) name: Option<String>,
+    #[serde(alias = "context", alias = "cluster", alias = "user")]
+    pub(crate) entry: Option<T>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ContextEntry {
+    pub(crate) cluster: Option<String>,
+    pub(crate) user: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ClusterEntry {
+    pub(crate) server: Option<String>,
+    pub(crate) certificate_authority: Option<String>,
+    pub(crate) certificate_authority_data: Option<String>,
+    #[serde(default, deserialize_with = "yes")]
+    pub(crate) insecure_skip_tls_verify: bool,
+    pub(crate) tls_server_name: Option<String>,
+    pub(crate) proxy_url: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct UserEntry {
+    pub(crate) client_certificate: Option<String>,
+    pub(crate) client_certificate_data: Option<String>,
+    pub(crate) client_key: Option<String>,
+    pub(crate) client_key_data: Option<Zeroizing<String>>,
+    pub(crate) token: Option<Zeroizing<String>>,
+    #[serde(rename = "tokenFile")]
+    pub(crate) token_file: Option<String>,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<Zeroizing<String>>,
+    #[serde(rename = "as")]
+    pub(crate) act_as: Option<String>,
+    #[serde(rename = "as-uid")]
+    pub(crate) act_as_uid: Option<String>,
+    #[serde(rename = "as-groups")]
+    pub(crate) act_as_groups: Option<Vec<String>>,
+    #[serde(rename = "as-user-extra")]
+    pub(crate) act_as_extra: Option<BTreeMap<String, Vec<String>>>,
+    pub(crate) exec: Option<IgnoredAny>,
+    pub(crate) auth_provider: Option<IgnoredAny>,
+}
+
+impl Document {
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
+        // the parser's time grows with the square of their depth
+        if text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() > MOST_BRACKETS {
+            return Err(
+                "it has more than 5000 opening brackets; remove what is not needed".to_owned()
+            );
+        }
+        let document: Option<Self> =
+            serde_yaml::from_slice(text).map_err(|error| match error.location() {
+                Some(at) => {
+                    format!("line {} column {} is not as it must be", at.line(), at.column())
+                }
+                None => "it is not a YAML document with contexts, clusters and users".to_owned(),
+            })?;
+        Ok(document.unwrap_or_default())
+    }
+}
+
+impl UserEntry {
+    /// Whether the entry itself holds what nobody else may know.
+    pub(crate) fn is_secret(&self) -> bool {
+        let values = [&self.client_key_data, &self.token, &self.password];
+        values.into_iter().flatten().any(|it| !it.is_empty())
+    }
+}
+
+/// A truth value of YAML 1.1, which kubectl reads, or `null`.
+fn yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Truth {
+        Known(bool),
+        Word(String),
+        Null(()),
+    }
+    match Truth::deserialize(deserializer)? {
+        Truth::Known(truth) => Ok(truth),
+        Truth::Null(()) => Ok(false),
+        Truth::Word(word) => match &*word.to_ascii_lowercase() {
+            "y" | "yes" | "on" => Ok(true),
+            "n" | "no" | "off" => Ok(false),
+            _ => Err(D::Error::custom("neither true nor false")),
+        },
+    }
+}
+
+const MOST_BRACKETS: usize = 5000;

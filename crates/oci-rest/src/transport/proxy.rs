@@ -1,0 +1,52 @@
+//! The URL of a proxy, as people write it.
+
+use ::ureq::{Proxy, http::Uri};
+
+use crate::Error;
+
+/// Reads `url`, which the setting `setting` has. The URL may hold a password: no error repeats it.
+pub(crate) fn parse(url: &str, setting: &str) -> Result<Proxy, Error> {
+    let wrong = |problem| Error::Proxy { setting: setting.to_owned(), problem };
+    let url = url.trim();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let scheme = scheme.to_ascii_lowercase();
+    match &*scheme {
+        "http" | "https" => {}
+        _ if scheme.starts_with("socks") => return Err(wrong(SOCKS)),
+        _ => return Err(wrong(NO_URL)),
+    }
+    // an unescaped / ? or # of a password would end the address, and the rest would be another host
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if rest.rfind('@') > authority.rfind('@') {
+        return Err(wrong(UNESCAPED));
+    }
+    let uri: Uri = format!("{scheme}://{authority}").parse().map_err(|_| wrong(NO_URL))?;
+    if !has_host(&uri) {
+        return Err(wrong(NO_URL));
+    }
+    Proxy::new(&uri.to_string()).map_err(|_| wrong(UNESCAPED))
+}
+
+/// Whether there is a host, and a port that is one or none at all: the HTTP library takes the default for
+/// a port that is too large.
+pub(crate) fn has_host(uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else { return false };
+    let place = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let port = place.strip_prefix(authority.host()).unwrap_or_default();
+    let port_is_right = match port.strip_prefix(':') {
+        None => port.is_empty(),
+        Some(port) => port.parse::<u16>().is_ok_and(|port| port > 0),
+    };
+    !authority.host().is_empty() && port_is_right
+}
+
+/// Host and port, without user and password.
+pub(crate) fn place(proxy: &Proxy) -> String {
+    format!("{}:{}", proxy.host(), proxy.port())
+}
+
+const NO_URL: &str = "is not a URL such as http://proxy.example.com:3128";
+const SOCKS: &str = "names a SOCKS proxy, and SOCKS is not spoken: give an HTTP proxy that allows CONNECT, such as \
+                     http://proxy.example.com:3128";
+const UNESCAPED: &str = "is not a URL such as http://user:password@proxy.example.com:3128; write special characters of \
+                         user and password with %, such as %40 for @ and %2F for /";
