@@ -18,6 +18,7 @@ use crate::{
     device::{Device, DeviceError},
     error::Error,
     node::find_node,
+    origin,
     standing::{Standing, elsewhere, standing},
     volume_options::VolumeOptions,
 };
@@ -41,7 +42,9 @@ pub(crate) fn attach(
     let _lock = driver.lock_if_possible(volume.unique(), "attach")?;
     let instance = find_node(&cloud, node)?.instance;
     refuse_instance(&instance, node)?;
-    refuse_volume(&cloud.volume(&volume)?, &instance)?;
+    let found = cloud.volume(&volume)?;
+    refuse_volume(&found, &instance)?;
+    origin::note(driver, &found);
     let display_name = name.mark();
     let attaching =
         Attaching { cloud: &cloud, volume: &volume, instance: &instance, asked, display_name };

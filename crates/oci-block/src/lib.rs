@@ -44,6 +44,7 @@ mod mount_device;
 mod node;
 mod option_error;
 mod option_reader;
+mod origin;
 mod orphans;
 mod paths;
 mod plan;

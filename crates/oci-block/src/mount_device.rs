@@ -14,6 +14,7 @@ use crate::{
     identity::{is_same, prove_file_system},
     in_hand::InHand,
     lock::VolumeLock,
+    origin::refuse_restored,
     paths::other_paths,
     plan::{Plan, Wanted, may_write, plan, random_uuid},
     refusal::Refusal,
@@ -159,6 +160,7 @@ impl Mounting<'_> {
             }
             Recall::Seen(_) | Recall::Nothing => {}
         }
+        refuse_restored(self.driver, self.name)?;
         let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
         let blank = self.disk.prove_blank(runner, clock, self.wanted.check_at_random())?;
         if let Some(coverage) = blank.coverage() {

@@ -131,6 +131,17 @@ pub enum Refusal {
         /// The record.
         record: PathBuf,
     },
+    /// The disk reads blank and should hold what it was made from.
+    #[error(
+        "volume {volume} reads blank, but was made from {origin}, so it should hold data: it is not formatted; see \
+         what became of its source, or, if it is meant to be blank, make its file system by hand (mkfs on the node)"
+    )]
+    Restored {
+        /// The volume.
+        volume: String,
+        /// Its source.
+        origin: String,
+    },
     /// A blank disk that is not to be formatted.
     #[error("the disk at {} is blank and {why}; nothing was formatted", .device.display())]
     NotFormatting {

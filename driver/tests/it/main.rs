@@ -29,6 +29,7 @@ mod log;
 mod look_faults;
 mod node;
 mod options;
+mod origins;
 mod principals;
 mod read_only;
 mod secrets;
