@@ -70,10 +70,17 @@ fn is_torn(record: &Path) -> bool {
     fs::read(record).map(Zeroizing::new).is_ok_and(|bytes| !is_whole(&bytes))
 }
 
-/// Whether the text has come to its end, and all of it has reached the disk.
+/// Whether the text has come to its end, all of it has reached the disk, and it says what it is a record of: without
+/// that, as when it was edited, it does the same harm.
 fn is_whole(record: &[u8]) -> bool {
-    std::str::from_utf8(record)
-        .is_ok_and(|text| !text.contains('\0') && text.lines().any(|line| line.trim() == END))
+    let Ok(text) = std::str::from_utf8(record) else { return false };
+    let says = |name: &str| {
+        let mut settings = text.lines().filter_map(|line| line.split_once('='));
+        settings.any(|(it, value)| it.trim() == name && !value.trim().is_empty())
+    };
+    !text.contains('\0')
+        && text.lines().any(|line| line.trim() == END)
+        && WHAT.iter().all(|it| says(it))
 }
 
 fn remove_empty(folder: &Path) -> io::Result<()> {
@@ -83,6 +90,8 @@ fn remove_empty(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// What iscsiadm knows a record by, beside the name of its file.
+const WHAT: [&str; 2] = ["node.name", "node.conn[0].address"];
 /// It holds something, or is not there.
 const EXPECTED: [io::ErrorKind; 2] = [io::ErrorKind::DirectoryNotEmpty, io::ErrorKind::NotFound];
 /// How long an iscsiadm that is still at work may take from the beginning of a record to its end.
@@ -92,7 +101,8 @@ const WRITING: Duration = Duration::from_millis(500);
 mod tests {
     use super::*;
 
-    const WHOLE: &str = "# BEGIN RECORD 2.1.8\nnode.name = iqn.x:1f2e\n# END RECORD\n";
+    const WHOLE: &str = "# BEGIN RECORD 2.1.8\nnode.name = iqn.x:1f2e\n\
+        node.conn[0].address = 169.254.2.2\n# END RECORD\n";
 
     #[test]
     fn a_record_is_whole_when_all_of_it_is_there() {
@@ -102,6 +112,12 @@ mod tests {
         assert!(!is_whole(&nul_inside));
         assert!(!is_whole(&[0; 4096]));
         assert!(!is_whole(b"\xff\n# END RECORD\n"));
+        for line in ["node.name = iqn.x:1f2e\n", "node.conn[0].address = 169.254.2.2\n"] {
+            let commented = WHOLE.replace(line, &format!("#{line}"));
+            assert!(
+                !is_whole(WHOLE.replace(line, "").as_bytes()) && !is_whole(commented.as_bytes())
+            );
+        }
         for end in 0..WHOLE.len() - 1 {
             assert!(!is_whole(&WHOLE.as_bytes()[..end]), "cut off at {end}");
         }

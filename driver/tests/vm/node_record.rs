@@ -11,7 +11,7 @@ const NODES: &str = "/etc/iscsi/nodes";
 const RECORD: &str = "# BEGIN RECORD 2.1.8\nnode.startup = manual\nnode.session.scan = manual\nnode.conn[0].startup = manual";
 
 /// What is left of the record of `$name`, which was `/tmp/whole`: in words, and made by a shell.
-const REMAINS: [(&str, &str); 8] = [
+const REMAINS: [(&str, &str); 10] = [
     ("an empty file", ": >$name"),
     ("NUL bytes", "head -c 2800 /dev/zero >$name"),
     ("a third of it", "head -c 1000 /tmp/whole >$name"),
@@ -22,6 +22,8 @@ const REMAINS: [(&str, &str); 8] = [
         "a third of that of a portal group",
         "mkdir $name,1; head -c 1000 /tmp/whole >$name,1/default",
     ),
+    ("one without a name", "grep -v ^node.name /tmp/whole >$name"),
+    ("one without an address", "grep -v address /tmp/whole >$name"),
     // And what works by itself: somebody has looked for targets.
     ("a discovery", "mkdir $name,1; sed 's/tpgt = -1/tpgt = 1/' /tmp/whole >$name,1/default"),
 ];

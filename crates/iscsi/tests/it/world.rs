@@ -20,7 +20,8 @@ pub(crate) const IQN: &str = "iqn.2015-12.com.oracleiaas:1f2e";
 const RECORD: &str = "iqn.2015-12.com.oracleiaas:1f2e 169.254.2.2:3260";
 
 /// What iscsiadm writes into it, in short.
-pub(crate) const WHOLE_RECORD: &str = "# BEGIN RECORD 2.1.8\nnode.startup = automatic\n\
+pub(crate) const WHOLE_RECORD: &str = "# BEGIN RECORD 2.1.8\n\
+    node.name = iqn.2015-12.com.oracleiaas:1f2e\nnode.startup = automatic\n\
     node.session.auth.authmethod = None\nnode.conn[0].address = 169.254.2.2\n# END RECORD\n";
 
 /// Where this machine's open-iscsi keeps its records: the second place to look.
