@@ -21,6 +21,9 @@ pub(crate) const DISKS: &[Program] = &[
     ("mount", "mount"),
 ];
 
+/// What reads the scripts.
+pub(crate) const SCRIPTS: &[Program] = &[("shellcheck", "shellcheck"), ("setpriv", "util-linux")];
+
 /// What makes the disks that must not be touched.
 pub(crate) const DESTROYERS: &[Program] = &[
     ("mkfs.vfat", "dosfstools"),

@@ -6,7 +6,7 @@ use xshell::cmd;
 use crate::{
     checkout::Checkout,
     fault_matrix::{self, Run},
-    prerequisites::{self, DESTROYERS, DISKS},
+    prerequisites::{self, DESTROYERS, DISKS, SCRIPTS},
     progress::loudly,
     sdk_test, vm,
 };
@@ -63,7 +63,7 @@ fn cargo_test<'a, A: AsRef<std::ffi::OsStr>>(
 ) -> Result<xshell::Cmd<'a>> {
     let sh = &checkout.sh;
     prerequisites::require_root(sh, "the tests mount real filesystems on loop devices")?;
-    prerequisites::provide(sh, &[DISKS, DESTROYERS].concat())?;
+    prerequisites::provide(sh, &[DISKS, DESTROYERS, SCRIPTS].concat())?;
     let alone = ["--mount", "--propagation", "private"];
     let cargo = cmd!(sh, "unshare {alone...} cargo test --locked --all-features {args...}");
     Ok(checkout.afresh(cargo))

@@ -1,19 +1,24 @@
 //! deploy/install.sh in a temporary folder, with copies of `sleep` as the driver.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "a test that starts programs and stops where it cannot go on"
 )]
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
 use xshell::{Cmd, Shell, cmd};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/install.sh");
 
 struct Node {
     root: TempDir,
@@ -41,9 +46,36 @@ impl Node {
     }
 
     fn install(&self, binary: &Path) -> Cmd<'_> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/install.sh");
-        let (plugins, logs) = (self.path("plugins"), self.path("log"));
-        cmd!(self.sh, "sh {script} --plugin-dir {plugins} --log-dir {logs} {binary}").quiet()
+        self.install_with_log(binary, &self.path("log"))
+    }
+
+    fn install_with_log(&self, binary: &Path, log: &Path) -> Cmd<'_> {
+        let plugins = self.path("plugins");
+        cmd!(self.sh, "sh {SCRIPT} --plugin-dir {plugins} --log-dir {log} {binary}").quiet()
+    }
+
+    /// An installer at work.
+    fn start(&self, binary: &str) -> Child {
+        Command::new("sh")
+            .args([SCRIPT, "--plugin-dir"])
+            .arg(self.path("plugins"))
+            .arg("--log-dir")
+            .arg(self.path("log"))
+            .arg(binary)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Installs where `prepare` was done to a machine of its own, whose working directory is this node's.
+    fn install_after(&self, prepare: &str) -> Cmd<'_> {
+        let root = self.root.path();
+        let install = format!(
+            "cd {0}; log=log; {prepare} sh {SCRIPT} --plugin-dir {0}/plugins --log-dir {0}/$log /bin/true",
+            root.display()
+        );
+        cmd!(self.sh, "unshare --mount --propagation private sh -ec {install}").quiet()
     }
 
     /// Everything in the driver's folder: name, mode, inode.
@@ -142,9 +174,32 @@ fn what_cannot_be_installed_leaves_the_driver_as_it_was() {
     let node = Node::new();
     node.install(Path::new("/bin/true")).ignore_stdout().run().unwrap();
     let before = node.listing();
-    let text = node.path("text");
-    node.write(&text, "\x7fELF for another machine", 0o755);
-    check_refusal(node.install(&text), &format!("{} does not run on this machine", text.display()));
+    for (start, machine, message) in [
+        (
+            "\x7fELF",
+            "\u{0}",
+            "is for another processor, and this machine is x86_64; take the package for that",
+        ),
+        ("<html>", "", "is no program; copy the package again"),
+        ("", "", "is no program; copy the package again"),
+        ("#!/bin/sh\necho the reason; exit 3", "", "does not run on this machine: the reason"),
+        ("#!/bin/sh\nexit 3", "", "does not run on this machine: it ended without a word"),
+    ] {
+        let text = node.path("text");
+        node.write(&text, &format!("{start}{}", machine.repeat(60)), 0o755);
+        check_refusal(node.install(&text), &format!("{} {message}", text.display()));
+    }
+    let arm = node.path("arm");
+    let mut bytes = fs::read("/bin/true").unwrap();
+    bytes[18] = 183;
+    fs::write(&arm, bytes).unwrap();
+    check_refusal(
+        node.install(&arm),
+        &format!(
+            "{} is for aarch64, and this machine is x86_64; take the package for that",
+            arm.display()
+        ),
+    );
     let gone = node.path("gone");
     check_refusal(
         node.install(&gone),
@@ -166,10 +221,14 @@ fn folders_that_the_driver_does_not_know_are_told() {
     let said = node.install(Path::new("/bin/true")).read().unwrap();
     let (driver, log) = (node.path("plugins/oracle~oci"), node.path("log"));
     let (driver, log) = (driver.display(), log.display());
+    let plugins = node.path("plugins");
+    let plugins = plugins.display();
     assert_eq!(
         said,
         format!(
             "install.sh: installed {driver}/oci, and a link to its log, {log}/oci_flexvolume_driver.log\n\
+             install.sh: kubelet needs --volume-plugin-dir={plugins}, and kube-controller-manager \
+             --flex-volume-plugin-dir={plugins}\n\
              install.sh: kubelet and kube-controller-manager need OCI_FLEXD_DRIVER_DIRECTORY={driver} in their \
              environment\n\
              install.sh: kubelet and kube-controller-manager need OCI_FLEXD_DRIVER_LOG_DIR={log} in their \
@@ -182,4 +241,197 @@ fn folders_that_the_driver_does_not_know_are_told() {
 fn help_names_the_folders() {
     let help = Node::new().install(Path::new("/bin/true")).arg("--help").read().unwrap();
     assert!(help.contains("--plugin-dir DIR") && help.contains("--log-dir DIR"), "{help}");
+}
+
+#[test]
+fn a_log_folder_that_is_there_keeps_its_mode() {
+    let node = Node::new();
+    let log = node.path("var/log");
+    fs::create_dir_all(&log).unwrap();
+    for before in [0o755, 0o1777, 0o700] {
+        fs::set_permissions(&log, fs::Permissions::from_mode(before)).unwrap();
+        node.install_with_log(Path::new("/bin/true"), &log).ignore_stdout().run().unwrap();
+        assert_eq!(fs::metadata(&log).unwrap().mode() & 0o7777, before);
+    }
+    // Of those that are made only the last is closed.
+    let log = node.path("var/other/log");
+    node.install_with_log(Path::new("/bin/true"), &log).ignore_stdout().run().unwrap();
+    assert_eq!((mode(&node.path("var/other")), mode(&log)), (0o755, 0o750));
+}
+
+#[test]
+fn a_folder_that_cannot_be_one_is_told() {
+    let node = Node::new();
+    let [file, link, gone] = ["file", "link", "gone"].map(|name| node.path(name));
+    fs::write(&file, "").unwrap();
+    symlink(&gone, &link).unwrap();
+    let inside = node.driver("log");
+    let shown = |path: &Path| path.display().to_string();
+    for (log, message) in [
+        (&file, format!("--log-dir {} is not a folder", shown(&file))),
+        (
+            &link,
+            format!(
+                "--log-dir {} is a link that leads nowhere; make {}, or remove the link",
+                shown(&link),
+                shown(&gone)
+            ),
+        ),
+        (
+            &inside,
+            format!(
+                "--log-dir must not be in {}: kubelet watches that, and each line of the log would have it run init",
+                shown(&node.path("plugins"))
+            ),
+        ),
+    ] {
+        check_refusal(node.install_with_log(Path::new("/bin/true"), log), &message);
+    }
+    symlink(&gone, node.path("plugins")).unwrap();
+    check_refusal(
+        node.install(Path::new("/bin/true")),
+        &format!(
+            "--plugin-dir {} is a link that leads nowhere; make {}, or remove the link",
+            shown(&node.path("plugins")),
+            shown(&gone)
+        ),
+    );
+    fs::remove_file(node.path("plugins")).unwrap();
+    for name in ["oci", "oci_flexvolume_driver.log"] {
+        let folder = node.driver(name);
+        fs::create_dir_all(&folder).unwrap();
+        check_refusal(
+            node.install(Path::new("/bin/true")),
+            &format!("{} is a folder; move it away first", shown(&folder)),
+        );
+        fs::remove_dir(folder).unwrap();
+    }
+}
+
+#[test]
+fn what_the_machine_refuses_is_told_with_its_cure() {
+    let node = Node::new();
+    fs::set_permissions(node.root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir_all(node.driver("")).unwrap();
+    let dir = node.driver("");
+    let dir = dir.display().to_string();
+    let dir = dir.trim_end_matches('/');
+    let plugins = node.path("plugins");
+    let plugins = plugins.display();
+    let elsewhere = "give another folder with --plugin-dir, and name it to kubelet \
+                     (--volume-plugin-dir) and kube-controller-manager (--flex-volume-plugin-dir)";
+    for (prepare, message) in [
+        (
+            "mount -t tmpfs -o ro none plugins;",
+            format!(
+                "cannot make {dir}: the file system is read-only; if that is to stay so, {elsewhere}"
+            ),
+        ),
+        (
+            "mount --bind plugins plugins; mount -o remount,bind,ro plugins;",
+            format!(
+                "cannot copy /bin/true to {dir}: the file system is read-only; if that is to stay so, \
+                 {elsewhere}"
+            ),
+        ),
+        (
+            "mkdir log; mount -t tmpfs -o ro none log; log=log/below;",
+            format!(
+                "cannot make {}: the file system is read-only; if that is to stay so, give another \
+                 folder with --log-dir",
+                node.path("log/below").display()
+            ),
+        ),
+        (
+            "mount -t tmpfs -o noexec none plugins;",
+            format!(
+                "nothing can be run in {dir}, because its file system is mounted noexec: mount -o \
+                 remount,exec {plugins}, or give another folder with --plugin-dir, and name it to kubelet \
+                 (--volume-plugin-dir) and kube-controller-manager (--flex-volume-plugin-dir)"
+            ),
+        ),
+        (
+            "mount -t tmpfs -o size=8k none plugins;",
+            format!("cannot copy /bin/true to {dir}: there is no room left; see df -h and df -i"),
+        ),
+        (
+            "cp SCRIPT script; exec setpriv --reuid 65534 --regid 65534 --clear-groups sh script \
+             --plugin-dir $PWD/plugins /bin/true;",
+            format!("cannot copy /bin/true to {dir}: run it as root: sudo install.sh"),
+        ),
+    ] {
+        check_refusal(node.install_after(&prepare.replace("SCRIPT", SCRIPT)), &message);
+    }
+    assert_eq!(node.listing(), []);
+}
+
+/// Each of them may put its driver there last, and none half of it.
+#[test]
+fn installers_at_once_wait_for_each_other() {
+    let node = Node::new();
+    node.write(&node.driver("oci_flexvolume_driver.log"), "a line\n", 0o644);
+    for _ in 0..20 {
+        let both = ["/bin/true", "/bin/sleep"].map(|binary| node.start(binary));
+        for installer in both {
+            let output = installer.wait_with_output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        }
+        let installed = fs::read(node.driver("oci")).unwrap();
+        assert!(["/bin/true", "/bin/sleep"].iter().any(|it| fs::read(it).unwrap() == installed));
+    }
+    let names: Vec<_> = node.listing().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["oci", "oci_flexvolume_driver.log"]);
+    let old = fs::read_to_string(node.path("log/oci_flexvolume_driver.log.old")).unwrap();
+    assert_eq!(old, "a line\n", "it is kept once");
+}
+
+#[test]
+fn one_that_is_killed_leaves_a_driver_that_works() {
+    let node = Node::new();
+    node.install(Path::new("/bin/true")).ignore_stdout().run().unwrap();
+    for step in 0..40 {
+        let mut installer = node.start("/bin/true");
+        thread::sleep(Duration::from_millis(step));
+        installer.kill().unwrap();
+        installer.wait().unwrap();
+        assert!(Command::new(node.driver("oci")).status().unwrap().success(), "after {step} ms");
+    }
+    node.install(Path::new("/bin/true")).ignore_stdout().run().unwrap();
+    let names: Vec<_> = node.listing().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["oci", "oci_flexvolume_driver.log"]);
+}
+
+/// Whoever may write to the folder could have left a link there.
+#[test]
+fn a_draft_that_is_a_link_is_not_followed() {
+    let node = Node::new();
+    let victim = node.path("victim");
+    node.write(&victim, "kept", 0o600);
+    fs::create_dir_all(node.driver("")).unwrap();
+    symlink(&victim, node.driver(".oci.new")).unwrap();
+    node.install(Path::new("/bin/true")).ignore_stdout().run().unwrap();
+    assert_eq!((fs::read_to_string(&victim).unwrap().as_str(), mode(&victim)), ("kept", 0o600));
+}
+
+#[test]
+fn paths_may_have_blanks_and_quotes() {
+    let mut node = Node::new();
+    let inner = node.path("a b'c \"d\" $e");
+    fs::create_dir(&inner).unwrap();
+    let outer = std::mem::replace(&mut node.root, tempfile::tempdir_in(&inner).unwrap());
+    let binary = node.path("the driver");
+    fs::copy("/bin/true", &binary).unwrap();
+    node.install(&binary).ignore_stdout().run().unwrap();
+    assert_eq!(mode(&node.driver("oci")), 0o755);
+    let log = fs::read_link(node.driver("oci_flexvolume_driver.log")).unwrap();
+    assert_eq!(log, node.path("log/oci_flexvolume_driver.log"));
+    drop(node);
+    outer.close().unwrap();
+}
+
+#[test]
+fn the_script_is_clean() {
+    let shellcheck = Command::new("shellcheck").arg(SCRIPT).output();
+    let output = shellcheck.unwrap_or_else(|error| panic!("install shellcheck: {error}"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
