@@ -28,6 +28,9 @@ pub struct Setup {
     pub attach_delay: Duration,
     /// How long an attachment is DETACHING.
     pub detach_delay: Duration,
+    /// After how many looks at an attachment it is no longer ATTACHING or DETACHING, instead of a time: a test that
+    /// wants to see such a state may come late to what passes by itself.
+    pub looks: Option<u32>,
     /// How long a volume whose size changes is PROVISIONING.
     pub volume_delay: Delay,
     /// Where the cloud stands.
@@ -43,6 +46,7 @@ impl Default for Setup {
             disk_bytes: Some(320 << 20),
             attach_delay: Duration::ZERO,
             detach_delay: Duration::ZERO,
+            looks: None,
             volume_delay: Delay::Time(Duration::ZERO),
             region: Region::default(),
         }
@@ -81,9 +85,10 @@ impl Cluster {
     /// No root, a missing program, or the machine refuses.
     pub fn start(binary: &Path, setup: &Setup) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let delay = |time| setup.looks.map_or(Delay::Time(time), Delay::Polls);
         let sim = Sim::start(Config {
-            attach_delay: Delay::Time(setup.attach_delay),
-            detach_delay: Delay::Time(setup.detach_delay),
+            attach_delay: delay(setup.attach_delay),
+            detach_delay: delay(setup.detach_delay),
             volume_delay: setup.volume_delay,
             region: setup.region.clone(),
             disk_folder: Some(dir.path().join("disks")),

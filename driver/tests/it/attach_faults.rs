@@ -1,11 +1,11 @@
 //! attach, while the cloud misbehaves: each row of the fault matrix.
 
-use std::{process::Stdio, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use oci_sim::{Effect, Fault, NewInstance, NewVolume};
 use testbed::{Answer, Cluster, FaultRow, Setup};
 
-use crate::support::{Kubelet, cluster, cluster_with, failure, failure_with, success};
+use crate::support::{broken_off, cluster, cluster_with, failure, failure_with, success};
 
 const ISCSI: (&str, &str) = ("attachmentType", "iscsi");
 
@@ -127,17 +127,9 @@ fn what_is_attached_here_is_no_work() {
 fn a_call_that_was_killed_is_finished_by_the_next() {
     let mut row = FaultRow::new("A22", "killed between AttachVolume and its answer");
     let mut waited = FaultRow::new("A7", "ATTACHING here, by a call that was killed");
-    let cluster =
-        cluster_with(&Setup { attach_delay: Duration::from_millis(2500), ..Setup::default() });
-    cluster.sim.fail(Fault::new("AttachVolume", 1, Effect::Delay(5000)));
+    let cluster = cluster_with(&Setup { looks: Some(3), ..Setup::default() });
     let options = cluster.options(&[ISCSI]);
-    let mut call = cluster.controller().command(&["attach", &options, "node-1"]);
-    let mut call = call.stdout(Stdio::null()).spawn().unwrap();
-    while states(&cluster).is_empty() {
-        thread::sleep(Duration::from_millis(10));
-    }
-    call.kill().unwrap();
-    call.wait().unwrap();
+    broken_off(&cluster, "AttachVolume", &["attach", &options, "node-1"], "ATTACHING");
     assert_eq!(states(&cluster), ["ATTACHING"]);
     let answer = attach(&cluster, "node-1");
     row.shows(&answer);
@@ -149,27 +141,17 @@ fn a_call_that_was_killed_is_finished_by_the_next() {
 #[test]
 fn what_is_leaving_is_waited_for_whether_here_or_elsewhere() {
     for (id, node, done) in [
-        ("A8", "node-1", "DETACHING here, for 1.5 s"),
-        ("A10", "node-2", "DETACHING from another instance, for 1.5 s"),
+        ("A8", "node-1", "DETACHING here, for three looks"),
+        ("A10", "node-2", "DETACHING from another instance, for three looks"),
     ] {
         let mut row = FaultRow::new(id, done);
-        let detach_delay = Duration::from_millis(1500);
-        let cluster = cluster_with(&Setup { detach_delay, ..Setup::default() });
+        let cluster = cluster_with(&Setup { looks: Some(3), ..Setup::default() });
         success(&attach(&cluster, "node-1"));
-        thread::scope(|scope| {
-            let leaving = scope.spawn(|| Kubelet { cluster: &cluster, number: 1 }.detach());
-            while states(&cluster) != ["DETACHING"] {
-                thread::sleep(Duration::from_millis(10));
-            }
-            let options = cluster.options(&[ISCSI]);
-            let mut command = cluster.controller().command(&["attach", &options, node]);
-            // Another master, with locks of its own.
-            command.env("OCI_FLEXD_RUN_DIRECTORY", cluster.dir().join("other-master"));
-            let answer = testbed::run(command).unwrap();
-            row.shows(&answer);
-            success(&answer);
-            success(&leaving.join().unwrap());
-        });
+        let args = ["detach", cluster.volume_name(), "node-1"];
+        broken_off(&cluster, "DetachVolume", &args, "DETACHING");
+        let answer = attach(&cluster, node);
+        row.shows(&answer);
+        success(&answer);
         assert_eq!(states(&cluster), ["DETACHED", "ATTACHED"]);
     }
 }

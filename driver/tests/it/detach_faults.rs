@@ -12,7 +12,7 @@ use std::{
 use oci_sim::{Effect, Fault, NewVolume, Phase};
 use testbed::{Answer, Cluster, FaultRow, Setup};
 
-use crate::support::{Kubelet, cluster, cluster_with, failure_with, success};
+use crate::support::{Kubelet, broken_off, cluster, cluster_with, failure_with, success};
 
 const ISCSI: (&str, &str) = ("attachmentType", "iscsi");
 
@@ -72,41 +72,29 @@ fn what_is_not_attached_here_is_no_work() {
 
 #[test]
 fn what_is_on_its_way_is_waited_for() {
-    let delay = Duration::from_millis(1500);
-    let cluster =
-        cluster_with(&Setup { attach_delay: delay, detach_delay: delay, ..Setup::default() });
-    let other_master = |args: &[&str]| {
-        let mut command = cluster.controller().command(args);
-        command.env("OCI_FLEXD_RUN_DIRECTORY", cluster.dir().join("other-master"));
-        testbed::run(command).unwrap()
-    };
-    let until = |state: &str| {
-        while cluster.sim.attachments().last().is_none_or(|it| it.lifecycle_state != state) {
-            thread::sleep(Duration::from_millis(10));
-        }
-    };
-    thread::scope(|scope| {
-        let mut row = FaultRow::new("D5", "ATTACHING for 1.5 s");
-        scope.spawn(|| attach(&cluster, "node-1"));
-        until("ATTACHING");
-        let answer = other_master(&["detach", cluster.volume_name(), "node-1"]);
+    let cluster = cluster_with(&Setup { looks: Some(3), ..Setup::default() });
+    let options = cluster.options(&[ISCSI]);
+    let args = ["detach", cluster.volume_name(), "node-1"];
+    {
+        let mut row = FaultRow::new("D5", "ATTACHING for three looks");
+        broken_off(&cluster, "AttachVolume", &["attach", &options, "node-1"], "ATTACHING");
+        let answer = detach(&cluster, "node-1");
         row.shows(&answer);
         success(&answer);
         assert_eq!(states(&cluster), ["DETACHED"]);
-    });
+    }
     success(&attach(&cluster, "node-1"));
     thread::scope(|scope| {
-        let mut row = FaultRow::new("D4", "DETACHING for 1.5 s, by another master");
+        let mut row = FaultRow::new("D4", "DETACHING for three looks, by another call");
         let mut both = FaultRow::new("D13", "detach from one node, attach to the next at once");
-        scope.spawn(|| success(&detach(&cluster, "node-1")));
-        until("DETACHING");
+        broken_off(&cluster, "DetachVolume", &args, "DETACHING");
         let next = scope.spawn(|| {
-            let options = cluster.options(&[ISCSI]);
             let mut command = cluster.controller().command(&["attach", &options, "node-2"]);
-            command.env("OCI_FLEXD_RUN_DIRECTORY", cluster.dir().join("third-master"));
+            // Another master, with locks of its own.
+            command.env("OCI_FLEXD_RUN_DIRECTORY", cluster.dir().join("other-master"));
             testbed::run(command).unwrap()
         });
-        let answer = other_master(&["detach", cluster.volume_name(), "node-1"]);
+        let answer = detach(&cluster, "node-1");
         row.shows(&answer);
         success(&answer);
         let answer = next.join().unwrap();

@@ -9,12 +9,13 @@ use crate::support::{Kubelet, cluster, failure, success};
 const MISSPELT: (&str, &str) = ("formatt", "never");
 const REFUSED: &str = "`formatt` is no option of this driver; did you mean `format`?";
 
-/// All files below the folders in which a host's driver keeps something.
+/// All files below the folders in which a host's driver keeps something, but what every call leaves for its log.
 fn kept(cluster: &Cluster, host: &str) -> Vec<String> {
     let mut found = Vec::new();
     for folder in ["state", "run"] {
         list(&cluster.dir().join(host).join(folder), &mut found);
     }
+    found.retain(|path| !path.contains("/run/log"));
     found
 }
 

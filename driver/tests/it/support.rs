@@ -1,7 +1,13 @@
 //! The binary under test, and one line for each expectation.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    thread,
+    time::Duration,
+};
 
+use oci_sim::{Effect, Fault};
 use testbed::{Answer, Cluster, Setup};
 pub(crate) use testbed::{failure, failure_with, seen_to_fail, seen_to_succeed, success};
 
@@ -34,6 +40,19 @@ pub(crate) struct Kubelet<'a> {
     pub(crate) cluster: &'a Cluster,
     /// Which node, counted from 1.
     pub(crate) number: usize,
+}
+
+/// A call of the controller manager that is killed when `operation` is performed and before it is answered: what it has
+/// begun stays as it is until somebody looks, whatever the time.
+pub(crate) fn broken_off(cluster: &Cluster, operation: &str, args: &[&str], state: &str) {
+    cluster.sim.fail(Fault::new(operation, 1_u64.., Effect::Delay(60_000)));
+    let mut call = cluster.controller().command(args).stdout(Stdio::null()).spawn().unwrap();
+    while cluster.sim.attachments().last().is_none_or(|it| it.lifecycle_state != state) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    call.kill().unwrap();
+    call.wait().unwrap();
+    cluster.sim.clear_faults();
 }
 
 impl Kubelet<'_> {
