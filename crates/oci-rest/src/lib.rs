@@ -79,7 +79,7 @@
 //! | 409 `IncorrectState` | it is on its way from one state to another | [`Error::code`], [`Error::is_transient`] |
 //! | 412 | it has changed since its etag was read | [`Error::status`] |
 //! | 429, 5xx | repeated until the deadline before you see it | [`Error::is_transient`] |
-//! | no answer | the name of the host, the phase, the reason | [`Error::Transport`] |
+//! | no answer | the host, the step, the proxy if it was to go through one, the reason, what to do | [`Error::Transport`]; [`Network::names`] says what your settings are called |
 //!
 //! Source of the protocol: Oracle's API reference, "Request Signatures" and "API Errors".
 

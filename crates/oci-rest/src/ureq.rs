@@ -8,9 +8,9 @@ use ::ureq::{
 };
 
 use crate::{
-    Direct, Error, Network, Proxied, Transport, TransportError,
+    Direct, Error, Fault, Network, Phase, Proxied, Transport, TransportError,
     addresses::Addresses,
-    transport::{Names, Route, Step, Steps, Tls, explain, parse_proxy},
+    transport::{Names, Route, Step, Steps, Tls, explain, has_host, parse_proxy},
 };
 
 /// Sends by ureq: no redirects, no compression, nothing from the environment.
@@ -64,6 +64,10 @@ impl Transport for UreqTransport {
         request: Request<Vec<u8>>,
         limit: Duration,
     ) -> Result<Response<Vec<u8>>, TransportError> {
+        if !has_host(request.uri()) {
+            let (phase, fault) = (Phase::Connect, Fault::Malformed);
+            return Err(TransportError::new(&endpoint(request.uri()), phase, fault, NO_HOST));
+        }
         let (agent, proxy) = self.agent(&request);
         let route = Route {
             endpoint: endpoint(request.uri()),
@@ -123,13 +127,14 @@ fn agent(tls: &Tls, proxy: Option<Proxy>, addresses: &Addresses) -> Agent {
     Agent::with_parts(config, steps, addresses.clone())
 }
 
+const NO_HOST: &str = "the URL has no host, or a port that is not 1 to 65535";
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const BODY_LIMIT: u64 = 16 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, addresses::tests::Moves};
+    use crate::addresses::tests::Moves;
     use std::{
         io::{Read as _, Write as _},
         net::TcpListener,

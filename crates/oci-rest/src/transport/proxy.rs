@@ -50,3 +50,55 @@ const SOCKS: &str = "names a SOCKS proxy, and SOCKS is not spoken: give an HTTP 
                      http://proxy.example.com:3128";
 const UNESCAPED: &str = "is not a URL such as http://user:password@proxy.example.com:3128; write special characters of \
                          user and password with %, such as %40 for @ and %2F for /";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(uris: &[&str], has: bool) {
+        for uri in uris {
+            assert_eq!(has_host(&uri.parse().unwrap()), has, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_one_or_is_not_there() {
+        check(
+            &[
+                "https://a",
+                "https://a:1",
+                "https://u:p@a:65535/x",
+                "https://[::1]",
+                "https://[::1]:8443",
+            ],
+            true,
+        );
+        check(
+            &["https://a:0", "https://a:65536", "https://a:99999", "https://u:1@a:", "/path"],
+            false,
+        );
+    }
+
+    mod properties {
+        use super::*;
+
+        proptest! {
+            /// What is taken has a host of its own, and whatever is not taken is not shown.
+            #[test]
+            fn no_proxy_panics_or_is_quoted(
+                scheme in "((https?|HTTP|socks5h?|ftp)://)?",
+                user in "(MARKER:[ -~]{0,6}@)?",
+                place in "[a-z0-9.:\\[\\]%/?#@-]{0,16}|\\PC{0,6}",
+            ) {
+                let shown = match parse(&format!("{scheme}{user}{place}"), "OCI_PROXY") {
+                    Ok(proxy) => super::super::place(&proxy),
+                    Err(error) => format!("{error:?} {error}"),
+                };
+                prop_assert!(!shown.contains("MARKER"), "{}", shown);
+            }
+        }
+    }
+}

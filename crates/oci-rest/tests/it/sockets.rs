@@ -142,6 +142,17 @@ fn what_is_no_server_is_unreachable() {
     assert!(!error.was_sent() && error.is_transient());
 }
 
+/// The HTTP library would take the default port instead.
+#[test]
+fn a_port_that_is_none_is_not_another() {
+    for uri in ["https://127.0.0.1:99999/", "http://127.0.0.1:0/", "/path"] {
+        let error = get(&transport(&Network::default()), uri, LIMIT).unwrap_err();
+        let tail =
+            ": not HTTP while connecting (the URL has no host, or a port that is not 1 to 65535)";
+        assert!(error.to_string().ends_with(tail) && !error.was_sent(), "{error}");
+    }
+}
+
 #[test]
 fn a_connection_that_ends_early_is_lost() {
     let closes = serve(|stream| drop(read_request(stream)));
