@@ -18,7 +18,8 @@ pub(crate) struct Capture {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Keep {
     First(usize),
-    Last(usize),
+    /// Half of them at each end.
+    Ends(usize),
 }
 
 impl Capture {
@@ -60,9 +61,11 @@ impl Capture {
                 let room = limit.saturating_sub(self.kept.len()).min(bytes.len());
                 self.kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
             }
-            Keep::Last(limit) => {
+            Keep::Ends(limit) => {
                 self.kept.extend_from_slice(bytes);
-                self.kept.drain(..self.kept.len().saturating_sub(limit));
+                if let Some(surplus) = self.kept.len().checked_sub(limit) {
+                    self.kept.drain(limit / 2..limit / 2 + surplus);
+                }
             }
         }
     }
@@ -93,12 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_or_the_last_bytes_are_kept() {
+    fn the_first_bytes_or_both_ends_are_kept() {
         check(Keep::First(4), &[], "");
         check(Keep::First(4), &["abc"], "abc");
         check(Keep::First(4), &["ab", "cdef", "gh"], "abcd");
-        check(Keep::Last(4), &["ab", "cdef", "gh"], "efgh");
-        check(Keep::Last(4), &["abcdefgh", "i"], "fghi");
+        check(Keep::Ends(4), &["ab", "c"], "abc");
+        check(Keep::Ends(4), &["ab", "cdef", "gh"], "abgh");
+        check(Keep::Ends(4), &["abcdefgh", "i"], "abhi");
         check(Keep::First(4), &["abä"], "abä");
         check(Keep::First(3), &["abä"], "ab\u{fffd}");
     }

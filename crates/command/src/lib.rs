@@ -10,12 +10,14 @@ mod error;
 mod line;
 mod package;
 mod process;
+mod shortened;
 mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use error::Error;
 pub use line::Command;
+pub use shortened::shortened;
 pub use system::SystemRunner;
 
 /// What a program left behind when it ended by itself.
@@ -25,7 +27,8 @@ pub struct Output {
     pub code: i32,
     /// The first MiB of standard output; bytes that are not UTF-8 are replaced.
     pub stdout: String,
-    /// The last KiB of standard error on one line: control characters, line ends too, are single blanks.
+    /// Beginning and end of standard error, 1024 characters on one line: control characters, line ends too,
+    /// are single blanks.
     pub stderr: String,
 }
 

@@ -145,7 +145,7 @@ fn captures(child: &mut Child) -> io::Result<(Capture, Capture)> {
     let stderr = child.stderr.take().ok_or(Errno::BADF)?;
     Ok((
         Capture::new(stdout.into(), Keep::First(STDOUT_KEPT))?,
-        Capture::new(stderr.into(), Keep::Last(STDERR_KEPT))?,
+        Capture::new(stderr.into(), Keep::Ends(STDERR_KEPT))?,
     ))
 }
 
@@ -170,7 +170,7 @@ fn timer(duration: Duration) -> io::Result<OwnedFd> {
 }
 
 const STDOUT_KEPT: usize = 1024 * 1024;
-/// More than is shown, so that a secret is still whole when it is looked for.
+/// More than is shown of each end, so that a secret is still whole when it is looked for.
 const STDERR_KEPT: usize = 4 * 1024;
 /// Between SIGTERM, SIGKILL and giving up.
 const GRACE: Duration = Duration::from_secs(2);

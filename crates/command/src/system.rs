@@ -5,6 +5,7 @@ use std::{ffi::OsString, os::unix::process::ExitStatusExt, process};
 use crate::{
     Command, Error, Output, Runner,
     process::{End, Process, piped},
+    shortened,
 };
 
 /// Runs commands for real.
@@ -48,9 +49,11 @@ impl SystemRunner {
                 Err(Error::Timeout { program, limit: command.limit(), stuck })
             }
             End::Exited { status, stdout, stderr } => match (status.code(), status.signal()) {
-                (Some(code), _) => {
-                    Ok(Output { code, stdout, stderr: tail(&command.redact(stderr)) })
-                }
+                (Some(code), _) => Ok(Output {
+                    code,
+                    stdout,
+                    stderr: shortened(&command.redact(stderr), STDERR_SHOWN),
+                }),
                 (None, signal) => {
                     Err(Error::Signalled { program, signal: signal.unwrap_or_default() })
                 }
@@ -74,34 +77,5 @@ impl SystemRunner {
     }
 }
 
-/// The last KiB of `text`, on one line.
-fn tail(text: &str) -> String {
-    let parts = text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
-    let line = parts.collect::<Vec<_>>().join(" ");
-    let surplus = line.len().saturating_sub(STDERR_SHOWN);
-    let start = line.char_indices().map(|(at, _)| at).find(|at| *at >= surplus);
-    line.get(start.unwrap_or_default()..).unwrap_or_default().to_owned()
-}
-
+/// Characters.
 const STDERR_SHOWN: usize = 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(text: &str, shown: &str) {
-        assert_eq!(tail(text), shown);
-    }
-
-    #[test]
-    fn standard_error_is_shown_on_one_line() {
-        check("", "");
-        check("\n\n", "");
-        check("iscsiadm: first\niscsiadm: second\n", "iscsiadm: first iscsiadm: second");
-        check("one\r\n\ttwo\x1b[1mred\0", "one two [1mred");
-        check(&"x".repeat(1024), &"x".repeat(1024));
-        check(&format!("a{}", "x".repeat(1024)), &"x".repeat(1024));
-        check(&format!("ä{}", "x".repeat(1023)), &"x".repeat(1023));
-    }
-}

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use command::shortened;
+
 use crate::{DeviceNumber, Disk, User};
 
 /// Why something could not be learnt of a disk, or why it must not be used.
@@ -207,12 +209,7 @@ impl Error {
 
     /// `program` ended in a way that answers nothing.
     pub(crate) fn no_answer(disk: &Disk, program: &'static str, output: &command::Output) -> Self {
-        let said: Vec<_> = [&output.stdout, &output.stderr]
-            .into_iter()
-            .map(|text| text.trim())
-            .filter(|text| !text.is_empty())
-            .collect();
-        let said = said.join(" ").chars().take(SHOWN).collect();
+        let said = shortened(&[&*output.stdout, &*output.stderr].join(" "), SHOWN);
         Self::NoAnswer { path: disk.path().to_owned(), program, code: output.code, said }
     }
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use clock::Clock;
-use command::{Command, Output, Runner};
+use command::{Command, Output, Runner, shortened};
 use disk::{
     DeviceNumber, Host,
     mountinfo::{self, MountTable},
@@ -124,13 +124,9 @@ fn real(dir: &Path) -> Result<Option<PathBuf>, Error> {
     }
 }
 
-/// The end of what a program said, on one line: the last words matter most.
+/// What a program said, on one line.
 pub(crate) fn said(output: &Output) -> String {
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let text = [words(&output.stdout), words(&output.stderr)].join(" ");
-    let text = text.trim().replace(char::is_control, "?");
-    let skipped = text.chars().count().saturating_sub(SHOWN);
-    text.chars().skip(skipped).collect()
+    shortened(&[&*output.stdout, &*output.stderr].join(" "), SHOWN)
 }
 
 /// Characters of a program's words that go into a message.
