@@ -58,6 +58,17 @@ pub(crate) fn probe_while(
     let mut done = Ok(());
     let output = runner.run_beside(&command, &mut || done = work());
     done?;
+    answer(disk, output)
+}
+
+/// Asks blkid for file systems of the kinds that the driver mounts, as if nothing else could be there.
+pub(crate) fn probe_mountable(disk: &Disk, runner: &dyn Runner) -> Result<Verdict, Error> {
+    let command = Command::new(BLKID, LIMIT).args(["-p", "-n", "ext2,ext3,ext4,xfs"]);
+    let command = command.args(["-o", "export"]).arg(disk.path());
+    answer(disk, runner.run(&command))
+}
+
+fn answer(disk: &Disk, output: Result<Output, command::Error>) -> Result<Verdict, Error> {
     let path = || disk.path().to_owned();
     let output =
         output.map_err(|source| Error::Program { path: path(), program: BLKID, source })?;

@@ -2,7 +2,13 @@
 
 use command::Runner;
 
-use crate::{Disk, Error, evidence::Evidence, extents};
+use crate::{
+    Disk, Error,
+    blkid::{self, Verdict},
+    data_area::data_area,
+    evidence::Evidence,
+    extents,
+};
 
 /// The common opinion of all witnesses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +24,14 @@ pub enum Contents {
         /// its UUID, if this kind has one
         uuid: Option<String>,
     },
+    /// The superblock of a file system that can be mounted, whole, and signatures beside it that need not
+    /// be data of its files: which of them is in use cannot be told. Nothing here is waste.
+    Contested {
+        /// in blkid's words: `ext4`, `xfs`, …
+        fs_type: String,
+        /// everything that was found, in words for an operator
+        what: String,
+    },
     /// Anything else: partition tables, encryption, volume managers, unknown data, or several
     /// things at once.
     Other {
@@ -31,7 +45,8 @@ impl Disk {
     ///
     /// A file system is taken for one if blkid and our own search find it, and nothing beside it at
     /// any place where something else would show. Of everything else all places are read where
-    /// signatures and their backups are, and wipefs is heard too.
+    /// signatures and their backups are, and wipefs is heard too. A signature that lies where the file
+    /// system has nothing but data of files, and could not have got there otherwise, is such data.
     ///
     /// # Errors
     /// If the disk or a witness cannot be read: that is never [`Contents::Nothing`].
@@ -41,6 +56,36 @@ impl Disk {
             return Ok(file_system);
         }
         let evidence = Evidence::gather(self, runner, &extents::signatures(self.size()))?;
-        Ok(evidence.other())
+        match evidence.superblock() {
+            Some(family) => self.beside_others(runner, &evidence, family),
+            None => Ok(evidence.other()),
+        }
+    }
+
+    /// What it means that the superblock of a `family` is there, and something else.
+    fn beside_others(
+        &self,
+        runner: &dyn Runner,
+        evidence: &Evidence,
+        family: &str,
+    ) -> Result<Contents, Error> {
+        // blkid verifies the superblock's checksum, and takes no notice of anything else.
+        let Verdict::Found(probe) = blkid::probe_mountable(self, runner)? else {
+            return Ok(evidence.other());
+        };
+        let (Some(fs_type), Some("filesystem")) = (probe.fs_type.clone(), probe.usage.as_deref())
+        else {
+            return Ok(evidence.other());
+        };
+        let data = data_area(self, family)?;
+        if probe.file_system().is_some()
+            && data.is_some_and(|data| evidence.is_data_of(family, &data, self.size()))
+        {
+            return Ok(Contents::Filesystem { fs_type, uuid: probe.uuid });
+        }
+        Ok(match evidence.other() {
+            Contents::Other { what } => Contents::Contested { fs_type, what },
+            contents => contents,
+        })
     }
 }

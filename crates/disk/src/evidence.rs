@@ -4,6 +4,8 @@
 //! wipefs, and udev's memory. Each alone is blind to something; one dissenting is enough. Only for a file
 //! system that is in plain sight two are enough, blkid and our own search: nothing is lost by mounting it.
 
+use std::ops::Range;
+
 use command::Runner;
 
 use crate::{
@@ -106,6 +108,36 @@ impl Evidence {
             .then(|| Contents::Filesystem { fs_type: fs_type.to_owned(), uuid: probe.uuid.clone() })
     }
 
+    /// The family of the file systems that can be mounted, if our own search finds the superblock of one in its
+    /// place, and of no other.
+    pub(crate) fn superblock(&self) -> Option<&'static str> {
+        let is_here = |name| self.primaries().any(|found| found.name == name);
+        match (is_here("ext"), is_here("xfs")) {
+            (true, false) => Some("ext"),
+            (false, true) => Some("xfs"),
+            _ => None,
+        }
+    }
+
+    /// Whether everything else that was found lies in `data`, where a file system of `family_name` on a disk of
+    /// `size` bytes has data of files.
+    ///
+    /// At the disk's end, arrays and mirrors keep what they need beside the file system that they hold, and touch
+    /// nothing before; of ZFS we know by its other labels that it is not one of these.
+    pub(crate) fn is_data_of(&self, family_name: &str, data: &Range<u64>, size: u64) -> bool {
+        let is_data = |name: &str, offset: u64| {
+            let at_the_end = offset.saturating_add(EDGE) > size;
+            family(name) == family_name
+                || data.contains(&offset) && (name == "zfs_member" || !at_the_end)
+        };
+        self.primaries().all(|it| is_data(it.name, it.offset))
+            && self.listed.iter().all(|it| is_data(&it.fs_type, it.offset))
+    }
+
+    fn primaries(&self) -> impl Iterator<Item = &signature::Signature> {
+        self.own.iter().filter(|found| found.strength == signature::Strength::Primary)
+    }
+
     /// What the disk holds when no file system is in plain sight.
     pub(crate) fn other(&self) -> Contents {
         match self.objection() {
@@ -145,11 +177,7 @@ impl Evidence {
 
     /// Whether our own search found `family_name`, and nothing else that is conclusive.
     fn is_alone(&self, family_name: &str) -> bool {
-        let mut own = self
-            .own
-            .iter()
-            .filter(|found| found.strength == signature::Strength::Primary)
-            .peekable();
+        let mut own = self.primaries().peekable();
         own.peek().is_some() && own.all(|found| family(found.name) == family_name)
     }
 }
@@ -193,6 +221,8 @@ fn listing(found: &[impl ToString]) -> Option<String> {
 }
 
 const HEAD: usize = 4096;
+/// More than any array keeps at the end of its disks.
+const EDGE: u64 = 1 << 20;
 const SHOWN: usize = 6;
 
 #[cfg(test)]

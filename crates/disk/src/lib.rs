@@ -11,6 +11,7 @@
 mod blank;
 mod blkid;
 mod contents;
+mod data_area;
 mod device;
 mod device_number;
 mod error;

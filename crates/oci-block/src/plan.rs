@@ -73,6 +73,8 @@ pub(crate) fn plan(
     if let Recall::Seen(Witness { formatting: Some(ours), .. }) = recall {
         let uuid = ours.clone();
         match &contents {
+            // Nothing is written where a file system may be in use.
+            Contents::Contested { .. } => {}
             // Meanwhile another node has made a file system of its own.
             Contents::Filesystem { uuid: Some(other), .. } if other != ours => {}
             Contents::Filesystem { fs_type, .. } => {
@@ -95,6 +97,9 @@ pub(crate) fn plan(
                 }
                 _ => Refusal::HoldsOther { device, what: format!("it holds {fs_type}") },
             })
+        }
+        Contents::Contested { fs_type, what } => {
+            Err(Refusal::Contested { device: device.to_owned(), fs_type, what })
         }
         Contents::Other { what } => Err(Refusal::HoldsOther { device: device.to_owned(), what }),
         Contents::Nothing => may_write(device, wanted).map(|()| Plan::Format),
@@ -145,6 +150,52 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert_eq!(shown, expected);
+    }
+
+    fn differs(found: &str, wanted: &str) -> String {
+        format!(
+            "the disk at /dev/sdb holds {found} and the pod asks for {wanted}, as which it cannot be \
+             mounted; leave fsType out to have it mounted as it is (a persistent volume is made anew \
+             for that, over the same volume)"
+        )
+    }
+
+    /// ext4.ko mounts them all; as ext3 it mounts only what has a journal and nothing newer.
+    #[test]
+    fn the_older_ones_of_a_family_are_mounted_as_the_newest() {
+        for (found, asked, expected) in [
+            ("ext2", "ext4", "mount ext4"),
+            ("ext3", "ext4", "mount ext4"),
+            ("ext4", "ext4", "mount ext4"),
+            ("ext3", "ext3", "mount ext3"),
+            ("ext4", "ext3", &*differs("ext4", "ext3")),
+            ("ext2", "ext3", &*differs("ext2", "ext3")),
+            ("ext3", "xfs", &*differs("ext3", "xfs")),
+            ("xfs", "ext4", &*differs("xfs", "ext4")),
+        ] {
+            let options = format!(r#"{{"kubernetes.io/fsType":"{asked}"}}"#);
+            check(fs(found), &Recall::Nothing, &options, expected);
+        }
+    }
+
+    #[test]
+    fn where_a_whole_file_system_is_nothing_is_wiped() {
+        let contents = || Contents::Contested {
+            fs_type: "ext4".into(),
+            what: "it holds ext at offset 1080, zfs_member at offset 131072".into(),
+        };
+        for recall in [Recall::Nothing, Recall::Damaged, formatting()] {
+            check(
+                contents(),
+                &recall,
+                "{}",
+                "the disk at /dev/sdb holds a whole ext4 file system and something else beside it, and it \
+                 cannot be told which of the two is in use: it holds ext at offset 1080, zfs_member \
+                 at offset 131072; it is neither mounted nor formatted: take a backup of the volume, \
+                 look at both by hand (mount -o ro), and remove the signature of the one that is left \
+                 over, and no other (wipefs --backup --offset)",
+            );
+        }
     }
 
     #[test]

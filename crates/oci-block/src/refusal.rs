@@ -161,6 +161,21 @@ pub enum Refusal {
         /// What was found.
         what: String,
     },
+    /// The disk holds a file system, and something beside it that need not be its data.
+    #[error(
+        "the disk at {} holds a whole {fs_type} file system and something else beside it, and it cannot be \
+         told which of the two is in use: {what}; it is neither mounted nor formatted: take a backup of the \
+         volume, look at both by hand (mount -o ro), and remove the signature of the one that is \
+         left over, and no other (wipefs --backup --offset)", .device.display()
+    )]
+    Contested {
+        /// The disk.
+        device: PathBuf,
+        /// The file system.
+        fs_type: String,
+        /// What was found.
+        what: String,
+    },
     /// The disk ends before its file system does.
     #[error(
         "the {fs_type} file system on the disk at {} has {size} bytes and the disk only {disk}; it is \
