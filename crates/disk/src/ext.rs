@@ -39,6 +39,14 @@ impl ExtSuperblock {
         (high << 32 | u64::from(self.word(4))).checked_mul(self.block_size()?)
     }
 
+    /// Whether the file system says that it was left in order and has met no errors: then e2fsck, unless it is
+    /// told to, does not look further. A journal to be replayed is in order.
+    pub fn is_clean(&self) -> bool {
+        const VALID: u16 = 1;
+        const ERRORS: u16 = 2;
+        self.half(58) & (VALID | ERRORS) == VALID && self.word(404) == 0
+    }
+
     /// The block of the backup in the second block group.
     pub fn first_backup(&self) -> u64 {
         u64::from(self.word(20)) + u64::from(self.word(32))
@@ -90,6 +98,19 @@ mod tests {
         assert_eq!(size_of((1 << 32) + 5, 2, 0x80), Some(((1 << 32) + 5) * 4096));
         assert_eq!(size_of((1 << 32) + 5, 2, 0x42), Some(5 * 4096));
         assert_eq!(size_of(5, 6, 0), Some(5 << 16));
+    }
+
+    #[test]
+    fn a_file_system_is_clean_by_its_own_word() {
+        for (words, clean) in [
+            (&[(56, 0x0001_ef53)][..], true),
+            (&[(56, 0x0000_ef53)], false),
+            (&[(56, 0x0003_ef53)], false),
+            (&[(56, 0x0005_ef53)], true), // orphans, which the kernel takes care of
+            (&[(56, 0x0001_ef53), (404, 1)], false), // errors that were counted
+        ] {
+            assert_eq!(superblock(words).is_clean(), clean, "{words:?}");
+        }
     }
 
     #[test]

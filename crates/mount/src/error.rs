@@ -170,6 +170,21 @@ pub enum Error {
         said: String,
     },
 
+    /// The check is too old for the file system, which needs one.
+    #[error(
+        "e2fsck of this node is too old for the {fs_type} file system on {}, which is not marked clean and so \
+         needs a check before it is mounted for writing: install a newer e2fsprogs: {said}",
+        path.display()
+    )]
+    CheckTooOld {
+        /// the disk
+        path: PathBuf,
+        /// its file system
+        fs_type: String,
+        /// what it said
+        said: String,
+    },
+
     /// Not a UUID to format with.
     #[error("{uuid:?} is not a UUID like 01234567-89ab-cdef-0123-456789abcdef")]
     BadUuid {
