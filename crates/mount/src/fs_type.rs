@@ -30,6 +30,18 @@ impl FsType {
     }
 }
 
+impl FsType {
+    /// Whether the kernel mounts a file system of the kind `found` as this one. ext4 takes its older kin as they
+    /// are; ext3 takes none but its own: ext2 lacks the journal, and ext4 has what ext3 does not know
+    /// (`ext3_feature_set_ok` of the kernel's super.c).
+    pub fn mounts(self, found: &str) -> bool {
+        match self {
+            Self::Ext4 => matches!(found, "ext4" | "ext3" | "ext2"),
+            Self::Ext3 | Self::Xfs => found == self.as_str(),
+        }
+    }
+}
+
 impl fmt::Display for FsType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -212,9 +212,8 @@ impl Mounting<'_> {
 
     /// Takes a file system of ours that was finished, and has been used since.
     fn adopt_used(&self, fs_type: String, uuid: String) -> Result<String, Error> {
-        if let Some(asked) = self.wanted.fs.map(|fs| fs.as_str()).filter(|asked| *asked != fs_type)
-        {
-            let (device, wanted) = (self.disk.path().to_owned(), asked.to_owned());
+        if let Some(asked) = self.wanted.fs.filter(|asked| !asked.mounts(&fs_type)) {
+            let (device, wanted) = (self.disk.path().to_owned(), asked.to_string());
             return Err(Refusal::OtherFileSystem { device, found: fs_type, wanted }.into());
         }
         self.adopt(&fs_type, Some(uuid))?;

@@ -47,7 +47,7 @@ pub(crate) fn random_uuid() -> io::Result<String> {
 pub(crate) enum Plan {
     /// It holds what the pod wants.
     Mount {
-        /// The file system.
+        /// What it is mounted as.
         fs_type: String,
         /// Its UUID.
         uuid: Option<String>,
@@ -61,6 +61,18 @@ pub(crate) enum Plan {
         /// The whole file system with this UUID that is found, if one is.
         found: Option<String>,
     },
+}
+
+impl Plan {
+    /// What the disk is mounted as, if that is known before anything is done.
+    pub(crate) fn mounted_as(&self) -> Option<&str> {
+        match self {
+            Self::Mount { fs_type, .. } | Self::FinishFormat { found: Some(fs_type), .. } => {
+                Some(fs_type)
+            }
+            Self::Format | Self::FinishFormat { found: None, .. } => None,
+        }
+    }
 }
 
 /// Decides. Whatever is not understood is refused.
@@ -85,15 +97,16 @@ pub(crate) fn plan(
     }
     match contents {
         Contents::Filesystem { fs_type, uuid } => {
-            let asked = wanted.fs.map(|fs| fs.as_str());
             let can_be_mounted = MOUNTABLE.contains(&&*fs_type);
-            if asked.map_or(can_be_mounted, |asked| asked == fs_type) {
+            if wanted.fs.map_or(can_be_mounted, |asked| asked.mounts(&fs_type)) {
+                let fs_type = wanted.fs.map_or(fs_type, |asked| asked.as_str().to_owned());
                 return Ok(Plan::Mount { fs_type, uuid });
             }
             let device = device.to_owned();
-            Err(match asked {
+            Err(match wanted.fs {
                 Some(asked) if can_be_mounted => {
-                    Refusal::OtherFileSystem { device, found: fs_type, wanted: asked.into() }
+                    let wanted = asked.as_str().to_owned();
+                    Refusal::OtherFileSystem { device, found: fs_type, wanted }
                 }
                 _ => Refusal::HoldsOther { device, what: format!("it holds {fs_type}") },
             })
@@ -204,13 +217,7 @@ mod tests {
         check(fs("xfs"), &Recall::Nothing, asked, "mount xfs");
         check(fs("xfs"), &Recall::Damaged, asked, "mount xfs");
         check(fs("ext2"), &Recall::Nothing, "{}", "mount ext2");
-        check(
-            fs("ext4"),
-            &Recall::Nothing,
-            asked,
-            "the disk at /dev/sdb holds ext4 and the pod asks for xfs; leave fsType out to have it \
-             mounted as it is",
-        );
+        check(fs("ext4"), &Recall::Nothing, asked, &differs("ext4", "xfs"));
         let by_hand = "it is neither mounted nor formatted: if nothing on it is wanted, wipe it by \
                        hand (wipefs --all, then blkdiscard --zeroout)";
         let holds =

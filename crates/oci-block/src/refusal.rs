@@ -194,8 +194,9 @@ pub enum Refusal {
     },
     /// The disk holds another file system than asked for.
     #[error(
-        "the disk at {} holds {found} and the pod asks for {wanted}; leave fsType out to have it \
-         mounted as it is",
+        "the disk at {} holds {found} and the pod asks for {wanted}, as which it cannot be mounted; leave \
+         fsType out to have it mounted as it is (a persistent volume is made anew for that, over the \
+         same volume)",
         .device.display()
     )]
     OtherFileSystem {

@@ -19,8 +19,6 @@ const UNKNOWN: &str = "holds data of unknown kind at offset";
 /// Those that fit on 16 MiB.
 pub(super) const SMALL: &[Destroyer] = &[
     // File systems, made by their own programs.
-    disk("ext2", "mke2fs -q -t ext2 $disk", "holds ext2 and the pod asks for ext4"),
-    disk("ext3", "mke2fs -q -t ext3 $disk", "holds ext3 and the pod asks for ext4"),
     disk("minix", "mkfs.minix $disk", "minix"),
     disk("bfs", "mkfs.bfs $disk", "bfs"),
     disk("vfat, 12 bits", "mkfs.vfat -F 12 $disk", "vfat"),
