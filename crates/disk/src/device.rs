@@ -222,7 +222,8 @@ impl Disk {
         read.map_err(|source| Error::Read { path: self.path.clone(), offset, source })
     }
 
-    pub(crate) fn host(&self) -> &Host {
+    /// Where the kernel shows the disk.
+    pub fn host(&self) -> &Host {
         &self.host
     }
 

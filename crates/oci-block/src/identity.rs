@@ -1,8 +1,12 @@
 //! Whether a disk is the one that was seen before for a volume.
 
+use std::path::Path;
+
 use disk::{Disk, Identity};
+use iscsi::Target;
 
 use crate::{
+    device::Device,
     refusal::Refusal,
     witness::{Recall, Witness, Witnesses},
 };
@@ -48,10 +52,12 @@ pub(crate) fn prove_identity(
     }
 }
 
-/// Compares the file system as [`prove_identity`] compares the disk: it is another name of it.
+/// Compares the file system as [`prove_identity`] compares the disk: it is another name of it, of all disks that
+/// do not show what tells them apart. A backup that is restored carries the UUID of its original.
 pub(crate) fn prove_file_system(
     volume: &str,
     disk: &Disk,
+    device: &Device,
     uuid: Option<&str>,
     recall: &Recall,
     witnesses: &Witnesses,
@@ -65,8 +71,9 @@ pub(crate) fn prove_file_system(
         return Err(other_disk(volume, disk, witnesses, what, before, now.to_owned()));
     }
     let Some(uuid) = uuid else { return Ok(()) };
-    let mut others = witnesses.others(volume).into_iter();
-    match others.find(|(_, it)| it.fs_uuid.as_deref() == Some(uuid)) {
+    let is_copy = |it: &Witness| it.fs_uuid.as_deref() == Some(uuid);
+    let mut others = witnesses.others(volume).into_iter().filter(|(_, it)| is_copy(it));
+    match others.find(|(_, it)| !is_another(it, disk, device)) {
         Some((other, _)) => Err(Refusal::OthersFileSystem {
             volume: volume.to_owned(),
             device: disk.path().to_owned(),
@@ -87,6 +94,38 @@ pub(crate) fn is_same(before: &Witness, now: &Identity) -> bool {
     ];
     let equal = names.into_iter().find_map(|(before, now)| Some(before.as_ref()? == now.as_ref()?));
     equal.unwrap_or(false)
+}
+
+/// Whether the disk shows that it is not the one that was recorded.
+fn is_another(before: &Witness, disk: &Disk, device: &Device) -> bool {
+    differs(before, &disk.identity(), disk.size(), device) || is_here_too(before, disk)
+}
+
+/// By the best lasting name that is known of both; else by the size, or the target that leads to it.
+fn differs(before: &Witness, now: &Identity, size: u64, device: &Device) -> bool {
+    let names = [(&before.wwid, &now.wwid), (&before.serial, &now.serial)];
+    let equal = names.into_iter().find_map(|(before, now)| Some(before.as_ref()? == now.as_ref()?));
+    equal.map_or_else(|| before.size != size || has_other_targets(before, device), |equal| !equal)
+}
+
+/// Whether neither of the two has a target of the other. An attachment's target is its own; a paravirtualized
+/// disk has none, and its path is given to one volume after the other.
+fn has_other_targets(before: &Witness, device: &Device) -> bool {
+    let recorded = before.device.iter().chain(&before.paths);
+    let recorded: Vec<_> = recorded.filter_map(|it| Device::parse(Path::new(it)).ok()).collect();
+    let mut targets = recorded.iter().flat_map(Device::targets).peekable();
+    let is_ours = |other: &Target| {
+        let same = |it: &Target| (&it.iqn, it.lun) == (&other.iqn, other.lun);
+        device.targets().iter().any(same)
+    };
+    !device.targets().is_empty() && targets.peek().is_some() && !targets.any(is_ours)
+}
+
+/// Whether the recorded disk is seen at its own path, and is another one than `disk`.
+fn is_here_too(before: &Witness, disk: &Disk) -> bool {
+    let path = before.device.as_ref().map(Path::new);
+    let found = path.and_then(|path| Disk::open(path, disk.host()).ok());
+    found.is_some_and(|it| it.number() != disk.number() && is_same(before, &it.identity()))
 }
 
 fn other_disk(
@@ -128,6 +167,42 @@ mod tests {
         check(["", "s", "a"], ["w", "t", "a"], false);
         check(["", "", "a"], ["w", "s", "a"], true);
         check(["", "", "a"], ["w", "s", "b"], false);
+    }
+
+    /// A copy of what was recorded as `w`, `s`, 320 bytes, at the target `one`.
+    #[track_caller]
+    fn check_copy(now: [&str; 2], size: u64, device: &str, is_another: bool) {
+        let name = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let before = Witness {
+            wwid: name("w"),
+            serial: name("s"),
+            size: 320,
+            device: name(&target("one")),
+            ..Witness::default()
+        };
+        let [wwid, serial] = now.map(name);
+        let now = Identity { wwid, serial, appearance: None };
+        let device = Device::parse(Path::new(device)).unwrap();
+        assert_eq!(differs(&before, &now, size, &device), is_another);
+    }
+
+    fn target(name: &str) -> String {
+        format!(
+            "/dev/disk/by-path/ip-169.254.2.2:3260-iscsi-iqn.2015-12.com.oracleiaas:{name}-lun-1"
+        )
+    }
+
+    #[test]
+    fn a_copy_is_known_by_what_its_original_does_not_have() {
+        let path = "/dev/oracleoci/oraclevdb";
+        check_copy(["x", "s"], 320, path, true);
+        check_copy(["w", "t"], 640, &target("two"), false);
+        check_copy(["", "t"], 320, path, true);
+        check_copy(["", "s"], 640, &target("two"), false);
+        check_copy(["", ""], 320, path, false);
+        check_copy(["", ""], 640, path, true);
+        check_copy(["", ""], 320, &target("two"), true);
+        check_copy(["", ""], 320, &target("one"), false);
     }
 
     #[test]

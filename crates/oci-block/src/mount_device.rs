@@ -173,7 +173,7 @@ impl Mounting<'_> {
     /// Takes a file system as it is; whether its disk has room left.
     fn adopt(&self, fs_type: &str, uuid: Option<String>) -> Result<Room, Error> {
         let Self { volume, disk, recall, witnesses, .. } = *self;
-        prove_file_system(volume, disk, uuid.as_deref(), recall, witnesses)?;
+        prove_file_system(volume, disk, self.device, uuid.as_deref(), recall, witnesses)?;
         let room = Room::on(disk, fs_type)?;
         if !self.wanted.read_only {
             self.mounter.check(disk, fs_type)?;

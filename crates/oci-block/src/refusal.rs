@@ -43,8 +43,9 @@ pub enum Refusal {
     /// The file system is another volume's.
     #[error(
         "the disk at {} of volume {volume} holds file system {uuid}, which was seen here on volume \
-         {other}; if it is a clone, give it a UUID of its own (tune2fs -U random, xfs_admin -U \
-         generate), or delete {} if volume {other} is no longer attached here",
+         {other}, and shows nothing that tells it from the disk of that volume (no world-wide identifier, \
+         serial number, size or target); if it is a clone, give it a UUID of its own (tune2fs -U \
+         random, xfs_admin -U generate), or delete {} if volume {other} is no longer attached here",
         .device.display(), .record.display()
     )]
     OthersFileSystem {

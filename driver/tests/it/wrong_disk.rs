@@ -4,7 +4,11 @@ use std::{fs, os::unix::fs::symlink};
 
 use oci_sim::NewVolume;
 
-use crate::support::{Kubelet, cluster, failure_with, seen_to_fail, seen_to_succeed, success};
+use testbed::Setup;
+
+use crate::support::{
+    Kubelet, cluster, cluster_with, failure_with, seen_to_fail, seen_to_succeed, success,
+};
 
 #[test]
 fn a_path_that_leads_to_another_disk_is_noticed() {
@@ -188,8 +192,82 @@ fn a_clone_is_not_mounted_beside_its_original() {
         let args = ["mountdevice", &*dir, &clone_device, &clone_options];
         let answer = cluster.node(1).call(&args).unwrap();
         let done = format!("{fs_type}, the original is mounted");
-        seen_to_fail("M17", &done, &answer, &[cluster.volume_name()]);
+        // The original shows that it is another disk. The kernel has two ext4 with one UUID, but not two xfs.
+        if fs_type == "xfs" {
+            seen_to_fail("M17", &done, &answer, &["is a copy of", "which is mounted at"]);
+        } else {
+            success(&answer);
+            kubelet.sh(r#"umount "$0-clone""#);
+        }
     }
+}
+
+/// What was formatted and let go here, and a volume that was restored from its backup.
+#[test]
+fn a_restored_backup_is_mounted_if_it_shows_that_it_is_another_disk() {
+    for (bytes, is_told) in [(640 << 20, true), (320 << 20, false)] {
+        let cluster = cluster_with(&Setup { disk_bytes: Some(320 << 20), ..Setup::default() });
+        let kubelet = Kubelet { cluster: &cluster, number: 1 };
+        let options = cluster.options(&[]);
+        let device = kubelet.attach(&options);
+        success(&kubelet.mount(&device, &options));
+        kubelet.sh(r#"echo kept > "$0/file""#);
+        success(&kubelet.unmount());
+        let backup = cluster.dir().join("backup");
+        let backup = backup.display();
+        kubelet.sh(&format!("dd if={device} of={backup} bs=1M conv=sparse status=none"));
+        success(&kubelet.detach());
+
+        let volume = NewVolume { disk_bytes: Some(bytes), ..NewVolume::default() };
+        let restored = cluster.sim.add_volume(volume);
+        let name = restored.rsplit('.').next().unwrap();
+        let options = cluster.options(&[("kubernetes.io/pvOrVolumeName", name)]);
+        // No serial number, and the path of the original: a loop device has nothing but its size.
+        assert_eq!(kubelet.attach(&options), device);
+        kubelet
+            .sh(&format!("dd if={backup} of={device} bs=1M conv=sparse,notrunc status=none; sync"));
+        let dir = format!("{}-restored", kubelet.dir());
+        let answer = cluster.node(1).call(&["mountdevice", &*dir, &device, &options]).unwrap();
+        if is_told {
+            success(&answer);
+            assert_eq!(kubelet.sh(r#"cat "$0-restored/file"; umount "$0-restored""#), "kept");
+        } else {
+            failure_with(
+                &answer,
+                &[
+                    "which was seen here on volume",
+                    "shows nothing that tells it from the disk of that volume",
+                ],
+            );
+        }
+    }
+}
+
+/// The image of a disk of ZFS, in a file of an xfs, just where ZFS has its labels.
+#[test]
+fn a_file_with_the_labels_of_zfs_is_a_file() {
+    let cluster = cluster_with(&Setup { disk_bytes: Some(320 << 20), ..Setup::default() });
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[("kubernetes.io/fsType", "xfs")]);
+    let device = kubelet.attach(&options);
+    success(&kubelet.mount(&device, &options));
+    kubelet.sh(
+        r#"head -c 4M /dev/zero > "$0/image"
+           for label in 0 262144; do for slot in $(seq 0 127); do
+             printf '\014\261\272\0\0\0\0\0\005\0\0\0\0\0\0\0' |
+               dd of="$0/image" bs=64k oflag=seek_bytes seek=$((label + 131072 + slot * 1024)) conv=notrunc status=none
+           done; done; sync"#,
+    );
+    success(&kubelet.unmount());
+    assert_eq!(kubelet.sh(&format!("blkid -p {device} 2>&1 | grep -c ambivalent")), "1");
+    let state = cluster.node(1).folder("OCI_FLEXD_STATE_DIRECTORY").unwrap().clone();
+    let answer = kubelet.mount(&device, &options);
+    success(&answer);
+    kubelet.sh(r#"test -e "$0/image""#);
+    success(&kubelet.unmount());
+    // On a node that has never seen it, too.
+    fs::remove_file(state.join("volumes").join(format!("{}.json", cluster.volume_name()))).unwrap();
+    success(&kubelet.mount(&device, &options));
 }
 
 #[test]
