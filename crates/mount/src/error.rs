@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::DataLoss;
+use crate::{DataLoss, OptionError};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,10 @@ pub enum Error {
     /// The disk.
     #[error(transparent)]
     Disk(#[from] disk::Error),
+
+    /// A mount option that this file system does not know.
+    #[error(transparent)]
+    Option(#[from] OptionError),
 
     /// The path cannot be a mount point.
     #[error("{} is not an absolute path of a folder", dir.display())]

@@ -44,7 +44,7 @@ impl Mounter {
     /// and whether it takes writes. What is not as asked is unmounted at once.
     ///
     /// # Errors
-    /// If the place is not an empty folder, something else is mounted there, the disk is mounted
+    /// If the file system does not know an option, the place is not an empty folder, something else is mounted there, the disk is mounted
     /// elsewhere or used otherwise, or mount fails; [`Error::Failed`] if it is mounted and has met
     /// errors since; [`Error::NeedsRepair`] if the kernel finds the
     /// file system damaged.
@@ -71,6 +71,7 @@ impl Mounter {
         if !places.is_empty() {
             return Err(Error::Elsewhere { path: disk.path().to_owned(), places });
         }
+        request.options.require_known_to(request.fs_type)?;
         let dir = folder(request.dir)?;
         drop(disk.claim(Access::Read)?);
 

@@ -94,7 +94,11 @@ impl Mounting<'_> {
         // What cannot be mounted there in the end is not worth a format.
         self.mounter.prepare(self.dir)?;
         let contents = self.disk.contents(&*self.driver.runner)?;
-        let (fs_type, room) = match plan(self.disk.path(), contents, self.recall, self.wanted)? {
+        let plan = plan(self.disk.path(), contents, self.recall, self.wanted)?;
+        // What cannot be mounted in the end is not worth a format.
+        let fs_type = plan.mounted_as().unwrap_or(self.fs().as_str());
+        self.wanted.options.require_known_to(fs_type).map_err(mount::Error::from)?;
+        let (fs_type, room) = match plan {
             Plan::Mount { fs_type, uuid } => {
                 let room = self.adopt(&fs_type, uuid)?;
                 (fs_type, room)

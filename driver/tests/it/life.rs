@@ -1,6 +1,10 @@
 //! A volume's whole life, and every call twice.
 
-use crate::support::{Kubelet, cluster, failure_with, seen_to_fail, seen_to_succeed, success};
+use testbed::Setup;
+
+use crate::support::{
+    Kubelet, cluster, cluster_with, failure_with, seen_to_fail, seen_to_succeed, success,
+};
 
 #[track_caller]
 fn check(fs_type: &str) {
@@ -123,10 +127,66 @@ fn a_file_system_other_than_asked_for_is_left_alone() {
         "M11",
         "ext4, and the pod asks for xfs",
         &kubelet.mount(&device, &xfs),
-        &["holds ext4 and the pod asks for xfs; leave fsType out"],
+        &["holds ext4 and the pod asks for xfs, as which it cannot be mounted; leave fsType out"],
     );
     success(&kubelet.mount(&device, &cluster.options(&[])));
     assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");
+}
+
+#[test]
+fn an_older_ext_is_mounted_as_ext4_and_stays_what_it_is() {
+    for kind in ["ext2", "ext3"] {
+        let cluster = cluster();
+        let kubelet = Kubelet { cluster: &cluster, number: 1 };
+        let options = cluster.options(&[]);
+        let device = kubelet.attach(&options);
+        let features = || {
+            let shown =
+                kubelet.sh(&format!("dumpe2fs -h {device} 2>/dev/null | grep features: | head -1"));
+            shown.replace("needs_recovery ", "")
+        };
+        kubelet.sh(&format!("mke2fs -q -t {kind} {device}"));
+        let before = features();
+        for _ in 0..2 {
+            success(&kubelet.mount(&device, &options));
+            let line = kubelet.sh(r#"echo kept > "$0/file"; grep -F " $0 " /proc/self/mountinfo"#);
+            assert!(line.contains(" - ext4 "), "{line}");
+        }
+        success(&kubelet.unmount());
+        assert_eq!(features(), before);
+        let xfs = cluster.options(&[("kubernetes.io/fsType", "xfs")]);
+        failure_with(
+            &kubelet.mount(&device, &xfs),
+            &[&format!("holds {kind} and the pod asks for xfs")],
+        );
+        success(&kubelet.mount(&device, &options));
+        assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");
+    }
+}
+
+#[test]
+fn an_option_that_the_file_system_does_not_know_is_refused_before_a_format() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[("mountOptions", "noatime,nouuid")]);
+    let device = kubelet.attach(&options);
+    failure_with(
+        &kubelet.mount(&device, &options),
+        &["\"nouuid\" is refused: ext4 may have defaults, ro"],
+    );
+    assert_eq!(kubelet.sh(&format!("blkid -p {device} || echo $?")), "2");
+}
+
+#[test]
+fn the_cause_is_among_what_is_shown_of_a_tool() {
+    let cluster = cluster_with(&Setup { disk_bytes: Some(299 << 20), ..Setup::default() });
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[("kubernetes.io/fsType", "xfs")]);
+    let device = kubelet.attach(&options);
+    failure_with(
+        &kubelet.mount(&device, &options),
+        &["mkfs.xfs failed on", "Filesystem must be larger than 300MB"],
+    );
 }
 
 #[test]

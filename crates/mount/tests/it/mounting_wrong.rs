@@ -1,6 +1,6 @@
 //! Mounts that go wrong are noticed in the mount table, and undone.
 
-use command::{Command, Output, Runner};
+use command::{Command, Output, Runner, testing::Script};
 use mount::Mounter;
 
 use crate::{
@@ -51,6 +51,20 @@ fn a_mount_that_went_wrong_is_undone() {
 
         let error = disk.mount_with(&wrong(String::new()), &mnt, "ext4", "", false).unwrap_err();
         assert_eq!(disk.anonymous(&error), "cannot mount DISK at DIR/mnt: exit code 0: ");
+    });
+}
+
+/// mount(8) wants the quotes too: it takes them off itself.
+#[test]
+fn a_context_with_categories_reaches_mount_in_its_quotes() {
+    private(|| {
+        let disk = LoopDisk::ext4();
+        let context = "noatime,context=\"system_u:object_r:container_file_t:s0:c1,c2\"";
+        let (path, mnt) = (disk.path().display(), disk.mnt());
+        let line = format!("mount -t ext4 -o '{context}' {path} {}", mnt.display());
+        let mounter = with_runner(Script::default().expect(&line, 32, ""));
+        let error = disk.mount_with(&mounter, &mnt, "ext4", context, false).unwrap_err();
+        assert_eq!(disk.anonymous(&error), "cannot mount DISK at DIR/mnt: exit code 32: ");
     });
 }
 
