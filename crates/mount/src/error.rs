@@ -113,6 +113,25 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A file system that is mounted read-only is not made writable.
+    #[error(
+        "the file system of {} is mounted read-only at {}, for pods that only read, and cannot be made \
+         writable: {why}; let what uses it end, so that it is mounted anew{}",
+        path.display(),
+        dir.display(),
+        if places.is_empty() { String::new() } else { format!(": {}", list(places)) }
+    )]
+    StaysReadOnly {
+        /// the disk
+        path: PathBuf,
+        /// where it is mounted
+        dir: PathBuf,
+        /// what keeps it so
+        why: String,
+        /// where else it is mounted
+        places: Vec<PathBuf>,
+    },
+
     /// mount failed.
     #[error("cannot mount {} at {}: exit code {code}: {said}", path.display(), dir.display())]
     Mount {

@@ -29,6 +29,7 @@ mod fs_type;
 mod grow;
 mod mounting;
 mod options;
+mod remount;
 mod unmounting;
 
 pub use disk::mountinfo::Entry;

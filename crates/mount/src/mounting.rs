@@ -124,8 +124,8 @@ impl Mounter {
             return Ok(Outcome::Done);
         }
         log::error!("{} shows {found_text}, not {wanted}", dir.display());
-        let output = self.run(&Command::new("umount", LIMIT).arg(dir), dir)?;
-        if !output.success() {
+        self.run(&Command::new("umount", LIMIT).arg(dir), dir)?;
+        if self.at(dir)?.is_some_and(|it| it.id == found.id) {
             return Err(Error::Occupied { dir: dir.to_owned(), found: found_text, wanted });
         }
         Err(Error::Unexpected {
@@ -170,7 +170,9 @@ impl Request<'_> {
     }
 
     fn already(&self, found: &Entry) -> Result<Outcome, Error> {
-        if self.is_met_by(found) {
+        // Kubelet keeps a pod that only reads from writing to what another pod writes to.
+        let is_shared = self.is_met(found, false) && !self.options.read_only();
+        if self.is_met_by(found) || is_shared {
             return Ok(Outcome::AlreadyDone);
         }
         Err(Error::Occupied {
@@ -181,10 +183,14 @@ impl Request<'_> {
     }
 
     fn is_met_by(&self, found: &Entry) -> bool {
+        self.is_met(found, self.is_read_only())
+    }
+
+    fn is_met(&self, found: &Entry, read_only: bool) -> bool {
         found.number == self.disk.number()
             && found.root == Path::new("/")
             && found.fs_type == self.fs_type
-            && found.is_read_only() == self.is_read_only()
+            && found.is_read_only() == read_only
     }
 
     fn wanted(&self) -> String {

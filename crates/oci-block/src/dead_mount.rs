@@ -22,16 +22,20 @@ pub(crate) fn clear(
     disk: &Disk,
 ) -> Result<(), Error> {
     let losses = Losses::of(driver, name.key()?);
-    let place = format!("kubernetes.io/flexvolume/{DRIVER}/mounts/{}", name.name);
     for found in &*mounter.mounts()? {
         // What is on no disk has major number 0.
         let is_disk = found.number.major != 0 && found.number != disk.number();
-        if found.dir.ends_with(&place) && is_disk && is_dead(driver, found)? {
+        if is_global_mount(found, name) && is_disk && is_dead(driver, found)? {
             log::warn!("{} is mounted from a disk that is gone: unmounting", found.dir.display());
             losses.unmount(mounter, &found.dir)?;
         }
     }
     losses.tell()
+}
+
+/// Whether kubelet has this mounted for all pods that use the volume.
+pub(crate) fn is_global_mount(found: &Entry, name: VolumeName<'_>) -> bool {
+    found.dir.ends_with(format!("kubernetes.io/flexvolume/{DRIVER}/mounts/{}", name.name))
 }
 
 /// Whether the kernel has given the disk up for good.

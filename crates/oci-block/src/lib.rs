@@ -60,6 +60,7 @@ mod volume;
 mod volume_options;
 mod wait_for_attach;
 mod witness;
+mod writable;
 
 pub use chap::CredentialsError;
 pub use config::{Auth, Config, ConfigError, Key, Problem, UserKey};

@@ -22,6 +22,7 @@ use crate::{
     volume::VolumeName,
     volume_options::VolumeOptions,
     witness::{Recall, Witness, Witnesses},
+    writable::make_writable,
 };
 
 /// Mounts; formats only a disk that is proven blank.
@@ -78,9 +79,12 @@ impl Mounting<'_> {
     fn run(&self) -> Result<(), Error> {
         // A claim would fail on what is mounted already, right or wrong.
         if let Some(entry) = self.mounter.at(self.dir)? {
-            self.mount(self.wanted.fs.map_or(&*entry.fs_type, |fs| fs.as_str()))?;
+            let Self { mounter, disk, dir, wanted, .. } = *self;
+            self.lock.share_with_children()?;
+            make_writable(mounter, disk, dir, &entry.fs_type, wanted)?;
+            let other = wanted.fs.filter(|fs| !fs.mounts(&entry.fs_type));
+            self.mount(other.map_or(&*entry.fs_type, |fs| fs.as_str()))?;
             if let Recall::Seen(Witness { growing: Some(_), .. }) = self.recall {
-                self.lock.share_with_children()?;
                 self.grow();
             }
             return Ok(());

@@ -2,18 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{OciBlock, error::Error, in_hand::InHand, volume_options::VolumeOptions};
+use crate::{
+    OciBlock, error::Error, in_hand::InHand, volume_options::VolumeOptions,
+    writable::ensure_writable,
+};
 
 /// Brings the disk in hand and tells the path that attach composed.
 ///
 /// The device that kubelet passes is what the controller was told; after a restart it may be empty,
-/// and then this host's record of the volume is asked. A disk that is not the volume's is an error.
+/// and then this host's record of the volume is asked. A disk that is not the volume's is an error. Where the
+/// volume is mounted read-only already, for another pod, it becomes writable for a pod that writes.
 pub(crate) fn wait_for_attach(
     driver: &OciBlock,
     device: &Path,
     options: &VolumeOptions<'_>,
 ) -> Result<PathBuf, Error> {
     options.attachment.refuse_second_writer()?;
-    let _lock = driver.lock(options.name.key()?, "waitforattach")?;
-    Ok(InHand::bring(driver, device, options)?.device.path())
+    let lock = driver.lock(options.name.key()?, "waitforattach")?;
+    let InHand { device, disk, mounter, .. } = InHand::bring(driver, device, options)?;
+    // An orphaned mount keeps the volume locked until it has ended.
+    lock.share_with_children()?;
+    ensure_writable(&mounter, options.name, &disk, &options.wanted)?;
+    Ok(device.path())
 }

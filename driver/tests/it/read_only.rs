@@ -145,6 +145,98 @@ fn a_dirty_journal_is_replayed_if_the_disk_may_be_written() {
     check_dirty("xfs", "xfs_logprint -t $disk | grep -q DIRTY");
 }
 
+/// kubelet's bind mount for a pod, and the read-only one that the container of a pod that reads is given.
+const READER: &str = r#"
+    pod="${0%/plugins/*}/pods/5c1e/volumes/oracle~oci/v"; mkdir -p "$pod" "$pod-container"
+    mount --bind "$0" "$pod" && mount -o bind,remount "$(readlink -f DEVICE)" "$pod"
+    mount --bind "$pod" "$pod-container" && mount -o remount,bind,ro "$pod-container""#;
+const READS_ONLY: &str =
+    r#"! touch "${0%/plugins/*}/pods/5c1e/volumes/oracle~oci/v-container/file" 2>&1"#;
+
+/// The first pod reads. For the second one kubelet calls waitforattach, and mountdevice no more.
+#[test]
+fn a_pod_that_writes_may_come_after_one_that_reads() {
+    for fs_type in ["ext4", "xfs"] {
+        let cluster = cluster();
+        let kubelet = Kubelet { cluster: &cluster, number: 1 };
+        let (rw, ro) = (options(&cluster, fs_type, "rw"), options(&cluster, fs_type, "ro"));
+        let device = kubelet.attach(&rw);
+        let wait =
+            |options: &str| cluster.node(1).call(&["waitforattach", &device, options]).unwrap();
+        success(&kubelet.mount(&device, &rw));
+        success(&kubelet.unmount());
+        success(&kubelet.mount(&device, &ro));
+        kubelet.sh(&READER.replace("DEVICE", &device));
+
+        success(&wait(&ro));
+        kubelet.sh(r#"! touch "$0/file" 2>&1"#);
+        let ro_option =
+            cluster.options(&[("kubernetes.io/fsType", fs_type), ("mountOptions", "ro")]);
+        success(&wait(&ro_option));
+        kubelet.sh(r#"! touch "$0/file" 2>&1"#);
+
+        success(&wait(&rw));
+        kubelet.sh(r#"touch "$0/file""#);
+        kubelet.sh(READS_ONLY);
+        // Nothing becomes read-only under a pod that writes.
+        for answer in
+            [wait(&ro), kubelet.mount(&device, &ro), wait(&rw), kubelet.mount(&device, &rw)]
+        {
+            success(&answer);
+            kubelet.sh(r#"touch "$0/file""#);
+        }
+        failure_with(&kubelet.mount(&device, &ro_option), &["is a mount point of", "not of"]);
+        kubelet.sh(r#"umount "${0%/plugins/*}"/pods/5c1e/volumes/oracle~oci/*"#);
+        success(&kubelet.unmount());
+        // Called again with what it was not asked for before.
+        success(&kubelet.mount(&device, &ro));
+        success(&kubelet.mount(&device, &rw));
+        kubelet.sh(r#"touch "$0/file""#);
+    }
+}
+
+#[test]
+fn what_keeps_a_mount_read_only_is_named() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let (rw, ro) = (options(&cluster, "ext4", "rw"), options(&cluster, "ext4", "ro"));
+    let device = kubelet.attach(&rw);
+    let wait = |options: &str| cluster.node(1).call(&["waitforattach", &device, options]).unwrap();
+    success(&kubelet.mount(&device, &rw));
+    success(&kubelet.unmount());
+    success(&kubelet.mount(&device, &ro));
+    kubelet.sh(&READER.replace("DEVICE", &device));
+    let still = |why: &str| {
+        let answer = wait(&rw);
+        let all = [
+            "is mounted read-only at",
+            why,
+            "let what uses it end",
+            "pods/5c1e/volumes/oracle~oci/v",
+        ];
+        failure_with(&answer, &all);
+        kubelet.sh(r#"! touch "$0/file" 2>&1"#);
+    };
+
+    let refusing = Refusing::new(&kubelet, &device);
+    still("the disk itself refuses writes");
+    drop(refusing);
+
+    kubelet.sh(r#"mkdir -p "$0-other" && mount --bind "$0" "$0-other""#);
+    // A folder of kubelet's own is none of a stranger's.
+    success(&wait(&ro));
+    kubelet.sh(r#"umount "$0-other"; mkdir -p /tmp/stranger; mount --bind "$0" /tmp/stranger"#);
+    still("it is also mounted at /tmp/stranger");
+    kubelet.sh("umount /tmp/stranger; rmdir /tmp/stranger");
+
+    // The superblock's state: not left in order.
+    kubelet.sh(&format!(r"printf '\0\0' | dd of={device} bs=1 seek=1082 conv=notrunc status=none"));
+    still("it is not marked clean, and must be checked before");
+    kubelet.sh(&format!(r"printf '\1\0' | dd of={device} bs=1 seek=1082 conv=notrunc status=none"));
+    success(&wait(&rw));
+    kubelet.sh(r#"touch "$0/file""#);
+}
+
 #[test]
 fn a_file_system_that_has_gone_read_only_is_named() {
     let mut row = FaultRow::new("B4", "an error in ext4 with errors=remount-ro; mountdevice again");
