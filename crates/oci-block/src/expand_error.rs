@@ -50,7 +50,7 @@ pub enum ExpandError {
     #[error(
         "the disk at {} of volume {volume} has {has} bytes, and {asked} are asked for: grow the volume \
          itself (in the console, or `oci bv volume update --size-in-gbs {gib}`); the next call asks the \
-         disk again", .device.display()
+         disk again, and until then a pod that starts waits", .device.display()
     )]
     DiskTooSmall {
         /// The volume.

@@ -122,9 +122,15 @@ fn release(driver: &OciBlock, volume: &str, held: &Held) -> Result<(), Error> {
             Sessions::new(&driver.settings.run_dir).forget(volume);
         }
         Held::Disk { path, number } if path.exists() => {
-            let disk = Disk::open(path, &driver.host)?;
-            if disk.number() == *number {
-                disk.claim_soon(Access::Read, &*driver.clock)?;
+            match Disk::open(path, &driver.host) {
+                Ok(disk) if disk.number() == *number => {
+                    disk.claim_soon(Access::Read, &*driver.clock)?;
+                }
+                Ok(_) => {}
+                // What is left of a disk that is gone: its node, without a size, or given up.
+                Err(disk::Error::NoSize { .. }) => {}
+                Err(_) if driver.host.has_given_up(*number)? => {}
+                Err(error) => return Err(error.into()),
             }
         }
         // A disk that is gone is nobody's any more.

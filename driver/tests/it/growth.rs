@@ -114,7 +114,7 @@ fn a_disk_that_the_kernel_knows_as_small_is_not_enough() {
         &format!(
             "the disk at {device} of volume {volume} has 335544320 bytes, and 54760833024 are asked \
              for: grow the volume itself (in the console, or `oci bv volume update --size-in-gbs \
-             51`); the next call asks the disk again"
+             51`); the next call asks the disk again, and until then a pod that starts waits"
         ),
     );
     assert!(scene.room() < GIB);

@@ -46,6 +46,20 @@ fn what_is_not_mounted_is_unmounted() {
     success(&kubelet.unmount());
 }
 
+/// A loop device that is detached while it is mounted goes when the mount does; its node stays, without a size.
+#[test]
+fn a_disk_that_goes_with_its_mount_is_nobodys() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    success(&kubelet.mount(&device, &options));
+    kubelet.sh(&format!(r#"echo kept > "$0/file"; losetup --detach $(readlink -f {device})"#));
+    success(&kubelet.unmount());
+    assert_eq!(kubelet.sh(&format!("blockdev --getsize64 {device}")), "0");
+    success(&kubelet.unmount());
+}
+
 #[test]
 fn whoever_uses_it_is_named() {
     let mut row = FaultRow::new("B6", "a process has its working directory in the file system");

@@ -200,7 +200,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "right disk: its file system is the one seen before",
         MOUNT_DEVICE,
-        ["        prove_file_system(volume, disk, self.device, uuid.as_deref(), recall, witnesses)?;\n", ""],
+        [
+            "        prove_file_system(volume, disk, self.device, uuid.as_deref(), recall, witnesses)?;\n",
+            "",
+        ],
         ["driver", "wrong_disk"],
     ),
     mutant(
