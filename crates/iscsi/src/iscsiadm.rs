@@ -78,6 +78,8 @@ fn node(target: &Target, limit: Duration) -> Command {
 
 pub(crate) const STARTUP: (&str, &str) = ("node.startup", "manual");
 
+pub(crate) const SCAN: (&str, &str) = ("node.session.scan", "manual");
+
 /// How long I/O waits for a lost session before it fails, in seconds: nothing may hang for ever.
 pub(crate) const GIVING_UP: (&str, &str) = ("node.session.timeo.replacement_timeout", "120");
 
@@ -88,7 +90,7 @@ const SETTINGS: &[(&str, &str)] = &[
     // whatever iscsid.conf says: which of several would be the volume's?
     ("node.session.nr_sessions", "1"),
     // only the unit that is asked for is scanned, no strangers
-    ("node.session.scan", "manual"),
+    SCAN,
     GIVING_UP,
     // a dead portal is noticed within 10 s
     ("node.conn[0].timeo.noop_out_interval", "5"),

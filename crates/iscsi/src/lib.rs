@@ -23,6 +23,7 @@ mod chap;
 mod device;
 mod error;
 mod exit_code;
+mod foreign_record;
 mod initiator;
 mod iqn;
 mod iscsiadm;

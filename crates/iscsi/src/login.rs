@@ -17,7 +17,8 @@ impl Initiator {
     /// and from keeping I/O waiting for longer than ours do. One that does not
     /// recover makes way for a new one if nobody uses its disk, and so does one without its disk: an abandoned
     /// logout may still be on its way to iscsid, and ours comes after it. What this call has made is undone when it
-    /// fails, except for a pending login, which nothing can undo: the next call finds it.
+    /// fails, except for a pending login, which nothing can undo: the next call finds it. A node record of somebody
+    /// else is then as it was.
     ///
     /// With `chap`, a new session is authenticated; the secret goes into the node record, which is root's, and into
     /// no command line. It goes away with the record, when the session ends.
@@ -60,9 +61,13 @@ impl Initiator {
             }
             self.log_out(target)?;
         }
+        let foreign = self.foreign_records(target);
         let created = self.create_record(target, chap).and_then(|()| self.create_session(target));
         if let Err(error) = &created {
             self.undo(target, error);
+            if !error.is_login_pending() {
+                self.put_back(target, &foreign);
+            }
         }
         created.map(|()| Outcome::Done)
     }

@@ -48,7 +48,7 @@ impl Initiator {
                 texts.push(Zeroizing::new(text));
             }
         }
-        !texts.is_empty() && texts.iter().all(|text| starts_manually(text))
+        !texts.is_empty() && texts.iter().all(|text| has_setting(text, STARTUP))
     }
 
     /// Removes what a killed [`Self::write_credentials`] may have left.
@@ -101,6 +101,11 @@ fn portal_of(record: &Path) -> Option<SocketAddr> {
 
 fn replace(nodes: &Path, record: &Path, target: &Target, chap: &Chap) -> io::Result<()> {
     let old = Zeroizing::new(fs::read_to_string(record)?);
+    write(nodes, record, target, &with_settings(&old, &chap.settings()))
+}
+
+/// Replaces a record as a whole, readable by root only.
+pub(crate) fn write(nodes: &Path, record: &Path, target: &Target, text: &str) -> io::Result<()> {
     let draft = draft(nodes, target)?;
     // Whoever has left it: a file that others opened must not get the secret.
     match fs::remove_file(&draft) {
@@ -113,7 +118,7 @@ fn replace(nodes: &Path, record: &Path, target: &Target, chap: &Chap) -> io::Res
         .mode(0o600)
         .open(&draft)
         .and_then(|mut file| {
-            file.write_all(with_settings(&old, &chap.settings()).as_bytes())?;
+            file.write_all(text.as_bytes())?;
             file.sync_all()
         })
         .and_then(|()| fs::rename(&draft, record));
@@ -130,10 +135,11 @@ fn draft(nodes: &Path, target: &Target) -> io::Result<PathBuf> {
     Ok(nodes.parent().unwrap_or(&nodes).join(name))
 }
 
-fn starts_manually(record: &str) -> bool {
+/// Whether the record has the setting, and with no other value.
+pub(crate) fn has_setting(record: &str, (name, value): (&str, &str)) -> bool {
     let settings = record.lines().filter_map(|line| line.split_once('='));
-    let mut startups = settings.filter(|(name, _)| name.trim() == STARTUP.0).peekable();
-    startups.peek().is_some() && startups.all(|(_, value)| value.trim() == STARTUP.1)
+    let mut values = settings.filter(|(it, _)| it.trim() == name).peekable();
+    values.peek().is_some() && values.all(|(_, it)| it.trim() == value)
 }
 
 /// The record's text with each setting at its value, once, and without those that have none.
@@ -214,7 +220,7 @@ mod tests {
             ("node.name = x\n", false),
             ("", false),
         ] {
-            assert_eq!(starts_manually(record), manual, "{record:?}");
+            assert_eq!(has_setting(record, STARTUP), manual, "{record:?}");
         }
     }
 

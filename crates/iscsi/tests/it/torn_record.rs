@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 
 use crate::{
     story,
-    world::{Event, WHOLE_RECORD, World},
+    world::{Event, IQN, WHOLE_RECORD, World, target, volume},
 };
 
 const TARGET: &str = "var/lib/iscsi/nodes/iqn.2015-12.com.oracleiaas:1f2e";
@@ -226,4 +226,41 @@ fn a_record_is_not_asked_for_again_where_there_was_none() {
         ran: new delete
         session: none, record: none, waited 0ns
     "#]].assert_eq(&story::log_in(&world));
+}
+
+/// As an administrator has made it: by iscsiadm, and with settings of their own.
+const FOREIGN: &str = "# BEGIN RECORD 2.1.8\nnode.name = iqn.2015-12.com.oracleiaas:1f2e\n\
+    node.conn[0].address = 169.254.2.2\nnode.startup = automatic\nnode.session.scan = auto\n\
+    node.session.auth.username = other\n# END RECORD\n";
+
+#[test]
+fn a_record_of_somebody_else_is_as_it_was_after_a_login_that_fails() {
+    for name in ["169.254.2.2,3260", "169.254.2.2,3260/default", "169.254.2.2,3260,1/default"] {
+        for (verb, code) in [("new", 1), ("update", 1), ("login", 8), ("login", 24)] {
+            let world = World::new();
+            lay(&world, name, Some(FOREIGN));
+            assert!(world.initiator().has_foreign_record(&volume()));
+            for _ in 0..4 {
+                world.answers(verb, code, "");
+            }
+            world.initiator().log_in(&volume(), None).unwrap_err();
+            let left = world.tree().read(&format!("{TARGET}/{name}"));
+            assert_eq!(left, FOREIGN.trim_end(), "{name} {verb}");
+            assert!(world.initiator().has_foreign_record(&volume()));
+        }
+    }
+}
+
+#[test]
+fn only_a_record_with_settings_of_the_drivers_own_is_its_own() {
+    let world = World::new();
+    assert!(!world.initiator().has_record(&volume()));
+    let own = FOREIGN.replace("scan = auto", "scan = manual");
+    for (text, foreign) in [(FOREIGN, true), (&own, false), (WHOLE_RECORD, true)] {
+        lay(&world, "169.254.2.2,3260", Some(text));
+        assert!(world.initiator().has_record(&volume()));
+        assert_eq!(world.initiator().has_foreign_record(&volume()), foreign, "{text}");
+    }
+    // That of another portal.
+    assert!(!world.initiator().has_record(&target("169.254.2.3", IQN, 1)));
 }
