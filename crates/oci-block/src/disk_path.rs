@@ -13,7 +13,6 @@ use crate::{
     OciBlock,
     device::{Device, DeviceError},
     error::Error,
-    sessions::Sessions,
     volume_options::VolumeOptions,
 };
 
@@ -38,7 +37,6 @@ impl OciBlock {
 
     fn iscsi_disk(&self, target: &Target, options: &VolumeOptions<'_>) -> Result<PathBuf, Error> {
         let initiator = self.initiator();
-        self.note_sessions(std::slice::from_ref(target), options)?;
         self.log_in(&initiator, target, options)?;
         Ok(initiator.disk(target)?)
     }
@@ -49,7 +47,6 @@ impl OciBlock {
         options: &VolumeOptions<'_>,
     ) -> Result<PathBuf, Error> {
         let initiator = self.initiator();
-        self.note_sessions(paths, options)?;
         self.log_in_paths(&initiator, paths, options)?;
         Ok(initiator.multipath_disk(paths)?)
     }
@@ -70,24 +67,6 @@ impl OciBlock {
             Ok(disk) => DeviceError::Unlinked { path: path(), disk, seconds }.into(),
             Err(_) => DeviceError::Absent { path: path(), seconds }.into(),
         })
-    }
-
-    /// Sessions that begin now are ours, even if this call does not live to see them.
-    fn note_sessions(&self, targets: &[Target], options: &VolumeOptions<'_>) -> Result<(), Error> {
-        let volume = options.name.key()?;
-        let sessions = Sessions::new(&self.settings.run_dir);
-        let initiator = self.initiator();
-        let mut are_ours = sessions.are_ours(volume);
-        if !are_ours {
-            are_ours = true;
-            for target in targets {
-                are_ours &= initiator.session(target)?.is_none();
-            }
-        }
-        if are_ours {
-            sessions.note(volume, targets);
-        }
-        Ok(())
     }
 }
 

@@ -382,6 +382,12 @@ pub enum Error {
     /// The kernel gives no UUID.
     #[error("cannot read a random UUID from the kernel for the new file system")]
     Uuid(#[source] io::Error),
+    /// What is mounted there has changed during the call.
+    #[error("what is mounted at {} has changed during the call; the next one looks again", .dir.display())]
+    MountChanged {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The mount point's name is no volume's.
     #[error("`{}` does not end in a volume's name", .dir.display())]
     MountPoint {

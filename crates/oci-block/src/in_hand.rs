@@ -40,10 +40,10 @@ impl InHand {
         let recall = witnesses.read(volume);
         let device = named_device(device, &recall, volume)?;
         let device = with_all_portals(driver, device, options, &recall)?;
-        take_name(driver, name, volume, &recall, &witnesses);
-        note_device(&device, &recall, name, volume, &witnesses);
         let disk = driver.disk(&device, options)?;
         let identity = prove_identity(volume, &disk, &recall, &witnesses)?;
+        take_name(driver, name, volume, &recall, &witnesses);
+        note_device(&device, &recall, name, volume, &witnesses);
         let mounter = driver.mounter();
         dead_mount::clear(driver, &mounter, name, &disk)?;
         Ok(Self { witnesses, recall, device, disk, identity, mounter })
@@ -87,8 +87,8 @@ fn take_name(
     }
 }
 
-/// Notes down whose session is about to begin, so that unmountdevice can end it even if nothing is
-/// ever mounted. That it cannot is no reason to fail.
+/// Records which device the volume has, for calls that are given none. A call that is refused, or ended before,
+/// records nothing: what it has made is in the note of its session. That it cannot is no reason to fail.
 fn note_device(
     device: &Device,
     recall: &Recall,
@@ -112,6 +112,6 @@ fn note_device(
     let is_new = before.device != path || before.paths != paths || before.name != name;
     if !device.targets().is_empty() && is_new {
         let noted = witnesses.write(volume, &Witness { device: path, paths, name, ..before });
-        noted.unwrap_or_else(|error| log::warn!("the session of {volume} is not noted: {error}"));
+        noted.unwrap_or_else(|error| log::warn!("the device of {volume} is not recorded: {error}"));
     }
 }

@@ -57,6 +57,7 @@ mod settings;
 mod standing;
 mod unmount_device;
 mod volume;
+mod volume_at;
 mod volume_options;
 mod wait_for_attach;
 mod witness;

@@ -7,8 +7,8 @@ use disk::{DeviceNumber, Disk};
 
 use crate::{
     OciBlock,
-    paths::log_out,
     sessions::{Forgotten, Sessions},
+    unmount_device::end_sessions,
 };
 
 /// Ends at most one of them, on the way of a call that has done its own work.
@@ -47,6 +47,11 @@ fn is_ended(
         return Ok(false);
     }
     let initiator = driver.initiator();
+    if targets.iter().any(|target| initiator.has_foreign_record(target)) {
+        // Written since by somebody else, whose session it may be.
+        sessions.forget(volume);
+        return Ok(false);
+    }
     if let Some(path) = initiator.present(targets)?
         && is_used(driver, &path)?
     {
@@ -54,8 +59,7 @@ fn is_ended(
         return Ok(false);
     }
     log::info!("nobody has wanted volume {volume} for long: its session is ended");
-    log_out(&initiator, targets)?;
-    sessions.forget(volume);
+    end_sessions(driver, volume, targets)?;
     Ok(true)
 }
 

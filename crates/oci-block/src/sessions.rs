@@ -1,8 +1,8 @@
 //! The sessions that this driver has made on this host, so that none is left when its volume is.
 //!
-//! One note a volume, below `/run`, where a reboot ends both. It is written before the login: a call that is
-//! killed may have one coming that nobody waits for. Only what is noted is ever ended by anybody but
-//! unmountdevice.
+//! One note a volume, below `/run`, where a reboot ends both. It is written directly before the login, because a call
+//! that is killed may have one coming that nobody waits for, and taken back when the login has made nothing. Only
+//! what is noted is ever ended by anybody but unmountdevice.
 
 use std::{
     io,
@@ -43,6 +43,16 @@ impl Sessions {
         }
     }
 
+    /// The targets whose sessions are noted for the volume, the main one first; none if the note makes no sense.
+    pub(crate) fn targets(&self, volume: &str) -> Vec<Target> {
+        self.dir().and_then(|dir| read(&dir, volume)).unwrap_or_default()
+    }
+
+    /// The volumes that have notes.
+    pub(crate) fn volumes(&self) -> Vec<String> {
+        self.dir().and_then(|dir| dir.names().ok()).unwrap_or_default()
+    }
+
     /// Whether the volume's sessions are ours.
     pub(crate) fn are_ours(&self, volume: &str) -> bool {
         self.dir().is_some_and(|dir| dir.has(volume))
@@ -68,9 +78,8 @@ impl Sessions {
 
     /// The volumes that no call has wanted for longer than `than`.
     pub(crate) fn forgotten(&self, than: Duration, clock: &dyn Clock) -> Vec<Forgotten> {
-        let names = self.dir().and_then(|dir| dir.names().ok()).unwrap_or_default();
         let old = |volume: String| self.read_if_old(volume, than, clock);
-        names.into_iter().filter_map(old).collect()
+        self.volumes().into_iter().filter_map(old).collect()
     }
 
     /// The note of one volume, if it is that old.
@@ -86,10 +95,7 @@ impl Sessions {
         if clock.now().duration_since(noted).unwrap_or_default() < than {
             return None;
         }
-        let text = String::from_utf8(dir.read(&volume).ok()?).ok()?;
-        let targets: Option<Vec<_>> =
-            text.lines().map(|line| Target::from_device_path(Path::new(line)).ok()).collect();
-        let targets = targets.filter(|targets| !targets.is_empty())?;
+        let targets = read(&dir, &volume)?;
         Some(Forgotten { volume, targets })
     }
 
@@ -107,6 +113,13 @@ impl Sessions {
             None
         })
     }
+}
+
+fn read(dir: &PrivateDir, volume: &str) -> Option<Vec<Target>> {
+    let text = String::from_utf8(dir.read(volume).ok()?).ok()?;
+    let targets: Option<Vec<_>> =
+        text.lines().map(|line| Target::from_device_path(Path::new(line)).ok()).collect();
+    targets.filter(|targets| !targets.is_empty())
 }
 
 const NOTES: &str = "sessions";

@@ -14,20 +14,21 @@ use crate::{
     losses::Losses,
     paths::{log_out, recorded},
     sessions::Sessions,
-    volume::volume_key,
-    witness::{Recall, Witnesses},
+    volume_at::volume_at,
+    witness::{Recall, Witness, Witnesses},
 };
 
 /// Unmounts the directory, proves that nobody uses the disk any more, and logs out.
 ///
 /// Not mounted is a success, after the session that a killed call may have left is ended.
 pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error> {
-    let name = dir.file_name().and_then(|name| name.to_str());
-    let volume = name
-        .and_then(|name| volume_named(driver, name))
-        .ok_or_else(|| Error::MountPoint { dir: dir.to_owned() })?;
-    let lock = driver.lock(&volume, "unmountdevice")?;
     let mounter = driver.mounter();
+    let volume = volume_at(driver, &mounter, dir)?;
+    let lock = driver.lock(&volume, "unmountdevice")?;
+    if volume_at(driver, &mounter, dir)? != volume {
+        // Another call has unmounted or mounted there, and had the lock until now.
+        return Err(Error::MountChanged { dir: dir.to_owned() });
+    }
     let held = held_disk(driver, &mounter, &volume, dir)?;
     if let Some(Held::Sessions(targets)) = &held {
         // Should the portal fall silent now: this call must end.
@@ -47,12 +48,6 @@ pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error>
         return Err(loss);
     }
     released
-}
-
-/// The volume behind the name of a directory of kubelet's.
-fn volume_named(driver: &OciBlock, name: &str) -> Option<String> {
-    let named = Witnesses::new(&driver.settings.state_dir).named(name);
-    named.or_else(|| volume_key(name).ok().map(str::to_owned))
 }
 
 /// The disk that has to be let go.
@@ -82,26 +77,33 @@ fn held_disk(
             Held::Sessions(distinct(targets))
         }));
     }
-    let Recall::Seen(witness) = &recall else { return Ok(None) };
-    let Some(device) = &witness.device else { return Ok(None) };
-    Ok(match Device::parse(Path::new(device))? {
-        Device::Iscsi(target) => {
-            let (initiator, paths) = (driver.initiator(), recorded(&target, &recall));
-            // A call that was killed after its logout has left node record and note.
-            let mut is_held = Sessions::new(&driver.settings.run_dir).are_ours(volume);
-            for path in &paths {
-                is_held |= initiator.session(path)?.is_some();
-            }
-            is_held.then_some(Held::Sessions(paths))
+    let device = match &recall {
+        Recall::Seen(Witness { device: Some(device), .. }) => {
+            Some(Device::parse(Path::new(device))?)
         }
-        // A path leads to one portal.
-        Device::Multipath(_) => None,
+        _ => None,
+    };
+    if let (Recall::Seen(witness), Some(Device::Paravirtualized(path))) = (&recall, &device) {
         // The path may lead to another volume's disk by now.
-        Device::Paravirtualized(path) => Disk::open(&path, &driver.host)
+        return Ok(Disk::open(path, &driver.host)
             .ok()
             .filter(|disk| is_same(witness, &disk.identity()))
-            .map(|disk| Held::Disk { number: disk.number(), path }),
-    })
+            .map(|disk| Held::Disk { number: disk.number(), path: path.clone() }));
+    }
+    // A call that was killed after its login has recorded no device yet, and one that was killed after its logout
+    // has left node record and note.
+    let mut targets = Sessions::new(&driver.settings.run_dir).targets(volume);
+    if let Some(Device::Iscsi(target)) = &device {
+        let paths = recorded(target, &recall);
+        let mut is_held = paths.iter().any(|path| targets.contains(path));
+        for path in &paths {
+            is_held |= driver.initiator().session(path)?.is_some();
+        }
+        if is_held {
+            targets.extend(paths);
+        }
+    }
+    Ok((!targets.is_empty()).then(|| Held::Sessions(distinct(targets))))
 }
 
 /// Without repetitions, in the order of the first of each.
@@ -117,10 +119,7 @@ fn distinct(targets: Vec<Target>) -> Vec<Target> {
 
 fn release(driver: &OciBlock, volume: &str, held: &Held) -> Result<(), Error> {
     match held {
-        Held::Sessions(targets) => {
-            log_out(&driver.initiator(), targets)?;
-            Sessions::new(&driver.settings.run_dir).forget(volume);
-        }
+        Held::Sessions(targets) => end_sessions(driver, volume, targets)?,
         Held::Disk { path, number } if path.exists() => {
             match Disk::open(path, &driver.host) {
                 Ok(disk) if disk.number() == *number => {
@@ -136,5 +135,16 @@ fn release(driver: &OciBlock, volume: &str, held: &Held) -> Result<(), Error> {
         // A disk that is gone is nobody's any more.
         Held::Disk { .. } => {}
     }
+    Ok(())
+}
+
+/// Logs out of what nobody uses, and forgets that the sessions were made here.
+pub(crate) fn end_sessions(
+    driver: &OciBlock,
+    volume: &str,
+    targets: &[Target],
+) -> Result<(), Error> {
+    log_out(&driver.initiator(), targets)?;
+    Sessions::new(&driver.settings.run_dir).forget(volume);
     Ok(())
 }

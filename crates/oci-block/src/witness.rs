@@ -123,10 +123,10 @@ impl Witnesses {
         others.collect()
     }
 
-    /// The volume that Kubernetes calls `name`, if that is not the volume's own name.
-    pub(crate) fn named(&self, name: &str) -> Option<String> {
-        let all = self.others("").into_iter();
-        all.filter(|(_, it)| it.is_called(name)).map(|(volume, _)| volume).next()
+    /// Whether there is a record of `volume`, whatever its state.
+    pub(crate) fn has(&self, volume: &str) -> bool {
+        let dir = PrivateDir::existing(&self.state_dir, VOLUMES).ok().flatten();
+        dir.is_some_and(|dir| dir.has(&file(volume)) || dir.has(&corrupt(volume)))
     }
 
     /// Where the record of `volume` is, for messages.

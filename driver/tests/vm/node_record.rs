@@ -93,6 +93,50 @@ fn a_record_that_is_torn_under_a_session_does_no_harm() {
     assert_eq!((guest.sessions(), &*sh(&format!("ls {NODES}"))), (0, ""));
 }
 
+#[test]
+fn a_record_of_an_administrator_outlives_what_is_refused() {
+    let guest = Guest::fresh();
+    let (volume, other) = (guest.volume(), guest.volume());
+    let (device, others) = (volume.attached(1), other.attached(1));
+    let iqn = iqn(&device);
+    sh(&format!(
+        "iscsiadm -m node -T {iqn} -p 169.254.2.2:3260 --op new
+        iscsiadm -m node -T {iqn} -p 169.254.2.2:3260 --op update -n node.session.auth.username -v theirs"
+    ));
+    let record = || sh(&format!("cat {NODES}/{iqn}/*"));
+    let before = record();
+    let left = format!(
+        "find /var/lib/oci-flexvolume-driver /run/oci-flexvolume-driver/sessions -name '*{}*' 2>/dev/null || :",
+        volume.name()
+    );
+    for (done, parts) in [
+        ("useChap without credentials", ["useChap"]),
+        ("the target does not let it in", ["cannot log in to"]),
+    ] {
+        let useless = [("useChap", "true")];
+        let more = if parts == ["useChap"] { &useless[..] } else { &[] };
+        if more.is_empty() {
+            guest.storage.kill();
+        }
+        let args = ["waitforattach", &*device, &volume.options(more)];
+        let answer = guest.node(1).call(&args).unwrap();
+        let done = format!("{done}, and the target's node record is an administrator's");
+        seen_to_fail("U9", done, &answer, &parts);
+        assert_eq!((record(), &*sh(&left)), (before.clone(), ""));
+    }
+    guest.storage.restart();
+
+    // Nor does a sweep touch it.
+    success(&other.wait(&others));
+    sh("touch -d '1 hour ago' /run/oci-flexvolume-driver/sessions/*");
+    success(&other.wait(&others));
+    success(&other.wait(&others));
+    assert_eq!(record(), before);
+    success(&volume.wait(&device));
+    success(&volume.unmount());
+    assert_eq!(guest.sessions(), 1);
+}
+
 fn start_iscsid_anew(guest: &Guest) {
     guest.kill_iscsid();
     guest.start_iscsid();

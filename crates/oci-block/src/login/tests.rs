@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     device::Device,
     paths::with_all_portals,
-    witness::{Recall, Witness},
+    witness::{Recall, Witness, Witnesses},
 };
 use scene::*;
 
@@ -207,4 +207,76 @@ fn all_paths_are_logged_in_to_and_one_may_be_down() {
         let lists = asked.iter().filter(|it| it.operation == "ListVolumeAttachments");
         assert_eq!(lists.count(), 1);
     }
+}
+
+/// The notes of sessions and the records of volumes on the scene's host.
+fn noted(scene: &Scene) -> (Vec<String>, usize) {
+    let settings = &scene.driver.settings;
+    let records = Witnesses::new(&settings.state_dir).others("");
+    (Sessions::new(&settings.run_dir).volumes(), records.len())
+}
+
+#[test]
+fn a_login_that_makes_nothing_leaves_no_note_and_no_record() {
+    let key = |scene: &Scene| {
+        let ocid = scene.sim.attachments()[0].volume_id.clone();
+        ocid.rsplit('.').next().unwrap().to_owned()
+    };
+    type Refuse = fn(&Scene);
+    let refused: [(&str, Refuse); 4] = [
+        ("the node has no credentials", |scene| {
+            fs::remove_file(&scene.driver.settings.config).unwrap();
+        }),
+        ("the secret is wrong", |scene| {
+            "something else".clone_into(&mut scene.wanted.lock().unwrap());
+        }),
+        ("the portal is down", |scene| {
+            *scene.portal.down.lock().unwrap() = Some("169.254.2.2:3260".into());
+        }),
+        ("the attachment is another instance's", |scene| {
+            let other = scene.sim.add_instance(NewInstance::default());
+            scene.sim.set_metadata_instance(&other);
+        }),
+    ];
+    for (what, refuse) in refused {
+        let scene = scene(USE_CHAP);
+        refuse(&scene);
+        let volume = scene.sim.attachments()[0].volume_id.clone();
+        let options = options(&volume, USE_CHAP);
+        let device = scene.target.device_path();
+        crate::wait_for_attach::wait_for_attach(&scene.driver, &device, &options).unwrap_err();
+        assert_eq!(noted(&scene), (vec![], 0), "{what}");
+
+        // One that was noted by an earlier call stays.
+        let sessions = Sessions::new(&scene.driver.settings.run_dir);
+        sessions.note(&key(&scene), std::slice::from_ref(&scene.target));
+        crate::wait_for_attach::wait_for_attach(&scene.driver, &device, &options).unwrap_err();
+        assert_eq!(noted(&scene), (vec![key(&scene)], 0), "{what}");
+    }
+    let scene = scene(USE_CHAP);
+    scene.log_in(USE_CHAP);
+    assert_eq!(noted(&scene), (vec![key(&scene)], 0));
+}
+
+#[test]
+fn what_somebody_else_has_made_is_not_noted() {
+    let scene = scene(USE_CHAP);
+    let record = scene.portal.dir.join("nodes").join(scene.target.iqn.as_ref());
+    fs::create_dir_all(&record).unwrap();
+    let record = record.join("169.254.2.2,3260");
+    let text = "node.name = iqn\nnode.conn[0].address = 169.254.2.2\nnode.session.scan = auto\nnode.session.auth.username = other\n# END RECORD\n";
+    fs::write(&record, text).unwrap();
+    *scene.portal.down.lock().unwrap() = Some("169.254.2.2:3260".into());
+    scene.log_in(USE_CHAP);
+    assert_eq!(
+        (fs::read_to_string(&record).unwrap(), noted(&scene)),
+        (text.to_owned(), (vec![], 0))
+    );
+
+    // Nor is a session.
+    *scene.portal.down.lock().unwrap() = None;
+    assert!(scene.log_in(USE_CHAP).starts_with("logged in"));
+    assert_eq!(noted(&scene), (vec![], 0));
+    assert!(scene.log_in(USE_CHAP).starts_with("logged in"));
+    assert_eq!(noted(&scene), (vec![], 0));
 }

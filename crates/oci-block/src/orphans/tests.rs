@@ -190,3 +190,17 @@ fn the_boot_volumes_session_stays_whatever_a_note_says() {
     file.set_modified(SystemClock.now() - LONG).unwrap();
     assert_eq!(scene.end_one(), [""; 0]);
 }
+
+#[test]
+fn a_node_record_that_somebody_else_has_written_since_stays() {
+    let mut scene = Scene::new(&["a"]);
+    let nodes = scene.dir.path().join("nodes");
+    fs::create_dir_all(nodes.join("iqn.x:a")).unwrap();
+    let record = nodes.join("iqn.x:a/169.254.2.2,3260");
+    fs::write(&record, "node.session.scan = auto\n# END RECORD\n").unwrap();
+    scene.driver.iscsi.nodes = vec![nodes];
+    scene.noted("a", LONG);
+    assert_eq!(scene.end_one(), [""; 0]);
+    assert!(record.exists() && !scene.sessions().are_ours("a"));
+    assert!(scene.driver.initiator().session(&target("a")).unwrap().is_some());
+}

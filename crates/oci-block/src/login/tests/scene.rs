@@ -51,7 +51,13 @@ impl Runner for Portal {
         let code = match verb {
             "new" => {
                 fs::create_dir_all(record.parent().unwrap()).unwrap();
-                fs::write(record, "# END RECORD\n").unwrap();
+                let what = "node.name = iqn\nnode.conn[0].address = 169.254.2.2";
+                fs::write(record, format!("{what}\n# END RECORD\n")).unwrap();
+                0
+            }
+            "update" if line.contains("node.session.scan") => {
+                let text = fs::read_to_string(&record).unwrap();
+                fs::write(record, format!("node.session.scan = manual\n{text}")).unwrap();
                 0
             }
             "delete" => fs::remove_file(record).map_or(21, |()| 0),
