@@ -397,6 +397,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the disk stays refused until somebody does something about it or about the pod.
+    pub(crate) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Refusal(_) => true,
+            Self::Disk(error) => error.is_not_blank(),
+            Self::Mount(mount::Error::Disk(error)) => error.is_not_blank(),
+            Self::Mount(error) => {
+                error.needs_repair()
+                    || matches!(
+                        error,
+                        mount::Error::ReadOnlyDisk { .. } | mount::Error::Twin { .. }
+                    )
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn unclear(attachment: &VolumeAttachment) -> Self {
         Self::Unclear {
             attachment: attachment.id.to_string(),

@@ -50,6 +50,7 @@ mod paths;
 mod plan;
 mod private_dir;
 mod refusal;
+mod refused;
 mod remembered;
 mod room;
 mod sessions;

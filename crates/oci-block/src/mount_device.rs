@@ -18,6 +18,7 @@ use crate::{
     paths::other_paths,
     plan::{Plan, Wanted, may_write, plan, random_uuid},
     refusal::Refusal,
+    refused,
     room::Room,
     volume::VolumeName,
     volume_options::VolumeOptions,
@@ -36,12 +37,27 @@ pub(crate) fn mount_device(
     options: &VolumeOptions<'_>,
 ) -> Result<(), Error> {
     options.attachment.refuse_second_writer()?;
+    let volume = options.name.key()?;
+    let lock = driver.lock(volume, "mountdevice")?;
+    let mounted = mount_locked(driver, dir, device, options, &lock);
+    if mounted.as_ref().is_err_and(Error::is_lasting) {
+        refused::take_back(driver, volume, &lock, Some(dir));
+    }
+    mounted
+}
+
+fn mount_locked(
+    driver: &OciBlock,
+    dir: &Path,
+    device: &Path,
+    options: &VolumeOptions<'_>,
+    lock: &VolumeLock,
+) -> Result<(), Error> {
     let VolumeOptions { name, wanted, .. } = options;
     let volume = name.key()?;
-    let lock = driver.lock(volume, "mountdevice")?;
     let InHand { witnesses, recall, device, disk, identity, mounter } =
         &InHand::bring(driver, device, options)?;
-    let (name, lock) = (*name, &lock);
+    let name = *name;
     let mounting = Mounting {
         driver,
         name,

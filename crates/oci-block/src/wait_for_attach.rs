@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    OciBlock, error::Error, in_hand::InHand, volume_options::VolumeOptions,
-    writable::ensure_writable,
+    OciBlock, error::Error, in_hand::InHand, lock::VolumeLock, refused,
+    volume_options::VolumeOptions, writable::ensure_writable,
 };
 
 /// Brings the disk in hand and tells the path that attach composed.
@@ -18,7 +18,21 @@ pub(crate) fn wait_for_attach(
     options: &VolumeOptions<'_>,
 ) -> Result<PathBuf, Error> {
     options.attachment.refuse_second_writer()?;
-    let lock = driver.lock(options.name.key()?, "waitforattach")?;
+    let volume = options.name.key()?;
+    let lock = driver.lock(volume, "waitforattach")?;
+    let found = wait_locked(driver, device, options, &lock);
+    if found.as_ref().is_err_and(Error::is_lasting) {
+        refused::take_back(driver, volume, &lock, None);
+    }
+    found
+}
+
+fn wait_locked(
+    driver: &OciBlock,
+    device: &Path,
+    options: &VolumeOptions<'_>,
+    lock: &VolumeLock,
+) -> Result<PathBuf, Error> {
     let InHand { device, disk, mounter, .. } = InHand::bring(driver, device, options)?;
     // An orphaned mount keeps the volume locked until it has ended.
     lock.share_with_children()?;

@@ -200,6 +200,47 @@ fn a_disk_that_dies_before_mkfs_is_formatted_by_the_next_call() {
     success(&volume.unmount());
 }
 
+#[test]
+fn a_disk_that_is_refused_for_good_is_let_go() {
+    let guest = Guest::fresh();
+    let volume = guest.volume();
+    let device = volume.attached(1);
+    let file = guest.storage.file(&volume.ocid).display().to_string();
+    sh(&format!("head -c 1M /dev/urandom | dd of={file} conv=notrunc status=none; sync {file}"));
+    let refused = ["is not blank"];
+    let left = || {
+        let records = sh("ls /etc/iscsi/nodes");
+        (guest.sessions(), records, try_sh(&format!("test -e {}", volume.dir())))
+    };
+
+    success(&volume.wait(&device));
+    let answer = volume.mount(&device);
+    seen_to_fail("M8", "refused for a lasting reason: session and directory", &answer, &refused);
+    assert_eq!(left(), (0, String::new(), false));
+    // As kubelet goes on.
+    success(&volume.wait(&device));
+    failure_with(&volume.mount(&device), &refused);
+    assert_eq!(left(), (0, String::new(), false));
+
+    // Another user keeps it: here another file system that was mounted by hand.
+    success(&volume.wait(&device));
+    let disk = Volume::disk(&device);
+    sh(&format!("mke2fs -q -F -t ext2 -O ^resize_inode /dev/{disk}; mount /dev/{disk} /mnt"));
+    let asked = [("kubernetes.io/fsType", "xfs")];
+    assert!(!volume.mount_with(1, &device, &asked).is_success());
+    assert_eq!(guest.sessions(), 1);
+    sh("umount /mnt");
+    // A disk that holds something else than the pod asks for, and a directory that is not empty.
+    sh(&format!("mkdir -p {0}; touch {0}/file", volume.dir()));
+    assert!(!volume.mount_with(1, &device, &asked).is_success());
+    sh(&format!("test -e {0}/file; rm {0}/file", volume.dir()));
+    failure_with(&volume.mount_with(1, &device, &asked), &["the pod asks for xfs"]);
+    assert_eq!(left(), (0, String::new(), false));
+    success(&volume.mount(&device));
+    success(&volume.unmount());
+    success(&volume.detach(1));
+}
+
 const TOOLS: &str = "/tmp/dying";
 const TRACE: &str = "/tmp/trace";
 const RECORDS: &str = "/var/lib/oci-flexvolume-driver/volumes";
