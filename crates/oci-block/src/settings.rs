@@ -257,6 +257,27 @@ mod tests {
     }
 
     #[test]
+    fn messages_name_the_variable_that_is_set() {
+        let names = |vars: &[(&str, &str)]| {
+            let settings = settings(vars);
+            let (oci, general) = (settings.names(), settings.general_names());
+            [oci.proxy, general.proxy, oci.no_proxy, oci.root_certs]
+        };
+        let usual = ["OCI_PROXY", "HTTPS_PROXY", "NO_PROXY", "TRUSTED_CA_CERT_PATH"];
+        assert_eq!(names(&[]), usual);
+        assert_eq!(names(&[("all_proxy", "p")]), ["all_proxy", "all_proxy", usual[2], usual[3]]);
+        assert_eq!(
+            names(&[
+                ("OCI_PROXY", "p"),
+                ("https_proxy", "q"),
+                ("no_proxy", "a"),
+                ("SSL_CERT_FILE", "f")
+            ]),
+            ["OCI_PROXY", "https_proxy", "no_proxy", "SSL_CERT_FILE"]
+        );
+    }
+
+    #[test]
     fn a_pod_knows_its_cluster() {
         let service = |vars: &[(&str, &str)]| settings(vars).kube_service;
         assert_eq!(service(&[]), None);
