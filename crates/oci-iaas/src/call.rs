@@ -13,6 +13,15 @@ pub trait Operation {
 
     /// The request.
     fn call(&self) -> Call;
+
+    /// What it is about, for messages: `volume ocid1.volume…`.
+    fn subject(&self) -> String;
+
+    /// Compares the answer with what was asked: an answer about something else is none.
+    ///
+    /// # Errors
+    /// The first difference.
+    fn check(&self, answer: &Self::Output) -> Result<(), Mismatch>;
 }
 
 /// An operation whose answer is a bare JSON array, one page at a time.
@@ -23,6 +32,46 @@ pub trait ListOperation {
     /// The request for the first page, or for the `page` that the header `opc-next-page` of the
     /// answer before it named. A page may be empty although another one follows.
     fn call(&self, page: Option<&str>) -> Call;
+
+    /// What it is about, for messages: `compartment ocid1.compartment…`.
+    fn subject(&self) -> String;
+
+    /// What tells an element from all others, whatever its state.
+    fn key<'a>(&self, item: &'a Self::Item) -> &'a str;
+
+    /// Compares one element with what was asked.
+    ///
+    /// # Errors
+    /// The first difference.
+    fn check(&self, item: &Self::Item) -> Result<(), Mismatch>;
+}
+
+/// In what an answer differs from what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} is {answered}, and {asked} was asked for")]
+pub struct Mismatch {
+    /// The field, as the API spells it.
+    pub field: &'static str,
+    /// What was asked for.
+    pub asked: String,
+    /// What was answered.
+    pub answered: String,
+}
+
+impl Mismatch {
+    /// Fails unless the two are the same.
+    ///
+    /// # Errors
+    /// They differ.
+    pub fn unless_same<T>(field: &'static str, asked: &T, answered: &T) -> Result<(), Self>
+    where
+        T: PartialEq + ToString + ?Sized,
+    {
+        if asked == answered {
+            return Ok(());
+        }
+        Err(Self { field, asked: asked.to_string(), answered: answered.to_string() })
+    }
 }
 
 /// One HTTP request of the API, without host, credentials and time.
@@ -62,6 +111,11 @@ impl Call {
         Self::request(method, path_and_query)
     }
 
+    /// Asks for a page of a list, as long as the API makes them.
+    pub(crate) fn page(self, page: Option<&str>) -> Self {
+        self.query("limit", Some(LONGEST_PAGE)).query("page", page)
+    }
+
     /// Adds `name=value` to the query, or nothing if there is no value.
     pub(crate) fn query<V: AsRef<str>>(mut self, name: &str, value: Option<V>) -> Self {
         if let Some(value) = value {
@@ -76,3 +130,5 @@ impl Call {
 }
 
 const BASE_PATH: &str = "/20160918";
+/// The service may make them shorter.
+const LONGEST_PAGE: &str = "1000";

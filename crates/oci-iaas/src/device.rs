@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{Call, ListOperation, Ocid};
+use crate::{Call, ListOperation, Mismatch, Ocid};
 
 /// A device path that an attachment can take on an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -30,6 +30,18 @@ impl ListOperation for ListInstanceDevices<'_> {
     fn call(&self, page: Option<&str>) -> Call {
         Call::get(["instances", self.instance.as_str(), "devices"])
             .query("isAvailable", Some(if self.available { "true" } else { "false" }))
-            .query("page", page)
+            .page(page)
+    }
+
+    fn subject(&self) -> String {
+        format!("instance {}", self.instance)
+    }
+
+    fn key<'a>(&self, item: &'a Self::Item) -> &'a str {
+        &item.name
+    }
+
+    fn check(&self, item: &Self::Item) -> Result<(), Mismatch> {
+        Mismatch::unless_same("isAvailable", &self.available, &item.is_available)
     }
 }

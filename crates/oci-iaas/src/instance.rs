@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{Call, ListOperation, Ocid, Operation, open_enum::open_enum};
+use crate::{Call, ListOperation, Mismatch, Ocid, Operation, open_enum::open_enum};
 
 /// A compute instance: a node of the cluster, or not.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -75,6 +75,14 @@ impl Operation for GetInstance<'_> {
     fn call(&self) -> Call {
         Call::get(["instances", self.id.as_str()])
     }
+
+    fn subject(&self) -> String {
+        format!("instance {}", self.id)
+    }
+
+    fn check(&self, answer: &Self::Output) -> Result<(), Mismatch> {
+        Mismatch::unless_same("id", self.id, &answer.id)
+    }
 }
 
 /// Lists the instances of a compartment, TERMINATED ones included.
@@ -93,6 +101,24 @@ impl ListOperation for ListInstances<'_> {
         Call::get(["instances"])
             .query("compartmentId", Some(self.compartment))
             .query("displayName", self.display_name)
-            .query("page", page)
+            .page(page)
+    }
+
+    fn subject(&self) -> String {
+        let name =
+            self.display_name.map(|name| format!("displayName {name}, ")).unwrap_or_default();
+        format!("{name}compartment {}", self.compartment)
+    }
+
+    fn key<'a>(&self, item: &'a Self::Item) -> &'a str {
+        item.id.as_str()
+    }
+
+    fn check(&self, item: &Self::Item) -> Result<(), Mismatch> {
+        Mismatch::unless_same("compartmentId", self.compartment, &item.compartment_id)?;
+        self.display_name.map_or(Ok(()), |name| {
+            let answered = item.display_name.as_deref().unwrap_or_default();
+            Mismatch::unless_same("displayName", name, answered)
+        })
     }
 }

@@ -24,20 +24,28 @@
 //!
 //! ```
 //! use http::Method;
-//! use oci_iaas::{Call, Operation, encode};
+//! use oci_iaas::{Call, Mismatch, Operation, encode};
 //!
 //! /// Looks at a VCN's DHCP options, of which only the name is wanted.
 //! struct GetDhcpOptions<'a> { id: &'a str }
 //!
 //! #[derive(serde::Deserialize)]
 //! #[serde(rename_all = "camelCase")]
-//! struct DhcpOptions { display_name: String }
+//! struct DhcpOptions { id: String, display_name: String }
 //!
 //! impl Operation for GetDhcpOptions<'_> {
 //!     type Output = DhcpOptions;
 //!
 //!     fn call(&self) -> Call {
 //!         Call::request(Method::GET, format!("/20160918/dhcps/{}", encode(self.id)))
+//!     }
+//!
+//!     fn subject(&self) -> String {
+//!         format!("DHCP options {}", self.id)
+//!     }
+//!
+//!     fn check(&self, answer: &DhcpOptions) -> Result<(), Mismatch> {
+//!         Mismatch::unless_same("id", self.id, &*answer.id)
 //!     }
 //! }
 //! ```
@@ -64,7 +72,7 @@ mod volume;
 mod volume_attachment;
 
 pub use boot_volume::GetBootVolume;
-pub use call::{Call, ListOperation, Operation};
+pub use call::{Call, ListOperation, Mismatch, Operation};
 pub use device::{Device, ListInstanceDevices};
 pub use encode::encode;
 pub use instance::{GetInstance, Instance, InstanceState, LaunchOptions, ListInstances};

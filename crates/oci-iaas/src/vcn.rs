@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{Call, ListOperation, Ocid, Operation, open_enum::open_enum};
+use crate::{Call, ListOperation, Mismatch, Ocid, Operation, open_enum::open_enum};
 
 open_enum! {
     /// `lifecycleState` of a network, a subnet or a VNIC.
@@ -65,6 +65,14 @@ impl Operation for GetVcn<'_> {
     fn call(&self) -> Call {
         Call::get(["vcns", self.id.as_str()])
     }
+
+    fn subject(&self) -> String {
+        format!("VCN {}", self.id)
+    }
+
+    fn check(&self, answer: &Self::Output) -> Result<(), Mismatch> {
+        Mismatch::unless_same("id", self.id, &answer.id)
+    }
 }
 
 /// Lists the subnets of a network that are in a compartment.
@@ -83,6 +91,19 @@ impl ListOperation for ListSubnets<'_> {
         Call::get(["subnets"])
             .query("compartmentId", Some(self.compartment))
             .query("vcnId", Some(self.vcn))
-            .query("page", page)
+            .page(page)
+    }
+
+    fn subject(&self) -> String {
+        format!("VCN {}, compartment {}", self.vcn, self.compartment)
+    }
+
+    fn key<'a>(&self, item: &'a Self::Item) -> &'a str {
+        item.id.as_str()
+    }
+
+    fn check(&self, item: &Self::Item) -> Result<(), Mismatch> {
+        Mismatch::unless_same("compartmentId", self.compartment, &item.compartment_id)?;
+        Mismatch::unless_same("vcnId", self.vcn, &item.vcn_id)
     }
 }

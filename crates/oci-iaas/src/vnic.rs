@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{AttachmentState, Call, ListOperation, NetworkState, Ocid, Operation};
+use crate::{AttachmentState, Call, ListOperation, Mismatch, NetworkState, Ocid, Operation};
 
 /// A virtual network interface card.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -63,6 +63,14 @@ impl Operation for GetVnic<'_> {
     fn call(&self) -> Call {
         Call::get(["vnics", self.id.as_str()])
     }
+
+    fn subject(&self) -> String {
+        format!("VNIC {}", self.id)
+    }
+
+    fn check(&self, answer: &Self::Output) -> Result<(), Mismatch> {
+        Mismatch::unless_same("id", self.id, &answer.id)
+    }
 }
 
 /// Lists which cards the instances of a compartment have, DETACHED ones included.
@@ -81,6 +89,20 @@ impl ListOperation for ListVnicAttachments<'_> {
         Call::get(["vnicAttachments"])
             .query("compartmentId", Some(self.compartment))
             .query("instanceId", self.instance)
-            .query("page", page)
+            .page(page)
+    }
+
+    fn subject(&self) -> String {
+        let instance = self.instance.map(|id| format!("instance {id}, ")).unwrap_or_default();
+        format!("{instance}compartment {}", self.compartment)
+    }
+
+    fn key<'a>(&self, item: &'a Self::Item) -> &'a str {
+        item.id.as_str()
+    }
+
+    fn check(&self, item: &Self::Item) -> Result<(), Mismatch> {
+        self.instance
+            .map_or(Ok(()), |id| Mismatch::unless_same("instanceId", id, &item.instance_id))
     }
 }

@@ -4,7 +4,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{Call, ListOperation, Ocid, Operation, open_enum::open_enum};
+use crate::{Call, ListOperation, Mismatch, Ocid, Operation, open_enum::open_enum};
 
 /// A block volume. Whether it is attached is not known here.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -105,6 +105,14 @@ impl Operation for GetVolume<'_> {
     fn call(&self) -> Call {
         Call::get(["volumes", self.id.as_str()])
     }
+
+    fn subject(&self) -> String {
+        format!("volume {}", self.id)
+    }
+
+    fn check(&self, answer: &Self::Output) -> Result<(), Mismatch> {
+        Mismatch::unless_same("id", self.id, &answer.id)
+    }
 }
 
 /// Lists the volumes of a compartment, TERMINATED ones included.
@@ -123,7 +131,25 @@ impl ListOperation for ListVolumes<'_> {
         Call::get(["volumes"])
             .query("compartmentId", Some(self.compartment))
             .query("displayName", self.display_name)
-            .query("page", page)
+            .page(page)
+    }
+
+    fn subject(&self) -> String {
+        let name =
+            self.display_name.map(|name| format!("displayName {name}, ")).unwrap_or_default();
+        format!("{name}compartment {}", self.compartment)
+    }
+
+    fn key<'a>(&self, item: &'a Self::Item) -> &'a str {
+        item.id.as_str()
+    }
+
+    fn check(&self, item: &Self::Item) -> Result<(), Mismatch> {
+        Mismatch::unless_same("compartmentId", self.compartment, &item.compartment_id)?;
+        self.display_name.map_or(Ok(()), |name| {
+            let answered = item.display_name.as_deref().unwrap_or_default();
+            Mismatch::unless_same("displayName", name, answered)
+        })
     }
 }
 
@@ -150,6 +176,14 @@ impl Operation for UpdateVolume<'_> {
             if_match: self.if_match.map(str::to_owned),
             ..Call::new(Method::PUT, ["volumes", self.id.as_str()])
         }
+    }
+
+    fn subject(&self) -> String {
+        format!("volume {}", self.id)
+    }
+
+    fn check(&self, answer: &Self::Output) -> Result<(), Mismatch> {
+        Mismatch::unless_same("id", self.id, &answer.id)
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use zeroize::Zeroizing;
 
-use crate::{Call, ListOperation, Ocid, Operation, open_enum::open_enum};
+use crate::{Call, ListOperation, Mismatch, Ocid, Operation, open_enum::open_enum};
 
 /// The tie between a volume and an instance.
 ///
@@ -96,6 +96,17 @@ pub enum AttachmentKind {
     Unknown,
 }
 
+impl AttachmentKind {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Iscsi(_) => "iscsi",
+            Self::Paravirtualized => "paravirtualized",
+            Self::Emulated => "emulated",
+            Self::Unknown => "of an unknown kind",
+        }
+    }
+}
+
 /// The target of an iSCSI attachment. Rely on its fields only when the state is ATTACHED.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -168,6 +179,14 @@ impl Operation for GetVolumeAttachment<'_> {
     fn call(&self) -> Call {
         Call::get(["volumeAttachments", self.id.as_str()])
     }
+
+    fn subject(&self) -> String {
+        format!("volume attachment {}", self.id)
+    }
+
+    fn check(&self, answer: &Self::Output) -> Result<(), Mismatch> {
+        Mismatch::unless_same("id", self.id, &answer.id)
+    }
 }
 
 /// Lists the attachments of a compartment, DETACHED ones included.
@@ -189,7 +208,26 @@ impl ListOperation for ListVolumeAttachments<'_> {
             .query("compartmentId", Some(self.compartment))
             .query("instanceId", self.instance)
             .query("volumeId", self.volume)
-            .query("page", page)
+            .page(page)
+    }
+
+    fn subject(&self) -> String {
+        let volume = self.volume.map(|id| format!("volume {id}, ")).unwrap_or_default();
+        let instance = self.instance.map(|id| format!("instance {id}, ")).unwrap_or_default();
+        format!("{volume}{instance}compartment {}", self.compartment)
+    }
+
+    fn key<'a>(&self, item: &'a Self::Item) -> &'a str {
+        item.id.as_str()
+    }
+
+    fn check(&self, item: &Self::Item) -> Result<(), Mismatch> {
+        // The compartment is not compared: where the API shows attachments between two of them is not documented.
+        let same = |field, asked: Option<&Ocid>, answered| {
+            asked.map_or(Ok(()), |asked| Mismatch::unless_same(field, asked, answered))
+        };
+        same("instanceId", self.instance, &item.instance_id)?;
+        same("volumeId", self.volume, &item.volume_id)
     }
 }
 
@@ -264,6 +302,15 @@ pub enum AttachmentRequest {
     Paravirtualized,
 }
 
+impl AttachmentRequest {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Iscsi { .. } => "iscsi",
+            Self::Paravirtualized => "paravirtualized",
+        }
+    }
+}
+
 impl Operation for AttachVolume<'_> {
     type Output = VolumeAttachment;
 
@@ -272,13 +319,10 @@ impl Operation for AttachVolume<'_> {
             "instanceId": self.instance.as_str(),
             "volumeId": self.volume.as_str(),
             "isReadOnly": self.read_only,
+            "type": self.kind.as_str(),
         });
-        match self.kind {
-            AttachmentRequest::Iscsi { use_chap } => {
-                body["type"] = Value::from("iscsi");
-                body["useChap"] = Value::from(use_chap);
-            }
-            AttachmentRequest::Paravirtualized => body["type"] = Value::from("paravirtualized"),
+        if let AttachmentRequest::Iscsi { use_chap } = self.kind {
+            body["useChap"] = Value::from(use_chap);
         }
         if self.shareable {
             body["isShareable"] = Value::from(true);
@@ -292,6 +336,20 @@ impl Operation for AttachVolume<'_> {
             body: Some(body.to_string()),
             retry_token: Some(self.retry_token.to_owned()),
             ..Call::new(Method::POST, ["volumeAttachments"])
+        }
+    }
+
+    fn subject(&self) -> String {
+        format!("volume {} to instance {}", self.volume, self.instance)
+    }
+
+    fn check(&self, answer: &VolumeAttachment) -> Result<(), Mismatch> {
+        Mismatch::unless_same("volumeId", self.volume, &answer.volume_id)?;
+        Mismatch::unless_same("instanceId", self.instance, &answer.instance_id)?;
+        Mismatch::unless_same("attachmentType", self.kind.as_str(), answer.kind.as_str())?;
+        match (self.device, &answer.device) {
+            (Some(asked), Some(answered)) => Mismatch::unless_same("device", asked, answered),
+            _ => Ok(()),
         }
     }
 }
@@ -315,6 +373,15 @@ impl Operation for DetachVolume<'_> {
             if_match: self.if_match.map(str::to_owned),
             ..Call::new(Method::DELETE, ["volumeAttachments", self.id.as_str()])
         }
+    }
+
+    fn subject(&self) -> String {
+        format!("volume attachment {}", self.id)
+    }
+
+    /// There is nothing to compare: the answer is empty.
+    fn check(&self, _answer: &()) -> Result<(), Mismatch> {
+        Ok(())
     }
 }
 

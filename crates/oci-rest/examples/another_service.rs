@@ -8,7 +8,7 @@ mod account;
 use std::error::Error;
 
 use account::variable;
-use oci_iaas::{Call, ListOperation, Ocid, encode};
+use oci_iaas::{Call, ListOperation, Mismatch, Ocid, encode};
 use oci_rest::ApiKey;
 
 /// Lists the availability domains of the region, by the names that this tenancy has for them.
@@ -29,6 +29,19 @@ impl ListOperation for ListAvailabilityDomains<'_> {
         let compartment = encode(self.compartment.as_str());
         let path = format!("/20160918/availabilityDomains?compartmentId={compartment}");
         Call::request(http::Method::GET, path)
+    }
+
+    fn subject(&self) -> String {
+        format!("compartment {}", self.compartment)
+    }
+
+    fn key<'a>(&self, item: &'a AvailabilityDomain) -> &'a str {
+        &item.name
+    }
+
+    /// What is listed does not say where.
+    fn check(&self, _: &AvailabilityDomain) -> Result<(), Mismatch> {
+        Ok(())
     }
 }
 

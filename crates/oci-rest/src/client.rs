@@ -1,10 +1,10 @@
 //! One operation, from value to answer.
 
-use std::{any, collections::HashSet, error::Error as _, sync::Arc, time::Duration};
+use std::{any, error::Error as _, sync::Arc, time::Duration};
 
 use clock::{Clock, Deadline};
 use http::{HeaderMap, Method, Request, Response, Uri, header};
-use oci_iaas::{Call, ListOperation, Operation};
+use oci_iaas::{Call, Mismatch, Operation};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -42,6 +42,14 @@ pub struct Client {
     pub(crate) deadline: Deadline,
 }
 
+/// A success, decoded.
+pub(crate) struct Answer<T> {
+    pub(crate) value: T,
+    pub(crate) headers: HeaderMap,
+    /// The length of its body.
+    pub(crate) bytes: usize,
+}
+
 /// A resource together with its version, for `if-match`.
 #[derive(Clone, Debug)]
 pub struct Tagged<T> {
@@ -76,39 +84,20 @@ impl Client {
     /// # Errors
     /// See [`Error`] and its predicates.
     pub fn send_tagged<O: Operation>(&self, operation: &O) -> Result<Tagged<O::Output>, Error> {
-        let (value, headers) = self.exchange(name::<O>(), &operation.call())?;
-        Ok(Tagged { value, etag: text(&headers, header::ETAG.as_str()) })
-    }
-
-    /// Reads a list to its end, page by page.
-    ///
-    /// # Errors
-    /// See [`Error`]. A page that cannot be read is an error: part of a list is never returned.
-    pub fn list<O: ListOperation>(&self, operation: &O) -> Result<Vec<O::Item>, Error> {
-        let operation_name = name::<O>();
-        let (mut items, mut seen, mut page) = (Vec::new(), HashSet::new(), None::<String>);
-        loop {
-            let call = operation.call(page.as_deref());
-            let (more, headers): (Vec<O::Item>, _) = self.exchange(operation_name, &call)?;
-            items.extend(more);
-            page = text(&headers, "opc-next-page");
-            match &page {
-                None => return Ok(items),
-                Some(next) if !seen.insert(next.clone()) => {
-                    let endpoint = endpoint(&self.endpoint);
-                    return Err(Error::EndlessList { operation: operation_name, endpoint });
-                }
-                Some(_) => {}
-            }
+        let name = self.name::<O>(operation.subject());
+        let Answer { value, headers, .. } = self.exchange(&name, &operation.call())?;
+        match operation.check(&value) {
+            Ok(()) => Ok(Tagged { value, etag: text(&headers, header::ETAG.as_str()) }),
+            Err(mismatch) => Err(self.mismatch(name, mismatch, request_id(&headers))),
         }
     }
 
     /// Sends `call` until it succeeds or [`Retries`] or the deadline say stop.
-    fn exchange<T: DeserializeOwned>(
+    pub(crate) fn exchange<T: DeserializeOwned>(
         &self,
-        operation: &'static str,
+        operation: &str,
         call: &Call,
-    ) -> Result<(T, HeaderMap), Error> {
+    ) -> Result<Answer<T>, Error> {
         let mut retries = Retries::new(&self.jitter());
         let mut doubt = None;
         let mut renewed = false;
@@ -119,15 +108,22 @@ impl Client {
             };
             if error.is_unauthenticated() && !renewed && self.credentials.renew() {
                 renewed = true;
-                log::info!("{error}; again with a new token");
+                log::info!("{error}{}; again with a new token", id_of(&error));
                 continue;
             }
             let wait = retries
                 .next_wait(call, &error)
                 .filter(|wait| *wait < self.deadline.remaining(&*self.clock));
-            let Some(wait) = wait else { return Err(error.in_doubt(doubt)) };
+            // What the error itself leaves out, because it differs each time.
+            let id = id_of(&error);
+            let Some(wait) = wait else {
+                if !id.is_empty() {
+                    log::info!("{error}{id}");
+                }
+                return Err(error.in_doubt(doubt));
+            };
             let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
-            log::info!("{error}{cause}; again in {} ms", wait.as_millis());
+            log::info!("{error}{cause}{id}; again in {} ms", wait.as_millis());
             if call.method != Method::GET && error.is_outcome_unknown() {
                 doubt = Some(error);
             }
@@ -137,30 +133,30 @@ impl Client {
 
     fn attempt<T: DeserializeOwned>(
         &self,
-        operation: &'static str,
+        operation: &str,
         call: &Call,
-    ) -> Result<(T, HeaderMap), Error> {
+    ) -> Result<Answer<T>, Error> {
         let left = || self.deadline.remaining(&*self.clock).min(REQUEST_LIMIT);
         let limit = left();
         if limit.is_zero() {
-            return Err(Error::OutOfTime { operation });
+            return Err(Error::OutOfTime { operation: operation.to_owned() });
         }
         let signer = self.credentials.signer(limit)?;
         let signed_at = self.clock.now();
         let (mut parts, body) = self.request(call)?.into_parts();
         let signature = signer
             .sign(&parts, &body, signed_at)
-            .map_err(|source| Error::Sign { operation, source })?;
+            .map_err(|source| Error::Sign { operation: operation.to_owned(), source })?;
         parts.headers.extend(signature);
 
         let started = self.clock.monotonic();
         let answer = self
             .transport
             .send(Request::from_parts(parts, body), left())
-            .map_err(|source| Error::Transport { operation, source })?;
+            .map_err(|source| Error::Transport { operation: operation.to_owned(), source })?;
         self.log(call, &answer, started);
 
-        let endpoint = endpoint(&self.endpoint);
+        let endpoint = self.endpoint();
         if answer.status().is_success() {
             return decode(operation, endpoint, answer);
         }
@@ -198,21 +194,53 @@ impl Client {
         log::debug!("{method} {path}: {status} in {took} ms (opc-request-id {id})");
     }
 
+    /// The operation and what it is about: `AttachVolume of …`, of
+    /// `oci_iaas::volume_attachment::AttachVolume<'_>`.
+    pub(crate) fn name<O>(&self, subject: String) -> String {
+        let path = any::type_name::<O>().split('<').next().unwrap_or_default();
+        format!("{} of {subject}", path.rsplit("::").next().unwrap_or_default())
+    }
+
+    pub(crate) fn mismatch(
+        &self,
+        operation: String,
+        mismatch: Mismatch,
+        request_id: Option<String>,
+    ) -> Error {
+        let endpoint = self.endpoint();
+        let error = Error::Mismatch { operation, endpoint, mismatch, request_id };
+        log::warn!("{error}{}", id_of(&error));
+        error
+    }
+
+    /// The host, for messages.
+    pub(crate) fn endpoint(&self) -> String {
+        endpoint(&self.endpoint)
+    }
+
     pub(crate) fn jitter(&self) -> Jitter {
         Jitter::seeded(self.clock.now())
     }
 }
 
 fn decode<T: DeserializeOwned>(
-    operation: &'static str,
+    operation: &str,
     endpoint: String,
     answer: Response<Vec<u8>>,
-) -> Result<(T, HeaderMap), Error> {
+) -> Result<Answer<T>, Error> {
     let (parts, body) = answer.into_parts();
-    parse(&parts.headers, &body).map(|value| (value, parts.headers.clone())).map_err(|problem| {
-        let request_id = request_id(&parts.headers);
-        Error::Incomplete { operation, endpoint, problem, request_id }
-    })
+    match parse(&parts.headers, &body) {
+        Ok(value) => Ok(Answer { value, headers: parts.headers, bytes: body.len() }),
+        Err(problem) => {
+            let (operation, request_id) = (operation.to_owned(), request_id(&parts.headers));
+            Err(Error::Incomplete { operation, endpoint, problem, request_id })
+        }
+    }
+}
+
+/// For the log.
+fn id_of(error: &Error) -> String {
+    error.request_id().map(|id| format!(" (opc-request-id {id})")).unwrap_or_default()
 }
 
 /// The text of a JSON error may quote a secret, so it is not passed on.
@@ -228,15 +256,9 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Str
     })
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     (!value.is_empty()).then(|| value.to_owned())
-}
-
-/// `AttachVolume`, of `oci_iaas::volume_attachment::AttachVolume<'_>`.
-fn name<O>() -> &'static str {
-    let path = any::type_name::<O>().split('<').next().unwrap_or_default();
-    path.rsplit("::").next().unwrap_or_default()
 }
 
 const REQUEST_LIMIT: Duration = Duration::from_secs(20);

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use oci_iaas::{AttachmentState, Ocid};
+use oci_iaas::{AttachmentState, Mismatch, Ocid};
 
-use crate::{ServiceError, TransportError};
+use crate::{
+    ServiceError, TransportError,
+    list::{MOST_BYTES, MOST_ITEMS, MOST_PAGES},
+};
 
 /// Why an operation has no result. Ask the predicates; the texts are for people.
 #[derive(Debug, thiserror::Error)]
@@ -17,17 +20,17 @@ pub enum Error {
     /// There was no complete answer.
     #[error("{operation} failed")]
     Transport {
-        /// The operation.
-        operation: &'static str,
+        /// The operation and what it is about.
+        operation: String,
         /// What happened on the network.
         source: TransportError,
     },
 
     /// A success that cannot be read, again and again.
-    #[error("{operation} at {endpoint}: incomplete answer, {problem}{}", with_id(.request_id))]
+    #[error("{operation} at {endpoint}: incomplete answer, {problem}")]
     Incomplete {
-        /// The operation.
-        operation: &'static str,
+        /// The operation and what it is about.
+        operation: String,
         /// The host.
         endpoint: String,
         /// What is wrong with it, without quoting it.
@@ -39,24 +42,64 @@ pub enum Error {
     /// A list whose pages go round in circles.
     #[error("{operation} at {endpoint}: the list never ends, a page names an earlier one as next")]
     EndlessList {
-        /// The operation.
-        operation: &'static str,
+        /// The operation and what it is about.
+        operation: String,
         /// The host.
         endpoint: String,
+    },
+
+    /// A list that is longer than this crate reads.
+    #[error(
+        "{operation} at {endpoint}: the list has more than {MOST_ITEMS} elements, {MOST_PAGES} pages or \
+         {} MiB, and is not read to its end", MOST_BYTES >> 20
+    )]
+    LongList {
+        /// The operation and what it is about.
+        operation: String,
+        /// The host.
+        endpoint: String,
+    },
+
+    /// A list of several pages that was another one each time it was read.
+    #[error(
+        "{operation} at {endpoint}: the list changed each time it was read, so that it cannot be told what \
+         is missing in it; the next call reads it again"
+    )]
+    ListChanges {
+        /// The operation and what it is about.
+        operation: String,
+        /// The host.
+        endpoint: String,
+    },
+
+    /// The service has answered something else than was asked.
+    #[error(
+        "{operation} at {endpoint}: the answer is about something else ({mismatch}), and nothing was done \
+         with it"
+    )]
+    Mismatch {
+        /// The operation and what it is about.
+        operation: String,
+        /// The host.
+        endpoint: String,
+        /// The difference.
+        mismatch: Mismatch,
+        /// The service's name for the request.
+        request_id: Option<String>,
     },
 
     /// The budget was used up before the request was sent.
     #[error("{operation} was not sent: the time for this call is used up")]
     OutOfTime {
-        /// The operation.
-        operation: &'static str,
+        /// The operation and what it is about.
+        operation: String,
     },
 
     /// The request could not be signed.
     #[error("cannot sign {operation}")]
     Sign {
-        /// The operation.
-        operation: &'static str,
+        /// The operation and what it is about.
+        operation: String,
         /// Why.
         source: oci_signer::Error,
     },
@@ -71,8 +114,7 @@ pub enum Error {
     },
 
     /// The wait for an attachment ended without a result; nothing is lost.
-    #[error("volume attachment {id} is still {} after {} s; the next call continues",
-        seen(.state, .source), .waited.as_secs())]
+    #[error("volume attachment {id} is still {}; the next call continues", seen(.state, .source))]
     StillWaiting {
         /// The attachment.
         id: Ocid,
@@ -188,7 +230,10 @@ impl Error {
             Self::Transport { source, .. } => source.is_transient(),
             Self::Metadata { source, .. } => source.as_ref().is_some_and(|it| it.is_transient()),
             Self::Credentials { transient, .. } => *transient,
-            Self::Incomplete { .. } | Self::OutOfTime { .. } | Self::StillWaiting { .. } => true,
+            Self::Incomplete { .. }
+            | Self::ListChanges { .. }
+            | Self::OutOfTime { .. }
+            | Self::StillWaiting { .. } => true,
             _ => false,
         }
     }
@@ -199,7 +244,7 @@ impl Error {
         match self {
             Self::Service(error) => error.is_outcome_unknown(),
             Self::Transport { source, .. } => source.was_sent(),
-            Self::Incomplete { .. } => true,
+            Self::Incomplete { .. } | Self::Mismatch { .. } => true,
             _ => false,
         }
     }
@@ -222,7 +267,9 @@ impl Error {
     /// What Oracle's support asks for: `opc-request-id`.
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            Self::Incomplete { request_id, .. } => request_id.as_deref(),
+            Self::Incomplete { request_id, .. } | Self::Mismatch { request_id, .. } => {
+                request_id.as_deref()
+            }
             _ => self.service().and_then(ServiceError::request_id),
         }
     }
@@ -251,8 +298,4 @@ fn seen<'a>(state: &'a Option<AttachmentState>, trouble: &Option<Box<Error>>) ->
         (None, Some(_)) => "unreadable",
         (None, None) => "unseen",
     }
-}
-
-fn with_id(id: &Option<String>) -> String {
-    id.as_ref().map(|id| format!(" (opc-request-id {id})")).unwrap_or_default()
 }

@@ -9,12 +9,12 @@ use http::{HeaderMap, Response, StatusCode, header};
 use oci_iaas::Call;
 use serde::Deserialize;
 
-use crate::permission;
+use crate::{permission, steady::steady};
 
 /// What the service answered instead of a success, and what can be done about it.
 #[derive(Debug, thiserror::Error)]
 pub struct ServiceError {
-    operation: &'static str,
+    operation: String,
     endpoint: String,
     status: StatusCode,
     code: Option<String>,
@@ -30,7 +30,8 @@ pub struct ServiceError {
 
 /// What a request was, as far as explaining its failure needs it.
 pub(crate) struct Context<'a> {
-    pub(crate) operation: &'static str,
+    /// Its name and what it is about.
+    pub(crate) operation: &'a str,
     pub(crate) endpoint: &'a str,
     pub(crate) call: &'a Call,
     /// Who signed it, without secrets.
@@ -42,16 +43,23 @@ pub(crate) struct Context<'a> {
 impl ServiceError {
     pub(crate) fn new(context: &Context<'_>, answer: &Response<Vec<u8>>) -> Self {
         let (status, headers) = (answer.status(), answer.headers());
+        let request_id = request_id(headers);
+        let skew = skew(headers, context.signed_at);
         let (code, message) = parse_body(answer.body());
+        // Of a wrong clock OCI says nothing but times.
+        let message = match skew {
+            Some(_) if status == StatusCode::UNAUTHORIZED => String::new(),
+            _ => steady(&message, request_id.as_deref()),
+        };
         Self {
-            operation: context.operation,
+            operation: context.operation.to_owned(),
             endpoint: context.endpoint.to_owned(),
-            hint: hint(context, status, code.as_deref(), headers),
-            skewed: clock_hint(headers, context.signed_at).is_some(),
+            hint: hint(context, status, code.as_deref(), &message, skew),
+            skewed: skew.is_some(),
             status,
             code,
             message,
-            request_id: request_id(headers),
+            request_id,
             retry_after: retry_after(headers, context.signed_at),
             in_doubt: false,
         }
@@ -115,9 +123,6 @@ impl Display for ServiceError {
         if let Some(hint) = &self.hint {
             write!(f, "; {hint}")?;
         }
-        if let Some(id) = &self.request_id {
-            write!(f, " (opc-request-id {id})")?;
-        }
         Ok(())
     }
 }
@@ -132,34 +137,43 @@ fn hint(
     context: &Context<'_>,
     status: StatusCode,
     code: Option<&str>,
-    headers: &HeaderMap,
+    message: &str,
+    skew: Option<(Duration, &str)>,
 ) -> Option<String> {
+    let unseen = || {
+        let needed = permission::needed(context.call);
+        // OCI's own words are mostly these.
+        if message.to_ascii_lowercase().contains("not found") {
+            return format!("if it is there, it needs {needed}");
+        }
+        format!("not found, or not permitted: needs {needed}")
+    };
     match status {
-        StatusCode::UNAUTHORIZED => {
-            Some(clock_hint(headers, context.signed_at).unwrap_or_else(|| {
-                format!("signed as {}: does OCI know that caller and key?", context.signed_as)
-            }))
-        }
-        StatusCode::NOT_FOUND => {
-            Some(format!("not found, or not permitted: needs {}", permission::needed(context.call)))
-        }
+        StatusCode::UNAUTHORIZED => Some(match skew {
+            Some((by, direction)) => {
+                log::info!("this machine's clock is {} s {direction}", by.as_secs());
+                format!("this machine's clock is more than 5 minutes {direction}")
+            }
+            None => format!("signed as {}: does OCI know that caller and key?", context.signed_as),
+        }),
+        StatusCode::NOT_FOUND => Some(unseen()),
         StatusCode::FORBIDDEN => Some(format!("needs {}", permission::needed(context.call))),
         StatusCode::BAD_REQUEST if code == Some("RelatedResourceNotAuthorizedOrNotFound") => {
-            Some(format!("not found, or not permitted: needs {}", permission::needed(context.call)))
+            Some(unseen())
         }
         StatusCode::TOO_MANY_REQUESTS => Some("rate limited".to_owned()),
         _ => None,
     }
 }
 
-fn clock_hint(headers: &HeaderMap, here: SystemTime) -> Option<String> {
+/// By how much this machine's clock differs from the service's, if that is too much.
+fn skew(headers: &HeaderMap, here: SystemTime) -> Option<(Duration, &'static str)> {
     let there = httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?).ok()?;
     let (skew, direction) = match there.duration_since(here) {
         Ok(behind) => (behind, "behind"),
         Err(ahead) => (ahead.duration(), "ahead"),
     };
-    let seconds = skew.as_secs();
-    (skew > TOLERATED_SKEW).then(|| format!("this machine's clock is {seconds} s {direction}"))
+    (skew > TOLERATED_SKEW).then_some((skew, direction))
 }
 
 /// Seconds or a date.
@@ -237,7 +251,7 @@ mod tests {
                     headers.insert(header::RETRY_AFTER, value.clone());
                     headers.insert(header::DATE, value);
                     let _ = retry_after(&headers, SystemTime::UNIX_EPOCH);
-                    let _ = clock_hint(&headers, SystemTime::UNIX_EPOCH);
+                    let _ = skew(&headers, SystemTime::UNIX_EPOCH);
                 }
             }
         }

@@ -68,6 +68,7 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
+        log::info!("volume attachment {id} was watched for {} s", waited().as_secs());
         Err(Error::StillWaiting { id: id.clone(), state, waited: waited(), source })
     }
 }

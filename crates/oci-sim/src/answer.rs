@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{Response, StatusCode};
+use serde_json::Value;
 
 use crate::faults::Effect;
 use crate::pages::first_page;
@@ -56,6 +57,21 @@ impl Answer {
                 *response.body_mut() = text.clone().into_bytes();
                 Delivery::Whole(response)
             }
+            (Delivery::Whole(response), Effect::Field { name, value }) => {
+                Delivery::Whole(with_document(response, |document| match document {
+                    Value::Array(items) => {
+                        items.iter_mut().for_each(|it| set_field(it, name, value))
+                    }
+                    other => set_field(other, name, value),
+                }))
+            }
+            (Delivery::Whole(response), Effect::PageSkips) => {
+                Delivery::Whole(with_document(response, |document| {
+                    if let Value::Array(items) = document {
+                        items.drain(..items.len().min(1));
+                    }
+                }))
+            }
             (Delivery::Whole(mut response), Effect::EndlessList) => {
                 set(&mut response, "opc-next-page", &first_page());
                 Delivery::Whole(response)
@@ -67,6 +83,24 @@ impl Answer {
             (delivery, _) => delivery,
         };
         Self { delivery, ..self }
+    }
+}
+
+/// The response with its document changed; without one, as it is.
+fn with_document(
+    mut response: Response<Vec<u8>>,
+    change: impl FnOnce(&mut Value),
+) -> Response<Vec<u8>> {
+    if let Ok(mut document) = serde_json::from_slice(response.body()) {
+        change(&mut document);
+        *response.body_mut() = document.to_string().into_bytes();
+    }
+    response
+}
+
+fn set_field(document: &mut Value, name: &str, value: &Value) {
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert(name.to_owned(), value.clone());
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::{RangeFrom, RangeInclusive};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One rule: the calls it is for, and what happens to them. Several rules may hit the same call; each does its part.
 ///
@@ -75,6 +76,17 @@ pub enum Effect {
     ListsLag(u32),
     /// The list is answered by an empty page that has a next one: the real first page.
     EmptyPage,
+    /// The filters of the list are ignored, but for the compartment.
+    Unfiltered,
+    /// The call is performed; this field of its answer, or of each element of a list, has this value instead.
+    Field {
+        /// The field.
+        name: String,
+        /// Its value.
+        value: Value,
+    },
+    /// The page of the list lacks its first element, which has moved to the page before, where another one has gone.
+    PageSkips,
     /// The page of the list names itself as the next one.
     EndlessList,
 }

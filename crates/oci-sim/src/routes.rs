@@ -41,6 +41,7 @@ pub(crate) struct Twist {
     pub(crate) fails: bool,
     pub(crate) lists_lag: u32,
     pub(crate) empty_page: bool,
+    pub(crate) unfiltered: bool,
 }
 
 /// Finds the operation and the identifier in the path.
@@ -95,7 +96,7 @@ impl Ask {
 
     /// The parameter is absent or this value.
     pub(crate) fn wants(&self, name: &str, value: &str) -> bool {
-        self.query.value(name).is_none_or(|wanted| wanted == value)
+        self.twist.unfiltered || self.query.value(name).is_none_or(|wanted| wanted == value)
     }
 
     /// When what this call begins is over, unless it is stuck.
@@ -123,6 +124,7 @@ impl Twist {
                 Effect::Fails => twist.fails = true,
                 Effect::ListsLag(lists) => twist.lists_lag = *lists,
                 Effect::EmptyPage => twist.empty_page = true,
+                Effect::Unfiltered => twist.unfiltered = true,
                 _ => {}
             }
         }

@@ -51,11 +51,14 @@ fn one_thing_is_looked_at_by_its_id() {
 fn volumes_are_listed_by_name() {
     let compartment = compartment();
     let all = ListVolumes { compartment: &compartment, display_name: None };
-    check(all.call(None), &["GET /20160918/volumes?compartmentId=ocid1.compartment.oc1..a"]);
+    check(
+        all.call(None),
+        &["GET /20160918/volumes?compartmentId=ocid1.compartment.oc1..a&limit=1000"],
+    );
     check(
         ListVolumes { display_name: Some("my data"), ..all }.call(Some("NEXT+")),
         &[
-            "GET /20160918/volumes?compartmentId=ocid1.compartment.oc1..a&displayName=my%20data&page=NEXT%2B",
+            "GET /20160918/volumes?compartmentId=ocid1.compartment.oc1..a&displayName=my%20data&limit=1000&page=NEXT%2B",
         ],
     );
 }
@@ -66,19 +69,19 @@ fn attachments_are_listed_by_instance_or_volume() {
     let all = ListVolumeAttachments { compartment: &compartment, instance: None, volume: None };
     check(
         all.call(None),
-        &["GET /20160918/volumeAttachments?compartmentId=ocid1.compartment.oc1..a"],
+        &["GET /20160918/volumeAttachments?compartmentId=ocid1.compartment.oc1..a&limit=1000"],
     );
     check(
         ListVolumeAttachments { instance: Some(&instance), ..all }.call(None),
         &[
-            "GET /20160918/volumeAttachments?compartmentId=ocid1.compartment.oc1..a&instanceId=ocid1.instance.oc1.phx.a",
+            "GET /20160918/volumeAttachments?compartmentId=ocid1.compartment.oc1..a&instanceId=ocid1.instance.oc1.phx.a&limit=1000",
         ],
     );
     let both = ListVolumeAttachments { instance: Some(&instance), volume: Some(&volume), ..all };
     check(
         both.call(Some("NEXT+/==")),
         &[
-            "GET /20160918/volumeAttachments?compartmentId=ocid1.compartment.oc1..a&instanceId=ocid1.instance.oc1.phx.a&volumeId=ocid1.volume.oc1.phx.a&page=NEXT%2B%2F%3D%3D",
+            "GET /20160918/volumeAttachments?compartmentId=ocid1.compartment.oc1..a&instanceId=ocid1.instance.oc1.phx.a&volumeId=ocid1.volume.oc1.phx.a&limit=1000&page=NEXT%2B%2F%3D%3D",
         ],
     );
 }
@@ -87,37 +90,42 @@ fn attachments_are_listed_by_instance_or_volume() {
 fn look_ups_are_lists() {
     let (compartment, instance, vcn) = (compartment(), ocid("instance"), ocid("vcn"));
     let all = ListInstances { compartment: &compartment, display_name: None };
-    check(all.call(None), &["GET /20160918/instances?compartmentId=ocid1.compartment.oc1..a"]);
+    check(
+        all.call(None),
+        &["GET /20160918/instances?compartmentId=ocid1.compartment.oc1..a&limit=1000"],
+    );
     let named = ListInstances { display_name: Some("Knoten eins & größer/2"), ..all };
     check(
         named.call(Some("2")),
         &[
-            "GET /20160918/instances?compartmentId=ocid1.compartment.oc1..a&displayName=Knoten%20eins%20%26%20gr%C3%B6%C3%9Fer%2F2&page=2",
+            "GET /20160918/instances?compartmentId=ocid1.compartment.oc1..a&displayName=Knoten%20eins%20%26%20gr%C3%B6%C3%9Fer%2F2&limit=1000&page=2",
         ],
     );
     let all = ListVnicAttachments { compartment: &compartment, instance: None };
     check(
         all.call(None),
-        &["GET /20160918/vnicAttachments?compartmentId=ocid1.compartment.oc1..a"],
+        &["GET /20160918/vnicAttachments?compartmentId=ocid1.compartment.oc1..a&limit=1000"],
     );
     check(
         ListVnicAttachments { instance: Some(&instance), ..all }.call(Some("")),
         &[
-            "GET /20160918/vnicAttachments?compartmentId=ocid1.compartment.oc1..a&instanceId=ocid1.instance.oc1.phx.a&page=",
+            "GET /20160918/vnicAttachments?compartmentId=ocid1.compartment.oc1..a&instanceId=ocid1.instance.oc1.phx.a&limit=1000&page=",
         ],
     );
     check(
         ListSubnets { compartment: &compartment, vcn: &vcn }.call(None),
-        &["GET /20160918/subnets?compartmentId=ocid1.compartment.oc1..a&vcnId=ocid1.vcn.oc1.phx.a"],
+        &[
+            "GET /20160918/subnets?compartmentId=ocid1.compartment.oc1..a&vcnId=ocid1.vcn.oc1.phx.a&limit=1000",
+        ],
     );
     let free = ListInstanceDevices { instance: &instance, available: true };
     check(
         free.call(None),
-        &["GET /20160918/instances/ocid1.instance.oc1.phx.a/devices?isAvailable=true"],
+        &["GET /20160918/instances/ocid1.instance.oc1.phx.a/devices?isAvailable=true&limit=1000"],
     );
     check(
         ListInstanceDevices { available: false, ..free }.call(None),
-        &["GET /20160918/instances/ocid1.instance.oc1.phx.a/devices?isAvailable=false"],
+        &["GET /20160918/instances/ocid1.instance.oc1.phx.a/devices?isAvailable=false&limit=1000"],
     );
 }
 

@@ -11,6 +11,7 @@ macro_rules! sample {
 mod answers;
 mod attachments;
 mod calls;
+mod checks;
 mod encoding;
 mod ocids;
 mod regions;

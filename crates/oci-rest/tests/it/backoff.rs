@@ -59,7 +59,8 @@ fn nothing_is_sent_after_the_deadline() {
     let error = client.send(&GetVolumeAttachment { id: &ocid(ATTACHMENT) }).unwrap_err();
     assert_eq!(
         chain(&error),
-        "GetVolumeAttachment was not sent: the time for this call is used up"
+        "GetVolumeAttachment of volume attachment ocid1.volumeattachment.oc1.phx.a was not sent: \
+         the time for this call is used up"
     );
     assert!(error.is_transient() && !error.is_outcome_unknown());
 }

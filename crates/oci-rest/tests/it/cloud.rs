@@ -199,7 +199,7 @@ fn an_attachment_that_fails_or_hangs_is_told() {
     let world = World::with("AttachVolume", 1, Effect::Stuck);
     let id = world.attach().unwrap().id;
     let error = world.client.wait_for_attached(&id).unwrap_err();
-    assert!(chain(&error).contains("is still ATTACHING after 8"), "{}", chain(&error));
+    assert!(chain(&error).contains("is still ATTACHING; the next call"), "{}", chain(&error));
     assert!(world.clock.monotonic() < Duration::from_secs(90));
 }
 
@@ -233,7 +233,10 @@ fn a_wrong_clock_and_a_wrong_key_are_told_apart() {
     let world = World::new();
     world.cloud.advance(Duration::from_secs(412));
     let text = chain(&world.attachments().unwrap_err());
-    assert!(text.contains("; this machine's clock is 412 s behind (opc-request-id "), "{text}");
+    assert!(
+        text.contains("401 NotAuthenticated; this machine's clock is more than 5 minutes behind"),
+        "{text}"
+    );
 
     let world = World::new();
     let user = ApiKeyUser::fresh().unwrap();

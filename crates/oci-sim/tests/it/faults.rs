@@ -55,6 +55,10 @@ fn spoilt_answers_are_performed() {
     assert!(matches!(list(Effect::HalfBody).delivery, Delivery::Half(_)));
     assert_eq!(list(Effect::Delay(250)).after, Duration::from_millis(250));
     assert_eq!(list(Effect::Body("[".into())).whole().unwrap().into_body(), b"[");
+    let other = Effect::Field { name: "volumeId".into(), value: json!("other") };
+    let other = list(other).whole().unwrap().into_body();
+    let other: serde_json::Value = serde_json::from_slice(&other).unwrap();
+    assert_eq!((&other["volumeId"], &other["isReadOnly"]), (&json!("other"), &json!(false)));
     let html = list(Effect::ContentType("text/html".into())).whole().unwrap();
     assert_eq!(html.headers()["content-type"], "text/html");
 }

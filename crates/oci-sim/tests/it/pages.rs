@@ -73,3 +73,23 @@ fn nothing_is_lost_when_the_list_changes_between_pages() {
     let second = scene.get(&format!("{path}&page={token}"));
     assert_eq!(second.body[0]["id"], volumes[1]);
 }
+
+#[test]
+fn a_list_may_be_another_one_than_was_asked_for() {
+    let scene = Scene::new(Config { page_size: 2, ..Config::default() });
+    (2..=4).for_each(|number| drop(add_instance(&scene.sim, &format!("node-{number}"))));
+    let path = format!("instances?compartmentId={}", scene.sim.compartment());
+    let names = |path: &str| all(&scene, path, "displayName").0;
+    scene.sim.fail(Fault::new("ListInstances", 1, Effect::Unfiltered));
+    assert_eq!(names(&format!("{path}&displayName=node-2")), ["node-1", "node-2"]);
+    scene.sim.clear_faults();
+    scene.sim.fail(Fault::new("ListInstances", 2, Effect::PageSkips));
+    assert_eq!(names(&path), ["node-1", "node-2", "node-4"]);
+    let value = "same".into();
+    scene.sim.fail(Fault::new(
+        "ListInstances",
+        1..,
+        Effect::Field { name: "displayName".into(), value },
+    ));
+    assert_eq!(names(&path), ["same"; 4]);
+}
