@@ -12,6 +12,7 @@ use ring::digest;
 
 use crate::{
     OciBlock,
+    alias::Aliases,
     attach_options::AttachOptions,
     chap::CredentialsError,
     cloud::{Cloud, TO_CHANGE},
@@ -19,7 +20,8 @@ use crate::{
     error::Error,
     node::find_node,
     origin,
-    standing::{Standing, elsewhere, standing},
+    standing::{Standing, elsewhere, refuse_another, standing},
+    volume::mark,
     volume_options::VolumeOptions,
 };
 
@@ -36,6 +38,7 @@ pub(crate) fn attach(
     node: &str,
 ) -> Result<PathBuf, Error> {
     let VolumeOptions { name, attachment: asked, .. } = *options;
+    let name = name.for_the_api()?;
     asked.refuse_second_writer()?;
     let cloud = Cloud::open(driver, TO_CHANGE, name.given())?;
     let volume = name.ocid(cloud.region())?;
@@ -49,10 +52,33 @@ pub(crate) fn attach(
     let attaching =
         Attaching { cloud: &cloud, volume: &volume, instance: &instance, asked, display_name };
     let attachment = attaching.settle()?;
+    refuse_another(&attachment, &volume, &instance.id)?;
+    if let Some(name) = name.alias() {
+        note_name(driver, name, &attachment);
+    }
     refuse_read_only(&attachment, asked)?;
     refuse_without_chap(&attachment, asked)?;
     refuse_hidden_paths(&attachment, options.multipath)?;
     Ok(Device::of(&attachment)?.path())
+}
+
+/// detach is given only the name: it has to lead to the attachment.
+fn note_name(driver: &OciBlock, name: &str, attachment: &VolumeAttachment) {
+    log::info!(
+        "the option volumeId names the volume; the name `{name}` has to be that of a persistent volume, or of \
+         no other pod's volume: Kubernetes takes two volumes of one name for one"
+    );
+    if attachment.display_name.as_deref() == Some(&mark(name)) {
+        return;
+    }
+    let (id, called) = (&attachment.id, attachment.display_name.as_deref().unwrap_or("nothing"));
+    match Aliases::new(&driver.settings.state_dir).note(name, attachment) {
+        Ok(()) => log::info!("attachment {id}, called {called}, is noted under the name `{name}`"),
+        Err(error) => log::warn!(
+            "attachment {id} is called {called}, and that it is `{name}` cannot be noted: detach of that name will \
+             leave it: {error}"
+        ),
+    }
 }
 
 /// One volume on its way to one instance.
@@ -285,7 +311,9 @@ fn past(all: &[VolumeAttachment]) -> String {
 
 /// Whether a list may show what the error does not tell.
 fn is_worth_a_look(error: &Error) -> bool {
-    may_pass(error) || matches!(error, Error::Api(error) if error.is_outcome_unknown())
+    // What answers something else is not asked again in this call.
+    let unclear = |error: &oci_rest::Error| error.is_outcome_unknown() && !error.is_mismatch();
+    may_pass(error) || matches!(error, Error::Api(error) if unclear(error))
 }
 
 /// A conflict may be over at the next look, and another device path be free.

@@ -20,7 +20,7 @@ pub(crate) fn own_attachment(
     target: &Target,
     options: &VolumeOptions<'_>,
 ) -> Result<VolumeAttachment, Error> {
-    let name = options.name;
+    let name = options.name.for_the_api()?;
     let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
     let volume = name.ocid(cloud.region())?;
     let mut all = cloud.client.list(&ListVolumeAttachments {

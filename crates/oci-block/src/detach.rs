@@ -10,13 +10,14 @@ use oci_rest::Departure;
 
 use crate::{
     OciBlock,
+    alias::Aliases,
     cloud::{Cloud, TO_CHANGE},
     error::Error,
     in_use::refuse_in_use,
     lock::{LockError, VolumeLock},
     node::{Node, find_node},
-    standing::{Standing, standing},
-    volume::{mark, volume_ocid},
+    standing::{Standing, refuse_another, standing},
+    volume::{is_unique_part, mark, marked, volume_ocid},
 };
 
 /// Detaches the volume from that node and from no other.
@@ -24,7 +25,8 @@ use crate::{
 /// Not attached there is a success; what is on its way is waited for. Ends within [`TO_CHANGE`].
 pub(crate) fn detach(driver: &OciBlock, volume_name: &str, node_name: &str) -> Result<(), Error> {
     let cloud = Cloud::open(driver, TO_CHANGE, volume_name)?;
-    let name = Name::new(volume_name, cloud.region());
+    let aliases = Aliases::new(&driver.settings.state_dir);
+    let name = Name::new(volume_name, cloud.region(), &aliases);
     let detaching = Detaching { driver, cloud: &cloud, name: &name };
     match find_node(&cloud, node_name) {
         Ok(node) => detaching.detach_from(&node),
@@ -41,11 +43,22 @@ struct Name<'a> {
     ocid: Option<Ocid>,
     /// What attach has called the attachment if the option `volumeId` named the volume.
     mark: String,
+    /// What attach has noted where it has found the attachment.
+    aliases: &'a Aliases,
 }
 
 impl<'a> Name<'a> {
-    fn new(name: &'a str, region: &Region) -> Self {
-        Self { name, ocid: volume_ocid(name, region).ok(), mark: mark(name) }
+    fn new(name: &'a str, region: &Region, aliases: &'a Aliases) -> Self {
+        Self { name, ocid: volume_ocid(name, region).ok(), mark: mark(name), aliases }
+    }
+
+    /// All names under which Kubernetes may know an attachment of the volume, this one first.
+    fn all(&self, attachment: &VolumeAttachment) -> Vec<String> {
+        let mut names = vec![self.name.to_owned()];
+        names.extend(attachment.display_name.as_deref().and_then(marked).map(str::to_owned));
+        names.extend([attachment.volume_id.unique().to_owned(), attachment.volume_id.to_string()]);
+        names.extend(self.aliases.names_of(attachment));
+        names
     }
 
     /// The volume of that name, among attachments that have not ended.
@@ -53,13 +66,13 @@ impl<'a> Name<'a> {
     /// # Errors
     /// Several volumes go by the name.
     fn resolve(&self, attachments: &[VolumeAttachment]) -> Result<Option<Ocid>, Error> {
-        let live = |it: &&VolumeAttachment| it.lifecycle_state != AttachmentState::Detached;
         let volumes: BTreeSet<&Ocid> = attachments
             .iter()
-            .filter(live)
+            .filter(|it| is_live(it))
             .filter(|it| {
                 self.ocid.as_ref() == Some(&it.volume_id)
                     || it.display_name.as_deref() == Some(&self.mark)
+                    || self.aliases.leads_to(self.name, it)
             })
             .map(|it| &it.volume_id)
             .collect();
@@ -91,7 +104,10 @@ impl Detaching<'_> {
         let mut waits = LOOK_AGAIN.into_iter();
         loop {
             let attachments = list(cloud, compartment_id, Some(id), None)?;
-            let Some(volume) = name.resolve(&attachments)? else { return Ok(()) };
+            let Some(volume) = name.resolve(&attachments)? else {
+                self.tell_what_is_left(&attachments);
+                return Ok(());
+            };
             // What was seen before the lock was had may have changed.
             if locked.as_ref() != Some(&volume) {
                 _lock = Some(self.lock(&volume)?);
@@ -103,8 +119,12 @@ impl Detaching<'_> {
                 Standing::Leaving(it) => Step::of(cloud.client.wait_for_detached(&it.id)?, it),
                 Standing::Unclear(it) => return Err(Error::unclear(it)),
                 Standing::Here(it) => {
-                    refuse_in_use(driver, cloud, name.name, node, it)?;
-                    remove(cloud, it)?
+                    refuse_in_use(driver, cloud, &name.all(it), node, it)?;
+                    let step = remove(cloud, it)?;
+                    if matches!(step, Step::Done) {
+                        name.aliases.forget(it);
+                    }
+                    step
                 }
             };
             let reason = match step {
@@ -115,6 +135,25 @@ impl Detaching<'_> {
                 Some(wait) if cloud.wait_if_in_time(wait) => log::info!("looking again: {reason}"),
                 _ => return Err(reason),
             }
+        }
+    }
+
+    /// A name that is no part of an OCID may have stood for a volume that was attached by hand, and what
+    /// another host has noted is not known here.
+    fn tell_what_is_left(&self, attachments: &[VolumeAttachment]) {
+        let name = self.name.name;
+        if is_unique_part(name) || name.contains('.') {
+            return;
+        }
+        for it in attachments.iter().filter(|it| is_live(it) && !is_marked(it)) {
+            log::warn!(
+                "nothing that is known as `{name}` is attached to instance {}; left there is attachment {} of \
+                 volume {}, called {}",
+                it.instance_id,
+                it.id,
+                it.volume_id,
+                it.display_name.as_deref().unwrap_or("nothing")
+            );
         }
     }
 
@@ -146,9 +185,7 @@ impl Detaching<'_> {
     fn without_node(&self, unknown: Error) -> Result<(), Error> {
         let attachments = self.all_known()?;
         let Some(volume) = self.name.resolve(&attachments)? else { return Ok(()) };
-        let live = |it: &&VolumeAttachment| {
-            it.volume_id == volume && it.lifecycle_state != AttachmentState::Detached
-        };
+        let live = |it: &&VolumeAttachment| it.volume_id == volume && is_live(it);
         attachments.iter().find(live).map_or(Ok(()), |it| {
             Err(Error::HolderUnknown {
                 instance: it.instance_id.to_string(),
@@ -205,10 +242,12 @@ fn remove(cloud: &Cloud, attachment: &VolumeAttachment) -> Result<Step, Error> {
         Err(error) if error.is_not_found() => return Ok(Step::LookAgain(error.into())),
         seen => seen?,
     };
+    refuse_another(&seen.value, &attachment.volume_id, &attachment.instance_id)?;
     match seen.value.lifecycle_state {
         AttachmentState::Detached => return Ok(Step::Done),
         AttachmentState::Attaching => {
             let attached = cloud.client.wait_for_attached(id)?;
+            refuse_another(&attached, &attachment.volume_id, &attachment.instance_id)?;
             return remove(cloud, &attached);
         }
         AttachmentState::Detaching => {}
@@ -222,6 +261,14 @@ fn remove(cloud: &Cloud, attachment: &VolumeAttachment) -> Result<Step, Error> {
         },
     }
     Ok(Step::of(cloud.client.wait_for_detached(id)?, attachment))
+}
+
+fn is_live(attachment: &VolumeAttachment) -> bool {
+    attachment.lifecycle_state != AttachmentState::Detached
+}
+
+fn is_marked(attachment: &VolumeAttachment) -> bool {
+    attachment.display_name.as_deref().and_then(marked).is_some()
 }
 
 fn list(

@@ -234,6 +234,19 @@ pub enum Error {
         /// The attachment.
         attachment: String,
     },
+    /// An attachment is another one than it was.
+    #[error(
+        "attachment {attachment} is that of {answered}, and that of {asked} was asked for; nothing is \
+         done with it: look at it in the console"
+    )]
+    AnotherAttachment {
+        /// The attachment.
+        attachment: String,
+        /// What was asked for.
+        asked: String,
+        /// What was answered.
+        answered: String,
+    },
     /// The attachment is in a state that is not known.
     #[error(
         "attachment {attachment} is in state {state}, which this driver does not know; look at it in the console"

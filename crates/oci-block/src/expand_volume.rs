@@ -23,6 +23,7 @@ pub(crate) fn expand_volume(
     name: VolumeName<'_>,
     new_bytes: u64,
 ) -> Result<u64, Error> {
+    let name = name.for_the_api()?;
     let cloud = Cloud::open(driver, TO_CHANGE, name.given())?;
     let volume = name.block_volume(cloud.region())?;
     let _lock = driver.lock_if_possible(volume.unique(), "expandvolume")?;

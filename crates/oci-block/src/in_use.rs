@@ -8,7 +8,7 @@ use oci_iaas::{InstanceState, IscsiLoginState, VolumeAttachment};
 
 use crate::{OciBlock, cloud::Cloud, device::Device, error::Error, node::Node, volume::DRIVER};
 
-/// Refuses to take away a disk that is in use.
+/// Refuses to take away a disk that is in use, under whichever of its names in Kubernetes.
 ///
 /// Four witnesses: the mounts of this host (kubelet may call detach itself), the disk itself where it
 /// is this host's, Oracle's agent on the instance, and what Kubernetes says of a node that is well. A
@@ -17,27 +17,30 @@ use crate::{OciBlock, cloud::Cloud, device::Device, error::Error, node::Node, vo
 pub(crate) fn refuse_in_use(
     driver: &OciBlock,
     cloud: &Cloud,
-    name: &str,
+    names: &[String],
     node: &Node,
     attachment: &VolumeAttachment,
 ) -> Result<(), Error> {
-    let volume = || name.to_owned();
-    let place = Path::new(GLOBAL_MOUNTS).join(name);
     let mounts = driver.host.mount_table().entries()?;
-    if let Some(entry) = mounts.iter().find(|entry| entry.dir.ends_with(&place)) {
-        return Err(Error::StillMounted { volume: volume(), dir: entry.dir.clone() });
+    for name in names {
+        let place = Path::new(GLOBAL_MOUNTS).join(name);
+        if let Some(entry) = mounts.iter().find(|entry| entry.dir.ends_with(&place)) {
+            return Err(Error::StillMounted { volume: name.clone(), dir: entry.dir.clone() });
+        }
     }
     if let Some(source) = local_use(driver, cloud, attachment)? {
-        return Err(Error::DiskInUse { volume: volume(), source });
+        let volume = names.first().cloned().unwrap_or_default();
+        return Err(Error::DiskInUse { volume, source });
     }
     if let Some(state) = attachment.iscsi_login_state.as_ref().filter(|it| is_passing(it)) {
         let (attachment, state) = (attachment.id.to_string(), state.to_string());
         return Err(Error::AgentAtWork { attachment, state });
     }
     match &node.kube {
-        Some(kube) if is_well(node, kube) && is_used(kube, name) => {
-            Err(Error::StillInUse { volume: volume() })
-        }
+        Some(kube) if is_well(node, kube) => match names.iter().find(|name| is_used(kube, name)) {
+            Some(name) => Err(Error::StillInUse { volume: name.clone() }),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
 }

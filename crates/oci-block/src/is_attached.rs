@@ -18,6 +18,7 @@ pub(crate) fn is_attached(
     name: VolumeName<'_>,
     node: &str,
 ) -> Result<bool, Error> {
+    let name = name.for_the_api()?;
     let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
     let volume = name.ocid(cloud.region())?;
     let instance = find_node(&cloud, node)?.instance;

@@ -17,6 +17,7 @@ use clock::Clock;
 use command::Runner;
 use flexvolume::{Capabilities, Options};
 
+mod alias;
 mod attach;
 mod attach_options;
 mod attachment;

@@ -1,6 +1,6 @@
 //! Which instance a Kubernetes node is.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use kube_node::KubeNode;
 use oci_iaas::{
@@ -26,7 +26,8 @@ pub(crate) struct Node {
 /// Finds the instance of the node called `name`.
 ///
 /// The ways, in order: the name is an instance's OCID; Kubernetes knows the node's provider id; an
-/// instance has the display name; a VNIC has the host name or the address.
+/// instance has the display name; a VNIC has the host name or the address. A name that is an address is
+/// compared with addresses only.
 ///
 /// # Errors
 /// None or several instances fit, or somebody could not be asked.
@@ -68,9 +69,12 @@ fn instance(cloud: &Cloud, id: &Ocid) -> Result<Instance, Error> {
 
 fn by_name(cloud: &Cloud, name: &str) -> Result<Instance, Error> {
     let compartment = cloud.compartment()?;
-    let list = ListInstances { compartment: &compartment, display_name: Some(name) };
-    let mut found = cloud.client.list(&list)?;
-    found.retain(exists);
+    let mut found = Vec::new();
+    if address(name).is_none() {
+        let list = ListInstances { compartment: &compartment, display_name: Some(name) };
+        found = cloud.client.list(&list)?;
+        found.retain(exists);
+    }
     if found.is_empty() {
         if let Some(instance) = remembered(cloud, &compartment, name)? {
             return Ok(instance);
@@ -146,13 +150,20 @@ fn subnets(cloud: &Cloud, compartment: &Ocid) -> Result<Option<Vec<Ocid>>, Error
     Ok(Some(subnets.into_iter().map(|it| it.id).collect()))
 }
 
-/// Whether a node of that name may be behind the card: by host name up to a dot, or by address.
+/// Whether a node of that name may be behind the card: by address, or by host name up to a dot.
 fn answers_to(vnic: &Vnic, name: &str) -> bool {
     let addresses = [vnic.private_ip.as_ref(), vnic.public_ip.as_ref()];
     let mut addresses = addresses.into_iter().flatten().chain(vnic.ipv6_addresses.iter().flatten());
+    if let Some(wanted) = address(name) {
+        return addresses.any(|it| address(it) == Some(wanted));
+    }
     let host = name.split('.').next().unwrap_or(name);
     vnic.hostname_label.as_ref().is_some_and(|label| label.eq_ignore_ascii_case(host))
-        || addresses.any(|address| address.eq_ignore_ascii_case(name))
+}
+
+/// The address that a text is, of which IPv6 knows several spellings.
+fn address(text: &str) -> Option<IpAddr> {
+    text.parse().ok().map(|it: IpAddr| it.to_canonical())
 }
 
 fn exists(instance: &Instance) -> bool {
@@ -161,3 +172,44 @@ fn exists(instance: &Instance) -> bool {
 }
 
 const INSTANCE: &str = "instance";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, expected: bool) {
+        let vnic: Vnic = serde_json::from_value(serde_json::json!({
+            "id": "ocid1.vnic.oc1.phx.n",
+            "compartmentId": "ocid1.compartment.oc1..c",
+            "lifecycleState": "AVAILABLE",
+            "hostnameLabel": "10",
+            "privateIp": "10.0.0.9",
+            "publicIp": "192.0.2.7",
+            "ipv6Addresses": ["2001:db8:0:0::7", "::ffff:10.0.0.77"],
+        }))
+        .unwrap();
+        assert_eq!(answers_to(&vnic, name), expected, "{name}");
+    }
+
+    #[test]
+    fn a_name_that_is_an_address_is_compared_with_addresses_only() {
+        check("10.0.0.9", true);
+        check("192.0.2.7", true);
+        check("10.0.0.5", false);
+        check("10.0.0.77", true);
+        for same in ["2001:db8::7", "2001:DB8::0007", "2001:db8:0:0:0:0:0:7"] {
+            check(same, true);
+        }
+        check("2001:db8::8", false);
+    }
+
+    #[test]
+    fn any_other_name_is_compared_with_the_host_name() {
+        check("10", true);
+        check("10.sub.vcn.oraclevcn.com", true);
+        check("10.0.0", true);
+        check("1", false);
+        check("10-0-0-9", false);
+    }
+}

@@ -2,6 +2,8 @@
 
 use oci_iaas::{AttachmentState, Ocid, VolumeAttachment};
 
+use crate::error::Error;
+
 /// How a volume stands to one instance.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Standing<'a> {
@@ -54,6 +56,22 @@ pub(crate) fn elsewhere<'a>(
     let live = [AttachmentState::Attached, AttachmentState::Attaching];
     attachments.iter().find(|it| {
         it.volume_id == *volume && it.instance_id != *instance && live.contains(&it.lifecycle_state)
+    })
+}
+
+/// Refuses an attachment that is not of that volume on that instance, whatever its OCID is.
+pub(crate) fn refuse_another(
+    attachment: &VolumeAttachment,
+    volume: &Ocid,
+    instance: &Ocid,
+) -> Result<(), Error> {
+    if attachment.volume_id == *volume && attachment.instance_id == *instance {
+        return Ok(());
+    }
+    Err(Error::AnotherAttachment {
+        attachment: attachment.id.to_string(),
+        asked: format!("volume {volume} on instance {instance}"),
+        answered: format!("volume {} on instance {}", attachment.volume_id, attachment.instance_id),
     })
 }
 

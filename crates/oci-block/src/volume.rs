@@ -1,7 +1,7 @@
 //! Which volume is meant: from the name that kubelet passes to an OCID.
 
 use flexvolume::{Options, OptionsError};
-use oci_iaas::{Ocid, Region};
+use oci_iaas::{Ocid, ParseOcidError, Region};
 
 /// A volume, as the caller and the options of a call name it.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,21 @@ impl<'a> VolumeName<'a> {
         Ok(self)
     }
 
+    /// The same, if it leads to a volume: before anything is asked for, because the service answers an OCID that
+    /// cannot exist as if a right were missing.
+    ///
+    /// # Errors
+    /// The name cannot be the last part of an OCID.
+    pub(crate) fn for_the_api(self) -> Result<Self, VolumeNameError> {
+        match self.id {
+            Some(id) => whole_ocid(id)?,
+            None if self.name.contains(['.', ':']) => named_ocid(self.name.parse(), self.name)?,
+            None if is_unique_part(self.name) => return Ok(self),
+            None => return Err(VolumeNameError { name: self.name.to_owned(), why: NOT_UNIQUE }),
+        };
+        Ok(self)
+    }
+
     /// The OCID of a volume that can be changed as block volumes are.
     ///
     /// # Errors
@@ -79,6 +94,11 @@ pub(crate) fn mark(name: &str) -> String {
     format!("{DRIVER}/{name}")
 }
 
+/// The name in the display name that [`mark`] makes.
+pub(crate) fn marked(display_name: &str) -> Option<&str> {
+    display_name.strip_prefix(DRIVER)?.strip_prefix('/')
+}
+
 /// The OCID behind a PV or volume name: the last part of the OCID, or the whole of it.
 ///
 /// Pod volume names are DNS labels, too short for an OCID and without dots, so the short form is the
@@ -87,10 +107,19 @@ pub(crate) fn mark(name: &str) -> String {
 /// # Errors
 /// The name can be no part of an OCID, or is an OCID of something else.
 pub(crate) fn volume_ocid(name: &str, region: &Region) -> Result<Ocid, VolumeNameError> {
-    let wrong = |why: &'static str| VolumeNameError { name: name.to_owned(), why };
-    let ocid = Ocid::volume(region, name).map_err(|_| {
-        wrong("it is neither a volume's OCID nor the last part of one (letters and digits only)")
-    })?;
+    named_ocid(Ocid::volume(region, name), name)
+}
+
+/// Whether a name may be the last part of an OCID: those that the service gives have 60 lower-case letters and
+/// digits. Names that people give are shorter, or have hyphens (`pvc-<uuid>`).
+pub(crate) fn is_unique_part(name: &str) -> bool {
+    let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    name.len() >= SHORTEST_PART && name.bytes().all(plain)
+}
+
+fn named_ocid(ocid: Result<Ocid, ParseOcidError>, name: &str) -> Result<Ocid, VolumeNameError> {
+    let why = "it is neither a volume's OCID nor the last part of one (letters and digits only)";
+    let ocid = ocid.map_err(|_| VolumeNameError { name: name.to_owned(), why })?;
     of_a_volume(ocid, name)
 }
 
@@ -130,6 +159,10 @@ pub(crate) const DRIVER: &str = "oracle/oci";
 /// A boot volume can be attached as a data disk of another instance.
 pub(crate) const BOOT_VOLUME: &str = "bootvolume";
 const VOLUME: &str = "volume";
+const SHORTEST_PART: usize = 20;
+const NOT_UNIQUE: &str = "the last part of a volume's OCID has 60 lower-case letters and digits \
+    (abyhqljr… of ocid1.volume.oc1.phx.abyhqljr…); name the volume by it, or give the whole OCID in the option \
+    volumeId";
 
 /// A name that stands for no volume.
 #[derive(Debug, thiserror::Error)]
@@ -184,6 +217,28 @@ mod tests {
             "`../../etc` names no volume: it is neither a volume's OCID nor the last part of one \
              (letters and digits only)",
         );
+    }
+
+    #[test]
+    fn names_that_people_give_are_no_parts_of_an_ocid() {
+        for part in
+            ["abyhqljrgvttnlx73nmrwfaux7kcvzfs3s66izvxf2h4lgvyndsdsnoiwr5q", &*"a".repeat(20)]
+        {
+            assert!(is_unique_part(part), "{part}");
+        }
+        for name in [
+            "",
+            "data",
+            "my-volume",
+            "mysql-persistent-storage",
+            "pvc-6a1e0c5e-8f0b-4c47-9a53-0c4a1b5f8d11",
+            "postgresdatavolume1",
+            "ABYHQLJRGVTTNLX73NMRWFAUX7KCVZFS3S66IZVXF2H4LGVYNDSDSNOIWR5Q",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa_a",
+            "ääääääääääääääääääääääää",
+        ] {
+            assert!(!is_unique_part(name), "{name}");
+        }
     }
 
     #[test]

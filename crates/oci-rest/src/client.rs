@@ -208,6 +208,7 @@ impl Client {
         request_id: Option<String>,
     ) -> Error {
         let endpoint = self.endpoint();
+        let mismatch = Box::new(mismatch);
         let error = Error::Mismatch { operation, endpoint, mismatch, request_id };
         log::warn!("{error}{}", id_of(&error));
         error

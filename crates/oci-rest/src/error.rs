@@ -83,7 +83,7 @@ pub enum Error {
         /// The host.
         endpoint: String,
         /// The difference.
-        mismatch: Mismatch,
+        mismatch: Box<Mismatch>,
         /// The service's name for the request.
         request_id: Option<String>,
     },
@@ -252,6 +252,11 @@ impl Error {
     /// Whether the resource does not exist, or is not to be seen with these rights.
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(404)
+    }
+
+    /// Whether the service has answered something else than was asked.
+    pub fn is_mismatch(&self) -> bool {
+        matches!(self, Self::Mismatch { .. })
     }
 
     /// The HTTP status of the service.

@@ -66,8 +66,10 @@ impl<O: ListOperation> Reading<'_, O> {
             bytes += answer.bytes;
             page = text(&answer.headers, "opc-next-page");
             let Some(next) = &page else {
-                let several = !seen.is_empty();
-                return Ok(Pages { items: self.once_each(items), several });
+                return Ok(match seen.is_empty() {
+                    true => Pages { items, several: false },
+                    false => Pages { items: self.once_each(items), several: true },
+                });
             };
             if !seen.insert(next.clone()) {
                 let (operation, endpoint) = (self.name.clone(), self.client.endpoint());

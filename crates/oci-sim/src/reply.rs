@@ -61,9 +61,7 @@ impl Refusal {
 
     /// 404: there is no such thing, or the caller may not know of it.
     pub(crate) fn not_found(what: &str, id: &str) -> Self {
-        let message = format!(
-            "Authorization failed or requested resource not found: {what} {id} was not found."
-        );
+        let message = format!("Authorization failed or requested resource not found: {what} {id}.");
         Self::new(404, "NotAuthorizedOrNotFound", message)
     }
 

@@ -88,7 +88,7 @@ fn without_a_metadata_service_the_configuration_must_tell_more() {
 }
 
 #[test]
-fn a_wrong_clock_is_told_in_seconds() {
+fn a_wrong_clock_is_told_with_its_direction() {
     for (ahead, direction) in [(true, "behind"), (false, "ahead")] {
         let mut row = FaultRow::new("A4", format!("the host's clock is 400 s {direction}"));
         let cluster = cluster();
@@ -100,12 +100,8 @@ fn a_wrong_clock_is_told_in_seconds() {
         }
         let answer = attach(&cluster, "node-1");
         row.shows(&answer);
-        failure_with(
-            &answer,
-            &["401 NotAuthenticated", "this machine's clock is ", direction, "opc-request-id"],
-        );
-        let seconds = ["399", "400", "401"].map(|it| format!("clock is {it} s {direction}"));
-        assert!(seconds.iter().any(|it| answer.message().contains(it)), "{answer:?}");
+        let clock = format!("this machine's clock is more than 5 minutes {direction}");
+        failure_with(&answer, &["401 NotAuthenticated", &clock]);
         assert_eq!(states(&cluster), [""; 0]);
     }
 }
@@ -249,7 +245,10 @@ fn what_was_lost_and_is_not_listed_yet_is_found_by_the_next_call() {
     cluster.sim.fail(Fault::new("AttachVolume", 1..=4, Effect::DropAfter));
     cluster.sim.fail(Fault::new("AttachVolume", 1, Effect::ListsLag(3)));
     let answer = attach(&cluster, "node-1");
-    failure_with(&answer, &["AttachVolume failed", "connection lost while waiting for the answer"]);
+    failure_with(
+        &answer,
+        &["AttachVolume of volume ", "connection lost while waiting for the answer"],
+    );
     let answer = attach(&cluster, "node-1");
     row.shows(&answer);
     success(&answer);
@@ -340,7 +339,7 @@ fn refusals_are_told_with_code_cause_and_cure() {
             cluster.volume, cluster.instances[0]
         );
         let refusal = format!(": {status} {code}: no");
-        failure_with(&answer, &[&subject, &refusal, "opc-request-id"]);
+        failure_with(&answer, &[&subject, &refusal]);
         failure_with(&answer, parts);
         let asked =
             cluster.sim.requests().iter().filter(|it| it.operation == "AttachVolume").count();

@@ -26,7 +26,7 @@ fn slow_attach() {
         cluster_with(&Setup { attach_delay: Duration::from_secs(100), ..Setup::default() });
     let answer = attach(&cluster);
     row.shows(&answer);
-    failure_with(&answer, &["is still ATTACHING after ", "the next call continues"]);
+    failure_with(&answer, &["is still ATTACHING; ", "the next call continues"]);
     success(&attach(&cluster));
     assert_eq!(states(&cluster), ["ATTACHED"]);
 }
@@ -38,7 +38,7 @@ fn undone_detach() {
     cluster.sim.fail(Fault::new("DetachVolume", 1_u64.., Effect::Fails));
     let answer = detach(&cluster);
     row.shows(&answer);
-    failure_with(&answer, &["is still ATTACHED after ", "the next call continues"]);
+    failure_with(&answer, &["is still ATTACHED; ", "the next call continues"]);
     cluster.sim.clear_faults();
     success(&detach(&cluster));
     assert_eq!(states(&cluster), ["DETACHED"]);

@@ -13,7 +13,7 @@ use testbed::{Answer, Cluster};
 use crate::support::{Kubelet, cluster, failure_with, success};
 
 /// An API server that answers every request with one status and body, and a kubeconfig for it.
-fn serve(cluster: &Cluster, status: &'static str, body: String) {
+pub(crate) fn serve(cluster: &Cluster, status: &'static str, body: String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -45,7 +45,7 @@ fn write_kubeconfig(cluster: &Cluster, text: &str) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn node(provider_id: &str, ready: &str, in_use: &str) -> String {
+pub(crate) fn node(provider_id: &str, ready: &str, in_use: &str) -> String {
     format!(
         r#"{{"kind":"Node","metadata":{{"name":"worker"}},"spec":{{"providerID":"{provider_id}"}},
             "status":{{"conditions":[{{"type":"Ready","status":"{ready}"}}],"volumesInUse":[{in_use}]}}}}"#

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod another;
 mod attach;
 mod attach_faults;
 mod auth;

@@ -246,7 +246,6 @@ fn the_most_volumes_an_instance_can_have_are_named() {
                 &format!("instance {} has 32 volumes attached", cluster.instances[0]),
                 "OCI lets an instance have 32",
                 "400 LimitExceeded",
-                "opc-request-id",
             ],
         );
     }

@@ -82,7 +82,7 @@ fn the_example_manifests_use_what_the_driver_knows() {
             if options != b"null" {
                 let mut options: Map<String, serde_json::Value> =
                     serde_json::from_slice(&options).unwrap();
-                options.insert("kubernetes.io/pvOrVolumeName".into(), "v".into());
+                options.insert("kubernetes.io/pvOrVolumeName".into(), "a".repeat(60).into());
                 let options = serde_json::to_vec(&options).unwrap();
                 assert_eq!(attach(&options), "no config.yaml", "{}", path.display());
             }
