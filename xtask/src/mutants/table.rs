@@ -17,9 +17,11 @@ const BLANK: &str = "crates/disk/src/blank.rs";
 const DEVICE: &str = "crates/disk/src/device.rs";
 const EVIDENCE: &str = "crates/disk/src/evidence.rs";
 const IDENTITY: &str = "crates/oci-block/src/identity.rs";
+const LOSSES: &str = "crates/oci-block/src/losses.rs";
 const MOUNT_DEVICE: &str = "crates/oci-block/src/mount_device.rs";
 const MOUNTING: &str = "crates/mount/src/mounting.rs";
 const PLAN: &str = "crates/oci-block/src/plan.rs";
+const PRIVATE_DIR: &str = "crates/oci-block/src/private_dir.rs";
 
 const fn mutant(
     check: &'static str,
@@ -147,8 +149,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "format: the record is whole",
         MOUNT_DEVICE,
         [
-            "            Recall::Damaged => {\n                return Err(Refusal::RecordDamaged { volume: volume(), record }.into());\n            }\n            Recall::Seen(_) | Recall::Nothing => {}",
-            "            _ => {}",
+            "            Recall::Damaged => {\n                return Err(Refusal::RecordDamaged { volume: volume(), record }.into());\n            }\n",
+            "            Recall::Damaged => {}\n",
         ],
         ["driver", "destroyers::a_"],
     ),
@@ -215,7 +217,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "right disk: its file system is no other volume's",
         IDENTITY,
-        ["find(|(_, it)| it.fs_uuid.as_deref() == Some(uuid))", "find(|_| false)"],
+        ["find(|(_, it)| !is_another(it, disk, device))", "find(|_| false)"],
         ["driver", "wrong_disk"],
     ),
     mutant(
@@ -251,8 +253,59 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "letting go: what was written to the file system is on the disk, or its loss is said",
         "crates/mount/src/unmounting.rs",
-        ["flushed(&dir).err().map(", "flushed(&dir).err().filter(|_| false).map("],
+        ["flushed(&self.dir).map_err(", "flushed(&self.dir).or(Ok(())).map_err("],
         ["mount", ""],
+    ),
+    mutant(
+        "letting go: lost writes are noted before the unmount",
+        LOSSES,
+        ["        if let Some(loss) = &loss {\n            self.note(loss)?;\n        }\n", ""],
+        ["driver", "kill::unmountdevice_of_a_disk_that_loses"],
+    ),
+    mutant(
+        "letting go: what was asked and not answered is said",
+        LOSSES,
+        ["            None if was_asked &&", "            None if false &&"],
+        ["driver", "kill::unmountdevice_of_a_disk_that_loses"],
+    ),
+    mutant(
+        "letting go: the mounted disk says whose it is",
+        "crates/oci-block/src/volume_at.rs",
+        [
+            "    if let Some(mounted) = &mounted {",
+            "    if let Some(mounted) = mounted.as_ref().filter(|_| false) {",
+        ],
+        ["oci-block", "volume_at"],
+    ),
+    mutant(
+        "letting go: an alias does not outweigh a volume's own key",
+        "crates/oci-block/src/volume_at.rs",
+        ["if known.has(own) || is_strange", "if false"],
+        ["oci-block", "volume_at"],
+    ),
+    mutant(
+        "a login that makes nothing leaves no note",
+        "crates/oci-block/src/login.rs",
+        ["        if self.has_noted {", "        if false {"],
+        ["oci-block", "login"],
+    ),
+    mutant(
+        "what somebody else has made is not noted",
+        "crates/oci-block/src/login.rs",
+        ["                || self.initiator.has_foreign_record(target)", ""],
+        ["oci-block", "login"],
+    ),
+    mutant(
+        "files: links are not followed",
+        PRIVATE_DIR,
+        ["flags | OFlags::NOFOLLOW | OFlags::NONBLOCK", "flags | OFlags::NONBLOCK"],
+        ["oci-block", "private_dir"],
+    ),
+    mutant(
+        "files: nobody else owns or writes to them",
+        PRIVATE_DIR,
+        ["        check(&path, &metadata, Shared::Never)?;\n        Ok(file)", "        Ok(file)"],
+        ["oci-block", "private_dir"],
     ),
     mutant(
         "letting go: what was written to the disk is on it",
@@ -296,7 +349,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "repair is left to people",
         "crates/mount/src/check.rs",
-        ["code if code & 4 != 0 => Verdict::Damaged,", "code if code & 4 != 0 => Verdict::Sound,"],
+        [
+            "        4..=7 => Verdict::Damaged,\n        _ => Verdict::Failed,\n    }\n}",
+            "        4..=7 => Verdict::Sound,\n        _ => Verdict::Failed,\n    }\n}",
+        ],
         ["mount", "check"],
     ),
     mutant(
