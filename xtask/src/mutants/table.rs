@@ -367,7 +367,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "detach: not while it is in use",
         "crates/oci-block/src/detach.rs",
-        ["                    refuse_in_use(driver, cloud, name.name, node, it)?;\n", ""],
+        ["                    refuse_in_use(driver, cloud, &name.all(it), node, it)?;\n", ""],
         ["driver", ""],
     ),
     mutant(
