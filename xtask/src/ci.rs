@@ -45,4 +45,4 @@ fn package(checkout: &Checkout) -> Result<()> {
 }
 
 /// In the order in which they must be published.
-const PUBLISHED: [&str; 4] = ["oci-clock", "oci-signer", "oci-iaas", "oci-rest"];
+const PUBLISHED: [&str; 5] = ["oci-clock", "oci-config-file", "oci-signer", "oci-iaas", "oci-rest"];

@@ -1,0 +1,11 @@
+//! Reads files that people write for a program: regular, of bounded size, without waiting.
+//!
+#![doc = include_str!("../README.md")]
+
+mod content;
+mod text;
+#[cfg(feature = "yaml")]
+pub mod yaml;
+
+pub use content::{Content, LARGEST, read};
+pub use text::text;
