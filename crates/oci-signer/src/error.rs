@@ -15,6 +15,12 @@ impl Error {
     pub fn is_passphrase(&self) -> bool {
         matches!(self.0, Kind::PassphraseMissing | Kind::WrongPassphrase)
     }
+
+    /// Whether the key is encrypted and there is no passphrase.
+    #[must_use]
+    pub fn is_passphrase_missing(&self) -> bool {
+        matches!(self.0, Kind::PassphraseMissing)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +29,10 @@ pub(crate) enum Kind {
         "there is no private key: text from -----BEGIN PRIVATE KEY----- to -----END PRIVATE KEY----- was expected"
     )]
     NoKey,
+    #[error(
+        "this is not text, and a private key in PEM is needed; `openssl pkey -in <file> -out <new file>` makes it of one in DER or PKCS #12"
+    )]
+    Binary,
     #[error("this is a public key; the private key that belongs to it is needed")]
     PublicKey,
     #[error("this is a certificate; the private key that belongs to it is needed")]

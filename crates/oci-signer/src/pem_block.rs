@@ -23,9 +23,15 @@ impl PemBlock {
     /// The first private key in `text`. Whatever stands before, between and after blocks is skipped,
     /// such as the line `OCI_API_KEY` that Oracle's console adds.
     pub(crate) fn find(text: &str) -> Result<Self, Kind> {
+        let text = lines(text);
         // the parser's own error may quote the key
-        let blocks = pem::parse_many(text).map_err(|_| Kind::Damaged)?;
-        let mut complaint = if text.contains("-----BEGIN ") { Kind::Damaged } else { Kind::NoKey };
+        let blocks = pem::parse_many(text.as_bytes()).map_err(|_| Kind::Damaged)?;
+        let mut complaint = match &**text {
+            text if text.contains("-----BEGIN ") => Kind::Damaged,
+            text if text.starts_with("ssh-") => Kind::PublicKey,
+            text if text.contains(['\0', char::REPLACEMENT_CHARACTER]) => Kind::Binary,
+            _ => Kind::NoKey,
+        };
         for (index, block) in blocks.into_iter().enumerate() {
             match Self::classify(block) {
                 Ok(found) => return Ok(found),
@@ -54,4 +60,23 @@ impl PemBlock {
             _ => Err(Kind::UnknownLabel),
         }
     }
+}
+
+/// The lines of a key, as people paste it: the two characters `\n` count as the end of a line, as in keys
+/// on one line of JSON or YAML; blanks around a line, and lines of nothing else, do not count. One empty
+/// line ends the headers.
+fn lines(text: &str) -> Zeroizing<String> {
+    // all room at once, so that no copy of the key is left behind
+    let mut all = Zeroizing::new(String::with_capacity(text.len() + 2));
+    let mut in_headers = false;
+    let lines = text.split("\\n").flat_map(|it| it.split(['\n', '\r']));
+    for line in lines.map(|it| it.trim().trim_end_matches("\\r")).filter(|it| !it.is_empty()) {
+        let is_header = line.contains(':');
+        if in_headers && !is_header {
+            all.push('\n');
+        }
+        in_headers = is_header;
+        all.extend([line, "\n"]);
+    }
+    all
 }

@@ -32,10 +32,32 @@ fn plain_keys_are_read_whatever_stands_around_them() {
         format!("{}{}", key.public_spki_pem, key.pkcs1_pem),
         format!("{}{}", key.pkcs1_pem, key.public_spki_pem),
         one_line,
+        key.pkcs8_pem.replace('\n', "\\n"),
+        key.pkcs1_pem.replace('\n', "\\r\\n"),
+        key.pkcs8_pem.replace('\n', "\\n\n"),
+        key.pkcs8_pem.replace('\n', "\n\n"),
+        key.pkcs8_pem.replace('\n', "\r"),
+        key.pkcs8_pem.replace('\n', "\t\n\t"),
+        key.pkcs8_pem.replace('\n', " "),
+        format!("\"{}\"", pkcs8.replace('\n', "\\n")),
     ] {
         accepts(&pem, None, &key.fingerprint);
         accepts(&pem, Some("not needed"), &key.fingerprint);
         accepts(&pem, Some(""), &key.fingerprint);
+    }
+}
+
+#[test]
+fn what_is_no_pem_is_told_by_its_kind() {
+    for (text, said) in [
+        ("ssh-rsa AAAA", "this is a public key; the private key that belongs to it is needed"),
+        (
+            "0\u{fffd}\u{4}\u{fffd}",
+            "this is not text, and a private key in PEM is needed; `openssl pkey -in <file> -out <new \
+             file>` makes it of one in DER or PKCS #12",
+        ),
+    ] {
+        assert_eq!(PrivateKey::from_pem(text, None).unwrap_err().to_string(), said);
     }
 }
 
@@ -59,7 +81,8 @@ fn encrypted_keys_are_read_with_their_passphrase() {
     let key = vectors::file().keys.test2048;
     assert_eq!(key.encrypted.len(), 12);
     for (name, pem) in &key.encrypted {
-        for pem in [pem.clone(), pem.replace('\n', "\r\n")] {
+        for end in ["\n", "\r\n", "\\n", "\r", "\n\n", " \n  "] {
+            let pem = pem.replace('\n', end);
             let read = PrivateKey::from_pem(&pem, Some(&key.passphrase_for_encrypted));
             match name.as_str() {
                 "p8enc-pbes1-md5-des" | "p8enc-pbes1-sha1-3des" => {

@@ -61,7 +61,10 @@ fn an_odd_encryption_can_be_replaced() {
 fn what_is_given_instead_of_a_key_is_named() {
     let public_key = vectors::file().keys.test2048.public_spki_pem;
     check("", NO_KEY);
-    check("ssh-rsa AAAAB3NzaC1yc2E me@home", NO_KEY);
+    check(
+        "ssh-rsa AAAAB3NzaC1yc2E me@home",
+        "this is a public key; the private key that belongs to it is needed",
+    );
     check(&public_key, "this is a public key; the private key that belongs to it is needed");
     check(
         &block("CERTIFICATE", b"content"),
