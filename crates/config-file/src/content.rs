@@ -50,6 +50,12 @@ impl Content {
     pub fn text(&self) -> io::Result<Zeroizing<String>> {
         crate::text(&self.bytes)
     }
+
+    /// The text, for a parser that itself says what a file is that is none: what is not UTF-8 is U+FFFD.
+    pub fn text_or_binary(&self) -> Zeroizing<String> {
+        self.text()
+            .unwrap_or_else(|_| Zeroizing::new(String::from_utf8_lossy(&self.bytes).into_owned()))
+    }
 }
 
 /// Shows nothing of it.

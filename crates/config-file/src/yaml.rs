@@ -236,7 +236,8 @@ mod tests {
     fn a_value_of_the_wrong_kind_says_which() {
         check(
             "group: MARKER\n",
-            "line 1 column 8: text where a group of keys belongs; check the indentation",
+            "line 1 column 8: text where a group of keys belongs; check the indentation, and write a \
+             colon and a blank behind each key",
         );
         check(
             "group:\nuser: MARKER\n",
@@ -247,6 +248,11 @@ mod tests {
                        braces in quotes";
         check("group:\n  user: [MARKER]\n", &format!("line 2 column 9: a list {instead}"));
         check("group:\n  user: {{MARKER}}\n", &format!("line 2 column 9: a group {instead}"));
+        for text in
+            ["group:\n  key: x\n  user:MARKER\n", "group:\n  key: x\n  user=MARKER\n  region: y\n"]
+        {
+            check(text, "line 3: write a colon and a blank behind each key");
+        }
         check("switch: MARKER", "line 1 column 9: neither true nor false; write one of the two");
         check("list:\n- MARKER: 1", "line 2 column 3: `name` is missing");
     }

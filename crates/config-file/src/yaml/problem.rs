@@ -53,7 +53,7 @@ impl Problem {
 fn value(said: &str, place: Option<Place>) -> Option<Problem> {
     let after = |mark: &str| said.split_once(mark).map(|(_, rest)| rest);
     let what = if let Some(rest) = after("unknown field `") {
-        return Some(Problem { is_unknown_key: true, ..unknown_key(rest, place) });
+        return Some(unknown_key(rest, place));
     } else if let Some(rest) = after("duplicate field `") {
         format!("`{}` is given twice; remove one of the two", name(rest))
     } else if let Some(rest) = after("missing field `") {
@@ -77,7 +77,8 @@ fn unknown_key(rest: &str, place: Option<Place>) -> Problem {
     let known = known.split('`').skip(1).step_by(2);
     let near = known.filter(|it| is_near(given, it)).map(|it| format!(", perhaps `{it}`")).next();
     let near = near.unwrap_or_default();
-    Problem::new(place, format!("a key that is not known here{near}; correct or remove it"))
+    let what = format!("a key that is not known here{near}; correct or remove it");
+    Problem { is_unknown_key: true, ..Problem::new(place, what) }
 }
 
 /// Of a key that the program knows: up to the closing quotation mark.
@@ -95,7 +96,7 @@ fn wrong_kind(rest: &str, said: &str) -> String {
     let wants_group = said.contains(", expected struct ") || said.contains(", expected a map");
     match (found, wants_group) {
         ("text" | "nothing", true) => {
-            format!("{found} where a group of keys belongs; check the indentation")
+            format!("{found} where a group of keys belongs; check the indentation, and {NO_BLANK}")
         }
         ("text" | "nothing", false) => {
             format!("{found} where a list belongs; check the indentation")
@@ -134,7 +135,11 @@ fn syntax(said: &str, place: Option<Place>, text: &str) -> Problem {
     if says("could not find expected ':'") {
         // it is missed at the next line
         let before = begun(said).unwrap_or(at.saturating_sub(1));
-        return Problem::new(Some(Place::Line(before)), NOT_INDENTED);
+        let name =
+            line(before).trim_start().trim_start_matches(|it: char| it.is_ascii_alphabetic());
+        let is_key = name.starts_with([':', '=']) && name.len() < line(before).trim_start().len();
+        let what = if is_key { NO_BLANK } else { NOT_INDENTED };
+        return Problem::new(Some(Place::Line(before)), what);
     }
     let quotation = says("while scanning a quoted scalar");
     if quotation && let Some(place) = begun_at(said) {
@@ -194,5 +199,6 @@ const NO_END: &str = "the quotation that begins here does not end; if the value 
                       put it in the other kind";
 const NOT_INDENTED: &str = "a line of several that is not indented deeper than its key; such a value \
                             needs `key: |`, and its lines need more spaces than that line";
+const NO_BLANK: &str = "write a colon and a blank behind each key";
 const NOT_YAML: &str = "not valid YAML; put values with special characters in quotes";
 pub(super) const NO_SWITCH: &str = "neither true nor false; write one of the two";
