@@ -9,6 +9,7 @@
 mod api_key;
 mod certificate;
 mod federation;
+mod ini;
 mod instance_principals;
 mod profile;
 mod resource_environment;
@@ -21,9 +22,10 @@ mod token;
 mod token_exchange;
 mod workload_identity;
 
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{fmt::Debug, io, path::Path, sync::Arc, time::Duration};
 
 use oci_signer::Signer;
+use zeroize::Zeroizing;
 
 use crate::Error;
 
@@ -58,4 +60,9 @@ pub trait Credentials: Debug + Send + Sync {
     fn renew(&self) -> bool {
         false
     }
+}
+
+/// The text of a file with a key or a token.
+fn read(path: &Path) -> io::Result<Zeroizing<String>> {
+    config_file::read(path)?.text()
 }

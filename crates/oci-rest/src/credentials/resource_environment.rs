@@ -1,6 +1,6 @@
 //! The variables `OCI_RESOURCE_PRINCIPAL_*`, of every version.
 
-use std::{fmt, fs, path::Path};
+use std::{fmt, path::Path};
 
 use oci_signer::KeyId;
 use zeroize::Zeroizing;
@@ -180,7 +180,7 @@ impl Secret {
         if !path.is_absolute() {
             return Ok(self.0.clone());
         }
-        fs::read_to_string(path).map(Zeroizing::new).map_err(|source| {
+        super::read(path).map_err(|source| {
             let problem = format!("cannot read {}", path.display());
             Error::credentials(WHAT, problem, Some(Box::new(source)))
         })

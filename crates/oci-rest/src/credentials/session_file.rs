@@ -1,6 +1,6 @@
 //! Session tokens of `oci session authenticate`.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use zeroize::Zeroizing;
 
@@ -21,7 +21,7 @@ pub struct SessionFile {
 impl TokenSource for SessionFile {
     fn session(&self, _: Duration) -> Result<Session, Error> {
         let read = |path: &PathBuf| {
-            fs::read_to_string(path).map(Zeroizing::new).map_err(|source| {
+            super::read(path).map_err(|source| {
                 let problem = format!("cannot read {}", path.display());
                 Error::credentials(WHAT, problem, Some(Box::new(source)))
             })

@@ -2,7 +2,6 @@
 
 use std::{
     fmt::Debug,
-    fs,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -78,7 +77,7 @@ impl TokenCredentials {
             let problem = format!("{problem} {}", path.display());
             Error::credentials("the delegation token", problem, Some(source))
         };
-        let token = fs::read_to_string(path).map(Zeroizing::new);
+        let token = super::read(path);
         let token = token.map_err(|source| wrong("cannot read", Box::new(source)))?;
         signer.on_behalf_of(&token).map_err(|source| wrong("it is not in", Box::new(source)))
     }

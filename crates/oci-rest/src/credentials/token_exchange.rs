@@ -1,6 +1,6 @@
 //! Token exchange of an identity domain: a token of somebody else's for one of OCI.
 
-use std::{fmt, fs, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use clock::Deadline;
@@ -83,7 +83,7 @@ impl TokenExchange {
 
     fn form(&self, public_key: &str) -> Result<Zeroizing<String>, Error> {
         let path = self.subject_token.display();
-        let token = fs::read_to_string(&self.subject_token).map(Zeroizing::new);
+        let token = super::read(&self.subject_token);
         let token = token.map_err(|source| {
             let problem = format!("cannot read the token in {path}");
             Error::credentials(WHAT, problem, Some(Box::new(source)))

@@ -1,6 +1,6 @@
 //! Workload identity of OKE: a pod signs as its service account.
 
-use std::{fmt, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use clock::{Clock, Deadline};
@@ -35,7 +35,7 @@ impl WorkloadIdentity {
 
     fn service_account(&self) -> Result<HeaderValue, Error> {
         let path = self.token_file.display();
-        let token = fs::read_to_string(&self.token_file).map(Zeroizing::new).map_err(|source| {
+        let token = super::read(&self.token_file).map_err(|source| {
             let problem = format!("cannot read the service account's token in {path}");
             Error::credentials(WHAT, problem, Some(Box::new(source)))
         })?;

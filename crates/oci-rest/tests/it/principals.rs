@@ -266,6 +266,65 @@ fn profiles_are_read_as_oracles_sdk_reads_them() {
     assert_eq!(file.delegation_token_file().unwrap(), home.join(".oci/token"));
 }
 
+/// Keys that stand in the file, over several lines or in one.
+#[test]
+fn a_profile_may_hold_its_key() {
+    let world = World::new();
+    let user = world.cloud.credentials().clone();
+    for end in ["\n  ", "\\n", " "] {
+        let pem = user.private_key_pem.trim().replace('\n', end);
+        let text =
+            format!("[a]\nUser: {}\nTENANCY = {}\nkey_content={pem}", user.user, user.tenancy);
+        let profile = Profile::parse(&text, "a", Path::new("/none")).unwrap();
+        assert!(profile.holds_secret() && profile.key_file().unwrap().is_none());
+        world.ask(&world.client(profile.credentials(world.clock()).unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_profile_is_said_and_not_quoted() {
+    let world = World::new();
+    let user = world.cloud.credentials().clone();
+    let key = user.private_key_pem.trim().replace('\n', "\\n");
+    let check = |lines: &str, expected: &str| {
+        let text = format!("[a]\n{lines}\n");
+        let profile = Profile::parse(&text, "a", Path::new("/home")).unwrap();
+        let error = profile.credentials(world.clock()).unwrap_err();
+        let said = chain(&error);
+        assert_eq!(said, format!("the profile a of Oracle's configuration file: {expected}"));
+    };
+    check(
+        "key_file=~other/key.pem",
+        "key_file begins with ~ and a user's name; write the whole path",
+    );
+    check(
+        "key_file=~/none.pem",
+        "cannot read /home/none.pem, its key_file: No such file or directory (os error 2)",
+    );
+    check("key_file=/dev/zero", "cannot read /dev/zero, its key_file: it is not a regular file");
+    check(
+        "key_content=MARKER",
+        "the private key in key_content cannot be used: there is no private key: text from \
+         -----BEGIN PRIVATE KEY----- to -----END PRIVATE KEY----- was expected",
+    );
+    check(
+        &format!("key_content={key}\ntenancy={}\nuser=\"MARKER\"", user.tenancy),
+        "user is no user OCID (ocid1.user.…); quotation marks, and a comment behind the value, would \
+         be parts of it",
+    );
+    check(
+        &format!("key_content={key}\ntenancy={}\nuser={}", user.user, user.user),
+        "tenancy is no tenancy OCID (ocid1.tenancy.…); quotation marks, and a comment behind the \
+         value, would be parts of it",
+    );
+    let encrypted =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\\nMAA=\\n-----END ENCRYPTED PRIVATE KEY-----";
+    check(
+        &format!("key_content={encrypted}"),
+        "the private key in key_content is encrypted; give its passphrase as pass_phrase in the profile",
+    );
+}
+
 #[test]
 fn the_cache_is_closed_to_others_and_never_on_a_disk() {
     let world = World::new();
