@@ -1,6 +1,6 @@
 //! The API, reached as `config.yaml` and the environment say.
 
-use std::{cell::OnceCell, fs, path::Path, sync::Arc, time::Duration};
+use std::{cell::OnceCell, path::Path, sync::Arc, time::Duration};
 
 use clock::{Clock, Deadline};
 use kube_node::{KubeClient, KubeNode};
@@ -175,7 +175,7 @@ impl Cloud {
 
 fn read_root_certs(settings: &Settings) -> Result<Option<Vec<u8>>, Error> {
     let Some(path) = &settings.root_certs else { return Ok(None) };
-    let read = fs::read(path);
+    let read = config_file::read(path).map(|it| it.bytes.to_vec());
     read.map(Some).map_err(|source| Error::RootCerts { path: path.clone(), source })
 }
 

@@ -1,11 +1,11 @@
 //! `config.yaml`: credentials and scope, as the Go driver's documentation has it.
 
 use std::{
-    fmt, fs,
-    os::unix::fs::PermissionsExt,
+    fmt,
     path::{Path, PathBuf},
 };
 
+use config_file::yaml;
 use oci_iaas::{Ocid, Region};
 use zeroize::Zeroizing;
 
@@ -33,6 +33,10 @@ pub struct Config {
     pub endpoint: Option<http::Uri>,
     /// The address of the service that gives tokens, where it is not the usual one.
     pub auth_endpoint: Option<http::Uri>,
+    /// What of the file is not used, and why, in words for the log.
+    remarks: Vec<String>,
+    /// Whether a key or a passphrase is in the file.
+    holds_secret: bool,
 }
 
 /// Who signs.
@@ -107,23 +111,37 @@ impl Config {
     /// says something that cannot be. No error shows a value of the file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let at = |source| ConfigError::read(path, source);
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(at)?);
-        let mode = fs::metadata(path).map_err(at)?.permissions().mode();
+        let content = config_file::read(path).map_err(at)?;
+        let mode = content.mode;
+        let text = content.text().map_err(at)?;
         let mut config =
             Self::parse(&text).map_err(|problem| ConfigError::content(path, problem))?;
+        if config.holds_secret && mode & EVERYBODY != 0 {
+            // refused below if the secret is used
+            let remark = format!("it holds a secret and everybody may read it (mode {mode:04o})");
+            config.remarks.push(remark);
+        }
         match &mut config.auth {
             Auth::ApiKey(user) => {
                 if mode & EVERYBODY != 0 {
                     return Err(ConfigError::exposed(path, mode));
                 }
-                if let (Key::File(key), Some(dir)) = (&mut user.key, path.parent()) {
+                if let (Key::File(key), Some(dir)) = (&mut user.key, path.parent())
+                    && !key.starts_with("~")
+                {
                     *key = dir.join(&*key);
                 }
+            }
+            _ if mode & WRITABLE_BY_EVERYBODY != 0 && config.holds_secret => {
+                return Err(ConfigError::exposed(path, mode));
             }
             _ if mode & WRITABLE_BY_EVERYBODY != 0 => {
                 return Err(ConfigError::writable(path, mode));
             }
             _ => {}
+        }
+        for remark in &config.remarks {
+            log::warn!("{}: {remark}", path.display());
         }
         Ok(config)
     }
@@ -133,13 +151,21 @@ impl Config {
     /// # Errors
     /// As [`Config::read`], without those of the file.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let document: Option<Document> = serde_yaml::from_str(text).map_err(Problem::from_yaml)?;
-        document.ok_or_else(|| Problem::missing(&["auth"]))?.check()
+        let first = yaml::first(text).map_err(|problem| Problem::from_yaml(&problem))?;
+        let document: Option<Document> = first.value;
+        let config = document.ok_or_else(|| Problem::missing(&["auth"])).and_then(Document::check);
+        if !first.has_more {
+            return config;
+        }
+        let mut config = config.map_err(Problem::of_first_document)?;
+        config.remarks.push(ONE_DOCUMENT.to_owned());
+        Ok(config)
     }
 }
 
 const EVERYBODY: u32 = 0o007;
 const WRITABLE_BY_EVERYBODY: u32 = 0o002;
+const ONE_DOCUMENT: &str = "only the first document is read, which ends at the second `---`";
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,6 @@
 //! Who signs: what `config.yaml` chooses, made ready.
 
 use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,7 +14,6 @@ use oci_rest::{
     WorkloadIdentity,
 };
 use oci_signer::PrivateKey;
-use zeroize::Zeroizing;
 
 use crate::{
     Auth, Config, ConfigError, Settings,
@@ -41,11 +38,14 @@ impl Means<'_> {
     /// Makes the credentials ready; nothing is asked on the network yet.
     pub(crate) fn identity(&self) -> Result<Identity, Error> {
         match &self.config.auth {
-            Auth::ApiKey(user) => Ok((Box::new(api_key(user)?), None)),
+            Auth::ApiKey(user) => Ok((Box::new(self.api_key(user)?), None)),
             Auth::InstancePrincipals => Ok((self.tokens(self.instance_principals()?), None)),
-            Auth::WorkloadIdentity => Ok((self.tokens(self.workload_identity()?), None)),
+            // the cloud controller manager, whose key this is, means the exchange where it has a domain
+            Auth::WorkloadIdentity if !self.settings.principal.contains_key(DOMAIN) => {
+                Ok((self.tokens(self.workload_identity()?), None))
+            }
             Auth::ResourcePrincipals => self.resource_principal(),
-            Auth::TokenExchange => {
+            Auth::WorkloadIdentity | Auth::TokenExchange => {
                 let vars = &self.settings.principal;
                 let instance = self.instance_principals()?;
                 let source = TokenExchange::from_vars(|name| vars.get(name).cloned(), instance)?;
@@ -54,7 +54,19 @@ impl Means<'_> {
             Auth::Profile { file, name } => {
                 let file = self.sdk_config(file.as_deref());
                 let profile = Profile::read(&file, name, &self.settings.home)?;
-                let region = profile.region().and_then(|it| Region::parse(it).ok());
+                if profile.holds_secret() {
+                    check_private(&file)?;
+                }
+                let place = || {
+                    let behind = profile.region().is_some_and(|it| it.contains(['#', ';']));
+                    let comment = if behind {
+                        ", with the comment behind it, which is a part of it,"
+                    } else {
+                        ""
+                    };
+                    format!("the region of the profile {name} in {}{comment}", file.display())
+                };
+                let region = profile.region().map(|it| parse_region(it, place)).transpose()?;
                 let (credentials, own_region) = self.profile(&profile, name)?;
                 Ok((credentials, region.or(own_region)))
             }
@@ -65,7 +77,9 @@ impl Means<'_> {
     fn profile(&self, profile: &Profile, name: &str) -> Result<Identity, Error> {
         match profile.authentication_type() {
             None => {
-                check_private(&profile.key_file()?)?;
+                if let Some(file) = profile.key_file()? {
+                    check_private(&file)?;
+                }
                 Ok((profile.credentials(Arc::clone(self.clock))?, None))
             }
             Some("instance_principal") => Ok((self.tokens(self.instance_principals()?), None)),
@@ -84,7 +98,8 @@ impl Means<'_> {
     fn resource_principal(&self) -> Result<Identity, Error> {
         let (vars, instance) = (&self.settings.principal, self.instance_principals()?);
         let source = ResourcePrincipal::from_vars(|name| vars.get(name).cloned(), instance)?;
-        let region = source.region().and_then(|it| Region::parse(it).ok());
+        let place = || "the variable OCI_RESOURCE_PRINCIPAL_REGION".to_owned();
+        let region = source.region().map(|it| parse_region(it, place)).transpose()?;
         Ok((self.tokens(source), region))
     }
 
@@ -117,9 +132,9 @@ impl Means<'_> {
             (None, None) => return Err(Error::NoPod),
         };
         let authority = &account.authority;
-        let read = fs::read(authority);
-        let root_certs =
-            Some(read.map_err(|source| Error::RootCerts { path: authority.clone(), source })?);
+        let read = config_file::read(authority);
+        let read = read.map_err(|source| Error::RootCerts { path: authority.clone(), source })?;
+        let root_certs = Some(read.bytes.to_vec());
         let mut network = Network { root_certs, ..self.network.clone() };
         network.names.root_certs = authority.display().to_string();
         let transport = Arc::new(UreqTransport::new(&network)?);
@@ -140,12 +155,45 @@ impl Means<'_> {
     }
 
     fn sdk_config(&self, file: Option<&Path>) -> PathBuf {
-        let home = &self.settings.home;
         match file.or(self.settings.sdk_config.as_deref()) {
-            Some(file) => file.strip_prefix("~").map_or_else(|_| file.into(), |it| home.join(it)),
-            None => home.join(".oci/config"),
+            Some(file) => self.at_home(file),
+            None => self.settings.home.join(".oci/config"),
         }
     }
+
+    /// `~` is the home directory.
+    fn at_home(&self, file: &Path) -> PathBuf {
+        file.strip_prefix("~").map_or_else(|_| file.into(), |it| self.settings.home.join(it))
+    }
+
+    fn api_key(&self, user: &UserKey) -> Result<ApiKey, Error> {
+        let (name, pem) = match &user.key {
+            Key::Inline(text) => ("auth.key".to_owned(), text.clone()),
+            Key::File(path) => {
+                let path = self.at_home(path);
+                let content = config_file::read(&path);
+                let content = content.map_err(|it| ConfigError::unreadable(&path, it))?;
+                if content.mode & EVERYBODY != 0 {
+                    return Err(ConfigError::exposed(&path, content.mode).into());
+                }
+                (format!("auth.key_file ({})", path.display()), content.text_or_binary())
+            }
+        };
+        let passphrase = user.passphrase.as_ref().map(|it| it.as_str());
+        let key = PrivateKey::from_pem(&pem, passphrase).map_err(|source| {
+            match (source.is_passphrase_missing(), source.is_passphrase()) {
+                (true, _) => Error::PassphraseMissing { key: name },
+                (_, true) => Error::Passphrase { key: name, source },
+                _ => Error::Key { key: name, source },
+            }
+        })?;
+        let (tenancy, id) = (user.tenancy.as_str(), user.user.as_str());
+        Ok(ApiKey::new(tenancy, id, user.fingerprint.as_deref(), key)?)
+    }
+}
+
+fn parse_region(text: &str, place: impl Fn() -> String) -> Result<Region, Error> {
+    Region::parse(text).map_err(|_| Error::Region { place: place() })
 }
 
 /// What calls share until the next reboot, if they may.
@@ -153,29 +201,9 @@ pub(crate) fn cache(settings: &Settings) -> Option<MemoryCache> {
     settings.token_cache.then(|| MemoryCache::new(settings.run_dir.join("tokens")))
 }
 
-fn api_key(user: &UserKey) -> Result<ApiKey, Error> {
-    let pem = match &user.key {
-        Key::Inline(text) => text.clone(),
-        Key::File(path) => {
-            check_private(path)?;
-            let read = fs::read_to_string(path);
-            let unreadable = |source| ConfigError::Unreadable { path: path.clone(), source };
-            Zeroizing::new(read.map_err(unreadable)?)
-        }
-    };
-    let passphrase = user.passphrase.as_ref().map(|it| it.as_str());
-    let key = PrivateKey::from_pem(&pem, passphrase).map_err(|source| match &user.key {
-        Key::Inline(_) => Error::Key(source),
-        Key::File(path) => Error::KeyFile { path: path.clone(), source },
-    })?;
-    let (tenancy, id) = (user.tenancy.as_str(), user.user.as_str());
-    Ok(ApiKey::new(tenancy, id, user.fingerprint.as_deref(), key)?)
-}
-
 /// Refuses a file with a key, or a token, that everybody may read.
 fn check_private(path: &Path) -> Result<(), Error> {
-    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
+    let mode = config_file::read(path).map_err(|it| ConfigError::unreadable(path, it))?.mode;
     if mode & EVERYBODY != 0 {
         return Err(ConfigError::exposed(path, mode).into());
     }
@@ -183,5 +211,6 @@ fn check_private(path: &Path) -> Result<(), Error> {
 }
 
 const EVERYBODY: u32 = 0o007;
+const DOMAIN: &str = "OCI_WORKLOAD_IDENTITY_DOMAIN_URL";
 /// Where an enhanced cluster of OKE gives tokens to its pods.
 const WORKLOAD_PORT: u16 = 12250;

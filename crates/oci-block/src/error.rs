@@ -55,15 +55,38 @@ pub enum Error {
     Refusal(#[from] Refusal),
 
     /// The private key.
-    #[error("auth.key in config.yaml cannot be used")]
-    Key(#[source] oci_signer::Error),
-    /// The file with the private key.
-    #[error("the private key in {} cannot be used", .path.display())]
-    KeyFile {
-        /// The file.
-        path: PathBuf,
+    #[error("{key} in config.yaml cannot be used")]
+    Key {
+        /// `auth.key`, or `auth.key_file` and the file.
+        key: String,
         /// Why.
         source: oci_signer::Error,
+    },
+    /// The private key is encrypted.
+    #[error(
+        "{key} in config.yaml is encrypted, and there is no passphrase; give it as auth.passphrase, in \
+         quotes if it has special characters"
+    )]
+    PassphraseMissing {
+        /// `auth.key`, or `auth.key_file` and the file.
+        key: String,
+    },
+    /// The passphrase does not fit the private key.
+    #[error(
+        "{key} in config.yaml cannot be used with auth.passphrase (does it need quotes? `openssl pkey \
+         -noout -in <file>` asks for the passphrase and tells whether it fits)"
+    )]
+    Passphrase {
+        /// `auth.key`, or `auth.key_file` and the file.
+        key: String,
+        /// Why.
+        source: oci_signer::Error,
+    },
+    /// Where a region belongs there is none.
+    #[error("{place} is no region; it looks like us-phoenix-1 or phx")]
+    Region {
+        /// Who says so.
+        place: String,
     },
     /// Workload identity outside of a pod.
     #[error(

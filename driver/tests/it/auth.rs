@@ -213,6 +213,27 @@ fn profiles_of_oracles_configuration_file_sign() {
         &master.attach(),
         "the profile absent of Oracle's configuration file: the file has no such profile",
     );
+    // the brackets are what counts of a section's line, and other profiles do no harm
+    let odd = format!("{text}[third] # the same\nregion: iad\n[fourth]\nnothing\n");
+    master.file(".oci/config", &odd);
+    master.configure("auth: {profile: third, region: phx}");
+    success(&master.attach());
+    success(&master.detach());
+    master.file(".oci/config", &text.replace("region=phx", "region=eu_frankfurt_1"));
+    master.configure("auth: {profile: DEFAULT}");
+    failure_with(
+        &master.attach(),
+        &[
+            "the region of the profile DEFAULT in ",
+            "is no region; it looks like us-phoenix-1 or phx",
+        ],
+    );
+    master.file(".oci/config", &format!("{text}pass_phrase=MARKER\n"));
+    let config = master.memory.path().join(".oci/config");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).unwrap();
+    master.configure("auth: {profile: session}");
+    failure_with(&master.attach(), &[".oci/config holds a secret and everybody may read it"]);
+    master.file(".oci/config", &text);
     let key = master.memory.path().join(".oci/key.pem");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     master.configure("auth: {profile: other}");
@@ -270,7 +291,9 @@ fn every_form_of_key_signs() {
     }
     failure_with(
         &sign(&encrypted("p1enc-aes256"), true, ""),
-        &["key.pem cannot be used: the private key is encrypted and there is no passphrase"],
+        &[
+            "key.pem) in config.yaml is encrypted, and there is no passphrase; give it as auth.passphrase",
+        ],
     );
 }
 

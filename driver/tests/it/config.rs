@@ -28,7 +28,7 @@ fn what_is_wrong_is_said() {
         (String::new(), &["config.yaml: auth is missing"][..]),
         (
             right.replace("  user:", "  usr:"),
-            &["config.yaml: line 4 column 3: a key that this driver does not know"],
+            &["config.yaml: line 4 column 3: a key that is not known here, perhaps `user`"],
         ),
         (right.replace("us-phoenix-1", "'not a region'"), &["auth.region is no region"]),
         (right.replace("-----BEGIN", "-----BEGUN"), &["auth.key in config.yaml cannot be used"]),
@@ -101,6 +101,44 @@ fn a_file_that_everybody_may_read_is_refused() {
         &answer,
         &["everybody may read it (mode 0644); run: chmod 600"],
     );
+}
+
+#[test]
+fn what_would_hang_the_call_is_refused() {
+    let cluster = controller_only();
+    let path = cluster.config_dir().join("config.yaml");
+    let brackets = format!("{}loadBalancer: {}", cluster.config(), "[".repeat(200_000));
+    check(&cluster, &brackets, &["config.yaml: more than 5000 opening brackets"]);
+    fs::remove_file(&path).unwrap();
+    assert!(cluster.node(1).tool("mkfifo").arg(&path).status().unwrap().success());
+    let answer = cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap();
+    let parts = ["cannot read ", "config.yaml: it is not a regular file"];
+    seen_to_fail("X2", "attach with a config.yaml that is a pipe", &answer, &parts);
+}
+
+/// What is pasted into one line, and what editors of other systems write.
+#[test]
+fn a_key_is_read_in_every_form_that_people_give_it() {
+    let cluster = controller_only();
+    let right = cluster.config();
+    let begin = right.find("  key: |").unwrap();
+    let end = begin + right[begin..].find("-----END").unwrap();
+    let end = end + right[end..].find('\n').unwrap();
+    let pem = cluster.sim.credentials().private_key_pem.trim().to_owned();
+    let in_one = pem.replace('\n', "\\n");
+    let with_key = |key: &str| format!("{}{key}{}", &right[..begin], &right[end..]);
+    for config in [
+        with_key(&format!("  key: {in_one}")),
+        with_key(&format!("  key: '{in_one}'")),
+        with_key(&format!("  key: \"{in_one}\"")),
+        right.replace("  key: |", "  key: >"),
+        right.replace('\n', "\r\n"),
+        format!("\u{feff}{right}"),
+        format!("{right}---\nkind: other\n"),
+    ] {
+        cluster.write_config(&config).unwrap();
+        success(&cluster.controller().call(&["attach", &cluster.options(&[]), "node-1"]).unwrap());
+    }
 }
 
 #[test]

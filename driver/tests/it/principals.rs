@@ -95,6 +95,14 @@ fn a_token_that_an_identity_domain_trusts_is_exchanged() {
     success(&master.attach());
     success(&master.detach());
     assert_eq!(master.count(&["TokenExchange"]), 1);
+    // the cloud controller manager's key for it, where there is a domain
+    let compartment = master.cluster.sim.compartment();
+    master.configure(&format!("useWorkloadIdentity: true\ncompartment: {compartment}"));
+    master.set("OCI_FLEXD_TOKEN_CACHE", "off");
+    success(&master.attach());
+    success(&master.detach());
+    assert_eq!(master.count(&["TokenExchange"]), 3);
+    assert_eq!(master.count(&["WorkloadIdentity"]), 0);
 }
 
 /// What `authentication_type` says in a profile of Oracle's command line is done.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use config_file::yaml::switch;
 use oci_iaas::{Ocid, Region};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
@@ -13,7 +14,7 @@ use super::{Auth, Config, Key, Problem, UserKey};
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     auth: Option<AuthKeys>,
-    #[serde(default, rename = "useInstancePrincipals")]
+    #[serde(default, deserialize_with = "switch", rename = "useInstancePrincipals")]
     use_instance_principals: bool,
     #[serde(default, deserialize_with = "text")]
     compartment: Text,
@@ -22,11 +23,11 @@ pub(super) struct Document {
     #[serde(default, deserialize_with = "text", rename = "regionKey")]
     region_key: Text,
     endpoints: Option<Endpoints>,
-    #[serde(default, rename = "useWorkloadIdentity")]
+    #[serde(default, deserialize_with = "switch", rename = "useWorkloadIdentity")]
     use_workload_identity: bool,
-    #[serde(default, rename = "useResourcePrincipals")]
+    #[serde(default, deserialize_with = "switch", rename = "useResourcePrincipals")]
     use_resource_principals: bool,
-    #[serde(default, rename = "useTokenExchange")]
+    #[serde(default, deserialize_with = "switch", rename = "useTokenExchange")]
     use_token_exchange: bool,
     #[serde(default, rename = "loadBalancer")]
     _load_balancer: Ignored,
@@ -70,7 +71,7 @@ struct AuthKeys {
     compartment: Text,
     #[serde(default, deserialize_with = "text")]
     vcn: Text,
-    #[serde(default, rename = "useInstancePrincipals")]
+    #[serde(default, deserialize_with = "switch", rename = "useInstancePrincipals")]
     use_instance_principals: bool,
 }
 
@@ -93,6 +94,8 @@ impl Document {
         if way.is_none() && self.auth.is_none() {
             return Err(Problem::missing(&["auth"]));
         }
+        let remarks = self.unused(way.as_ref()).into_iter().collect();
+        let holds_secret = self.auth.as_ref().is_some_and(AuthKeys::hold_secret);
         let auth = self.auth.unwrap_or_default();
         let endpoints = self.endpoints.unwrap_or_default();
         let region = region(&auth.region, one("regionKey", [&auth.region_key, &self.region_key])?)?;
@@ -105,14 +108,25 @@ impl Document {
             endpoint: endpoints.iaas.map(|text| endpoint("iaas", &text)).transpose()?,
             auth_endpoint: endpoints.auth.map(|text| endpoint("auth", &text)).transpose()?,
             auth: match way {
-                Some(way) => way,
+                Some((_, way)) => way,
                 None => Auth::ApiKey(auth.check()?),
             },
+            remarks,
+            holds_secret,
         })
     }
 
-    /// The way to authenticate that is not an API key, if one is chosen: one, and no API key beside it.
-    fn way(&self) -> Result<Option<Auth>, Problem> {
+    /// An API key beside another way to authenticate, which the cloud controller manager ignores too.
+    fn unused(&self, way: Option<&Way>) -> Option<String> {
+        let ((name, _), auth) = (way?, self.auth.as_ref()?);
+        let mut keys: Vec<_> = auth.of_a_user().collect();
+        keys.dedup();
+        let (keys, verb) = (keys.join(", "), if keys.len() == 1 { "is" } else { "are" });
+        (!keys.is_empty()).then(|| format!("{keys} {verb} not used, because {name} is given"))
+    }
+
+    /// The way to authenticate that is not an API key, if one is chosen, and by which key: one.
+    fn way(&self) -> Result<Option<Way>, Problem> {
         let none = AuthKeys::default();
         let auth = self.auth.as_ref().unwrap_or(&none);
         let name = if auth.profile.is_some() { "auth.profile" } else { "auth.config_file" };
@@ -138,26 +152,35 @@ impl Document {
         if let Some((other, _)) = ways.next() {
             return Err(Problem::new(format!("{name} and {other} are both given; keep one")));
         }
-        let of_a_user = [
-            ("auth.tenancy", &auth.tenancy),
-            ("auth.user", &auth.user),
-            ("auth.key", &auth.key),
-            ("auth.key_file", &auth.key_file),
-            ("auth.fingerprint", &auth.fingerprint),
-            ("auth.passphrase", &auth.passphrase),
-            ("auth.passphrase", &auth.key_passphrase),
-            ("auth.passphrase", &auth.key_passphase),
-        ];
-        match of_a_user.into_iter().find(|(_, value)| value.is_some()) {
-            Some((key, _)) => Err(Problem::new(format!(
+        match (&way, auth.of_a_user().next()) {
+            (Auth::Profile { .. }, Some(key)) => Err(Problem::new(format!(
                 "{name} is given and {key} too, which belongs to an API key; keep one"
             ))),
-            None => Ok(Some(way)),
+            _ => Ok(Some((name, way))),
         }
     }
 }
 
 impl AuthKeys {
+    /// The keys that are given and belong to an API key.
+    fn of_a_user(&self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            ("auth.tenancy", &self.tenancy),
+            ("auth.user", &self.user),
+            ("auth.key", &self.key),
+            ("auth.key_file", &self.key_file),
+            ("auth.fingerprint", &self.fingerprint),
+            ("auth.passphrase", &self.passphrase),
+            ("auth.passphrase", &self.key_passphrase),
+            ("auth.passphrase", &self.key_passphase),
+        ];
+        all.into_iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name)
+    }
+
+    fn hold_secret(&self) -> bool {
+        self.of_a_user().any(|it| matches!(it, "auth.key" | "auth.passphrase"))
+    }
+
     fn check(self) -> Result<UserKey, Problem> {
         let passphrase =
             one("auth.passphrase", [&self.passphrase, &self.key_passphrase, &self.key_passphase])?
@@ -243,6 +266,8 @@ fn endpoint(name: &str, text: &Value) -> Result<http::Uri, Problem> {
     (scheme && bare && no_user).then_some(uri).ok_or_else(wrong)
 }
 
+/// A way to authenticate, and the key that chooses it.
+type Way = (&'static str, Auth);
 type Value = Zeroizing<String>;
 type Text = Option<Value>;
 

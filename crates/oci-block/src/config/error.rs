@@ -21,6 +21,18 @@ pub enum ConfigError {
         path: PathBuf,
     },
 
+    /// The process may not read the file.
+    #[error(
+        "this process (user {user}) may not read {}: if kube-controller-manager is not to run as root, \
+         run: chown {user} {0}, and let that user into the folders above", .path.display()
+    )]
+    NotPermitted {
+        /// The file.
+        path: PathBuf,
+        /// The process's effective user id.
+        user: u32,
+    },
+
     /// The file is there but cannot be read.
     #[error("cannot read {}", .path.display())]
     Unreadable {
@@ -66,9 +78,19 @@ pub enum ConfigError {
 
 impl ConfigError {
     pub(super) fn read(path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path: path.to_owned() },
+            _ => Self::unreadable(path, source),
+        }
+    }
+
+    /// Another file of the configuration, which has to be there.
+    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
-            io::ErrorKind::NotFound => Self::Missing { path },
+            io::ErrorKind::PermissionDenied => {
+                Self::NotPermitted { path, user: rustix::process::geteuid().as_raw() }
+            }
             _ => Self::Unreadable { path, source },
         }
     }

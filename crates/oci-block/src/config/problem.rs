@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use config_file::yaml;
+
+use super::ONE_DOCUMENT;
+
 /// What is wrong with the text, in words that quote nothing of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Problem(String);
@@ -21,24 +25,16 @@ impl Problem {
         Self(format!("{} missing; examples/config.yaml is a whole file", listed(keys)))
     }
 
-    /// Line and column only: the library's own text quotes the document.
-    pub(super) fn from_yaml(error: serde_yaml::Error) -> Self {
-        let place = error
-            .location()
-            .map_or_else(String::new, |at| format!("line {} column {}: ", at.line(), at.column()));
-        let text = error.to_string();
-        let what = if text.contains("unknown field") {
-            "a key that this driver does not know; correct or remove it (docs/configuration.md \
-             lists all keys)"
-        } else if text.contains("duplicate") {
-            "a key that was given before; remove one of the two"
-        } else if text.contains("invalid type") || text.contains("invalid value") {
-            "a value of the wrong kind (text where a group of keys belongs, or the reverse); \
-             check the indentation and quote the value"
-        } else {
-            "not valid YAML; a multi-line key needs `key: |` and deeper indentation"
-        };
-        Self(format!("{place}{what}"))
+    /// Line and column, cause and cure; nothing of the document.
+    pub(super) fn from_yaml(problem: &yaml::Problem) -> Self {
+        let all =
+            if problem.is_unknown_key() { " (docs/configuration.md lists all keys)" } else { "" };
+        Self(format!("{problem}{all}"))
+    }
+
+    /// The same, of a text with several documents.
+    pub(super) fn of_first_document(self) -> Self {
+        Self(format!("{}; {ONE_DOCUMENT}", self.0))
     }
 }
 

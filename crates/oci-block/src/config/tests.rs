@@ -1,5 +1,7 @@
 //! What `config.yaml` may look like, and what is said of one that is wrong.
 
+use std::fs;
+
 use super::*;
 
 #[track_caller]
@@ -93,6 +95,41 @@ fn other_ways_to_authenticate_are_one_line() {
     assert_eq!(endpoint, "https://auth.example/");
 }
 
+/// As the cloud controller manager does, whose file people share.
+#[test]
+fn an_api_key_beside_a_principal_is_not_used_and_said() {
+    let check = |line: &str, way: &str, remark: &str| {
+        let config = Config::parse(&format!("{DOCUMENTED}  passphrase: MARKER\n{line}\n")).unwrap();
+        assert_eq!(format!("{:?}", config.auth), way);
+        assert_eq!(config.remarks, [remark]);
+        assert_eq!(config.region.unwrap().id(), "us-phoenix-1");
+    };
+    let unused = "auth.tenancy, auth.user, auth.key, auth.fingerprint, auth.passphrase are not used, \
+                  because";
+    let top = "useInstancePrincipals: true";
+    let unused_for = |name: &str| format!("{unused} {name} is given");
+    check(top, "InstancePrincipals", &unused_for("useInstancePrincipals"));
+    check(&format!("  {top}"), "InstancePrincipals", &unused_for("useInstancePrincipals"));
+    check("useWorkloadIdentity: on", "WorkloadIdentity", &unused_for("useWorkloadIdentity"));
+    check("useResourcePrincipals: 'y'", "ResourcePrincipals", &unused_for("useResourcePrincipals"));
+    // what is not used need not be right
+    let text = "useInstancePrincipals: true\nauth: {tenancy: none}";
+    let remarks = Config::parse(text).unwrap().remarks;
+    assert_eq!(remarks, ["auth.tenancy is not used, because useInstancePrincipals is given"]);
+}
+
+#[test]
+fn only_the_first_document_is_read_and_said() {
+    let one = "only the first document is read, which ends at the second `---`";
+    let config = Config::parse(&format!("{DOCUMENTED}---\nkind: other\n")).unwrap();
+    assert_eq!(config.remarks, [one]);
+    assert_eq!(Config::parse(&format!("{DOCUMENTED}---\n")).unwrap().remarks, [""; 0]);
+    check(
+        &format!("---\n# of the cluster\n{DOCUMENTED}"),
+        &format!("auth is missing; examples/config.yaml is a whole file; {one}"),
+    );
+}
+
 #[test]
 fn what_is_missing_is_named() {
     let absent = "missing; examples/config.yaml is a whole file";
@@ -118,21 +155,22 @@ fn what_is_wrong_is_named_and_not_quoted() {
     );
     check(
         &format!("{DOCUMENTED}  MARKER: x\n"),
-        "line 12 column 3: a key that this driver does not know; correct or remove it \
+        "line 12 column 3: a key that is not known here; correct or remove it \
          (docs/configuration.md lists all keys)",
     );
     check(
         &with(&[("tenancy: ocid1", "tenancy:\n    - ocid1")]),
-        "line 4 column 5: a value of the wrong kind (text where a group of keys belongs, or the \
-         reverse); check the indentation and quote the value",
+        "line 4 column 5: a list where text belongs; check the indentation, and put a value with \
+         brackets or braces in quotes",
     );
     check(
         &format!("{DOCUMENTED}  user: ocid1.user.oc1..aaaauser\n"),
-        "line 3 column 3: a key that was given before; remove one of the two",
+        "line 3 column 3: `user` is given twice; remove one of the two",
     );
     check(
         &with(&[("    -----BEGIN", "-----BEGIN")]),
-        "line 11 column 14: not valid YAML; a multi-line key needs `key: |` and deeper indentation",
+        "line 8: a line of several that is not indented deeper than its key; such a value needs \
+         `key: |`, and its lines need more spaces than that line",
     );
     check(
         &format!("{DOCUMENTED}endpoints:\n  iaas: https://u:MARKER@host\n"),
@@ -153,10 +191,6 @@ fn what_contradicts_itself_is_named() {
     check(
         &format!("{DOCUMENTED}regionKey: iad\n"),
         "auth.region and regionKey name different regions; remove regionKey",
-    );
-    check(
-        &format!("{DOCUMENTED}useInstancePrincipals: true\n"),
-        "useInstancePrincipals is given and auth.tenancy too, which belongs to an API key; keep one",
     );
     check(
         "useInstancePrincipals: true\nuseWorkloadIdentity: true",
@@ -223,6 +257,54 @@ fn a_file_that_everybody_may_read_is_refused() {
 }
 
 #[test]
+fn what_is_no_file_of_text_is_said_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |name: &str, said: &str| {
+        let path = dir.path().join(name);
+        let error = Config::read(&path).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        let at = format!("cannot read {}", path.display());
+        assert_eq!((error.to_string(), &*source), (at, said));
+    };
+    let mode = rustix::fs::Mode::RUSR;
+    let fifo = dir.path().join("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    check("fifo", "it is not a regular file");
+    fs::create_dir(dir.path().join("dir")).unwrap();
+    check("dir", "it is not a regular file");
+    fs::write(dir.path().join("latin1"), b"auth:\n  user: MARKER\xE4\n").unwrap();
+    check("latin1", "line 2 is not UTF-8; save it as UTF-8");
+    fs::write(dir.path().join("large"), vec![b'#'; 2 << 20]).unwrap();
+    check("large", "it is larger than 1 MiB, and no such file is");
+}
+
+#[test]
+fn every_encoding_of_editors_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.yaml");
+    let text = "\u{feff}---\r\nuseInstancePrincipals: yes\r\n";
+    let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
+    for bytes in [text.as_bytes().to_vec(), wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+        fs::write(&path, bytes).unwrap();
+        assert!(matches!(Config::read(&path).unwrap().auth, Auth::InstancePrincipals));
+    }
+}
+
+#[test]
+fn a_process_that_may_not_read_the_file_is_told_who_it_is() {
+    let error =
+        ConfigError::unreadable(Path::new("/c"), std::io::ErrorKind::PermissionDenied.into());
+    let user = rustix::process::geteuid().as_raw();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "this process (user {user}) may not read /c: if kube-controller-manager is not to run as \
+             root, run: chown {user} /c, and let that user into the folders above"
+        )
+    );
+}
+
+#[test]
 fn a_missing_file_says_what_this_host_is() {
     assert_eq!(
         Config::read(Path::new("/nowhere/config.yaml")).unwrap_err().to_string(),
@@ -252,8 +334,11 @@ fn a_key_file_is_looked_for_beside_the_configuration() {
     let path = dir.path().join("config.yaml");
     let begin = DOCUMENTED.find("  key: |").unwrap();
     let end = DOCUMENTED.find("  fingerprint").unwrap();
-    for (given, expected) in [("k.pem", dir.path().join("k.pem")), ("/a/k.pem", "/a/k.pem".into())]
-    {
+    for (given, expected) in [
+        ("k.pem", dir.path().join("k.pem")),
+        ("/a/k.pem", "/a/k.pem".into()),
+        ("~/k.pem", "~/k.pem".into()),
+    ] {
         let (head, tail) = (&DOCUMENTED[..begin], &DOCUMENTED[end..]);
         fs::write(&path, format!("{head}  key_file: {given}\n{tail}")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -278,6 +363,26 @@ fn a_file_without_secrets_may_be_read_by_everybody_and_changed_by_nobody() {
         Config::read(Path::new(&path.to_string())).unwrap_err().to_string(),
         format!("everybody may change {path} (mode 0646); run: chmod 644 {path}")
     );
+}
+
+#[test]
+fn a_secret_that_is_not_used_may_be_seen_but_not_changed() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.yaml");
+    fs::write(&path, "useInstancePrincipals: true\nauth: {passphrase: MARKER}").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(
+        Config::read(&path).unwrap().remarks,
+        [
+            "auth.passphrase is not used, because useInstancePrincipals is given",
+            "it holds a secret and everybody may read it (mode 0644)",
+        ]
+    );
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    let said = Config::read(&path).unwrap_err().to_string();
+    assert!(said.ends_with(&format!("run: chmod 600 {}", path.display())), "{said}");
 }
 
 mod properties {
