@@ -126,15 +126,17 @@ impl TokenRequest<'_> {
         let is_word = |it: &String| it.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
         let code = body.and_then(|it| it.code).filter(is_word);
         let code = code.map(|it| format!(" {it}")).unwrap_or_default();
-        let id = crate::service_error::request_id(answer.headers());
-        let id = id.map(|it| format!(" (opc-request-id {it})")).unwrap_or_default();
         let advice = match status {
             429 | 500.. => "it may be tried again",
             400..=404 => self.advice,
             _ => "",
         };
         let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
-        let problem = format!("{host} answers {status}{code}{advice}{id}");
+        // It differs each time, and the same cause is to give the same text.
+        if let Some(id) = crate::service_error::request_id(answer.headers()) {
+            log::info!("{}: {host} answers {status}{code} (opc-request-id {id})", self.what);
+        }
+        let problem = format!("{host} answers {status}{code}{advice}");
         Error::credentials(self.what, problem, None)
     }
 }

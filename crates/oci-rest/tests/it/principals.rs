@@ -61,8 +61,9 @@ fn an_auth_service_in_trouble_is_survived_as_long_as_the_token() {
     world.pass(4 * MINUTE);
     let error = world.ask(&client).unwrap_err();
     let text = chain(&error);
-    let start = "instance principals: 127.0.0.1 answers 503 ServiceUnavailable; it may be tried again (opc-request-id ";
-    assert!(text.starts_with(start), "{text}");
+    let start =
+        "instance principals: 127.0.0.1 answers 503 ServiceUnavailable; it may be tried again";
+    assert_eq!(text, start);
     assert!(error.is_transient());
 }
 
@@ -162,8 +163,8 @@ fn refusals_say_what_was_tried_and_what_to_do() {
     let error = world.ask(&world.process()).unwrap_err();
     let text = chain(&error);
     let start = "instance principals: 127.0.0.1 answers 401 NotAuthenticated; is the clock right, \
-                 and is this the metadata service of this instance? (opc-request-id ";
-    assert!(text.starts_with(start) && !text.contains("MARKER"), "{text}");
+                 and is this the metadata service of this instance?";
+    assert_eq!(text, start);
     assert!(!error.is_transient());
     assert_eq!(world.seen(0).iter().filter(|it| **it == "Federation").count(), 2);
 
@@ -191,8 +192,8 @@ fn a_pod_signs_as_its_service_account() {
     let client = || world.client(Box::new(world.tokens(source()).with_cache(world.cache())));
     let text = chain(&world.ask(&client()).unwrap_err());
     let start = "workload identity: 127.0.0.1 answers 401 NotAuthenticated; is this an enhanced OKE \
-                 cluster, and the service account's token of this cluster? (opc-request-id ";
-    assert!(text.starts_with(start) && !text.contains("ACCOUNT"), "{text}");
+                 cluster, and the service account's token of this cluster?";
+    assert_eq!(text, start);
     world.cloud.add_service_account("ACCOUNT");
     world.ask(&client()).unwrap();
     world.ask(&client()).unwrap();
