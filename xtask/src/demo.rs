@@ -130,7 +130,7 @@ impl Demo<'_> {
             &["waitforattach", &device, &options],
         )?;
         let what = match number {
-            1 => "kubelet mounts it: the disk is proven blank, formatted, mounted",
+            1 => "kubelet mounts it: nothing is found on the disk, it is formatted and mounted",
             _ => "kubelet mounts it: the disk holds a file system, so it is checked and mounted",
         };
         self.succeed(what, &kubelet, &["mountdevice", dir, &device, &options])?;

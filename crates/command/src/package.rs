@@ -12,6 +12,7 @@ pub(crate) fn package(program: &str) -> Option<(&'static str, &'static str)> {
         "mkfs.xfs" | "xfs_growfs" | "xfs_repair" => ("xfsprogs", "xfsprogs"),
         "dmsetup" => ("dmsetup", "device-mapper"),
         "modprobe" => ("kmod", "kmod"),
+        "sg_get_lba_status" | "sg_readcap" => ("sg3-utils", "sg3_utils"),
         "udevadm" => ("udev", "systemd-udev"),
         _ => return None,
     })

@@ -9,6 +9,7 @@ use crate::{
     Access, BlankCheck, Claim, Coverage, DeviceNumber, Disk, Error, User,
     evidence::{Evidence, unknown_data},
     extents::{self, Extent},
+    provisioning,
     survey::{Finding, survey},
     udev,
 };
@@ -52,7 +53,7 @@ impl Blank {
     }
 
     /// Gives up the claim, because mkfs makes one of its own, after a last look that the disk is
-    /// the one that was proven blank. For the formatting code, which must run mkfs at once.
+    /// the one that was looked through. For the formatting code, which must run mkfs at once.
     ///
     /// # Errors
     /// Those of [`Disk::confirm`].
@@ -66,8 +67,8 @@ impl Blank {
 impl Disk {
     /// Shows that the disk is blank: nobody uses it, every byte that is read is zero, and neither our own
     /// search, nor blkid, nor wipefs, nor udev knows of anything on it. All are asked twice, a second or more
-    /// apart; in between the rest of the disk is read, as far as `check` says. [`Blank::coverage`] tells how
-    /// far that was.
+    /// apart; in between the rest of the disk is read, as far as `check` says, unless the target itself says that
+    /// nothing is stored there. [`Blank::coverage`] tells how far that was.
     ///
     /// The caller must not hold a [`Claim`] on the disk: the proof makes its own.
     ///
@@ -90,12 +91,17 @@ impl Disk {
             clock,
             seed,
             |evidence| evidence.objection().map(holds),
-            |read| match survey(self, clock, &(0..self.size()), check, read)? {
-                Finding::Zeros(seen) => {
-                    coverage = Some(seen);
-                    Ok(())
+            |read| {
+                let is_sampled = matches!(check, BlankCheck::Sampled { .. });
+                if is_sampled && provisioning::is_deallocated(self, runner, clock)? {
+                    coverage = Some(Coverage::deallocated(self.size(), read));
+                    return Ok(());
                 }
-                Finding::Data(offset) => Err(holds(unknown_data(offset))),
+                match survey(self, clock, &(0..self.size()), check, read)? {
+                    Finding::Zeros(seen) => coverage = Some(seen),
+                    Finding::Data(offset) => return Err(holds(unknown_data(offset))),
+                }
+                Ok(())
             },
         )?;
         Ok(Blank { disk: self.clone(), claim, unfinished: false, coverage })
@@ -106,7 +112,7 @@ impl Disk {
     /// of a file system that was never mounted.
     ///
     /// Only for a disk of which a record says that this mkfs was started, after the disk had been
-    /// proven blank. If the file system turns out to be finished there is nothing to repeat, and
+    /// looked through. If the file system turns out to be finished there is nothing to repeat, and
     /// the error says so: check it and mount it.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Reading a part of a disk for anything that is not zero, as densely as a budget of time allows.
 
 use std::{
-    cmp, fmt,
+    cmp,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -10,84 +10,11 @@ use std::{
 use clock::Clock;
 
 use crate::{
-    Disk, Error,
+    BlankCheck, Coverage, Disk, Error,
     extents::{self, ALIGNMENT, Extent},
     reader::Reader,
     schedule::{self, BLOCK, Item, Items, PIECES, Step},
 };
-
-/// How much of a disk is read before it counts as blank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlankCheck {
-    /// Everything that file systems and the like need to be found or repaired, the start of every 64 MiB, and of
-    /// the rest as much as there is time for: first a sample in each MiB, then everything. What it may miss is
-    /// data without any signature in the unread parts of an otherwise empty disk.
-    Sampled {
-        /// How long samples are read. What must be read is read whatever time it takes.
-        budget: Duration,
-        /// Decides where the samples are: give each call another one.
-        seed: u64,
-    },
-    /// Every byte.
-    Full,
-}
-
-impl BlankCheck {
-    /// The same, with samples at other places.
-    pub fn with_seed(self, seed: u64) -> Self {
-        match self {
-            Self::Sampled { budget, .. } => Self::Sampled { budget, seed },
-            Self::Full => Self::Full,
-        }
-    }
-}
-
-impl Default for BlankCheck {
-    /// Ten seconds, and always the same places.
-    fn default() -> Self {
-        Self::Sampled { budget: BUDGET, seed: 0 }
-    }
-}
-
-/// How much of a part of a disk was read, and found to be zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Coverage {
-    /// The bytes of the part.
-    pub size: u64,
-    /// How many of them were read, once or more often.
-    pub read: u64,
-    /// The most bytes in a row that were not read.
-    pub largest_gap: u64,
-    /// Whether the budget of time ended the reading.
-    pub cut: bool,
-}
-
-impl Coverage {
-    /// Whether every byte was read.
-    pub fn is_complete(&self) -> bool {
-        self.largest_gap == 0
-    }
-
-    fn complete(size: u64) -> Self {
-        Self { size, read: size, largest_gap: 0, cut: false }
-    }
-}
-
-impl fmt::Display for Coverage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_complete() {
-            return write!(f, "all {} bytes read as zeros", self.size);
-        }
-        let Self { size, read, largest_gap, .. } = self;
-        write!(
-            f,
-            "sampled: {read} of {size} bytes were read, all of them zeros, with at most {largest_gap} between two \
-             places{}",
-            if self.cut { ", when the time for it was up" } else { "" }
-        )
-    }
-}
 
 /// What a reading has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +55,7 @@ pub(crate) fn survey(
     let survey = Survey {
         disk,
         clock,
+        budget,
         end: clock.monotonic().saturating_add(budget),
         progress: Mutex::new(Progress::of(items)),
     };
@@ -146,7 +74,7 @@ pub(crate) fn survey(
     Ok(Finding::Zeros(if progress.cut || !is_done(progress.done) {
         let (read, largest_gap) =
             (cmp::min(read + progress.read, size), progress.done.largest_gap());
-        Coverage { size, read, largest_gap, cut: progress.cut }
+        Coverage { size, read, largest_gap, cut: progress.cut, deallocated: false }
     } else {
         Coverage::complete(size)
     }))
@@ -156,6 +84,7 @@ pub(crate) fn survey(
 struct Survey<'a> {
     disk: &'a Disk,
     clock: &'a dyn Clock,
+    budget: Duration,
     end: Duration,
     progress: Mutex<Progress>,
 }
@@ -219,7 +148,7 @@ impl Survey<'_> {
         Some((progress.taken, extent))
     }
 
-    /// Reading everything is given up as soon as it shows that there is no time for it.
+    /// Reading everything is given up when a tenth of the budget has shown that there is no time for it.
     fn is_time_for(&self, step: Step, progress: &mut Progress) -> bool {
         let now = self.clock.monotonic();
         if now >= self.end {
@@ -228,7 +157,7 @@ impl Survey<'_> {
         let Step::Whole(round) = step else { return true };
         let since = *progress.whole_since.get_or_insert(now);
         let (took, left) = (now.saturating_sub(since), self.end - now);
-        round == 0
+        took < self.budget / 10
             || took.as_secs_f64() / round as f64 * (PIECES - round) as f64 <= left.as_secs_f64()
     }
 
@@ -291,6 +220,5 @@ pub(crate) fn first_non_zero(bytes: &[u8]) -> Option<u64> {
 }
 
 static ZEROS: [u8; 4096] = [0; 4096];
-const BUDGET: Duration = Duration::from_secs(10);
 /// So many reads are on their way at once: a small one waits for the network most of the time.
 const READERS: usize = 16;

@@ -9,7 +9,7 @@ use disk::{Blank, Contents, Disk};
 use crate::{Error, FsType, Mounter, check::patience, said};
 
 impl Mounter {
-    /// Makes a file system with `uuid` on a disk that is proven blank, and looks whether it is
+    /// Makes a file system with `uuid` on a disk on which nothing was found, and looks whether it is
     /// there and sound.
     ///
     /// If this is broken off, or fails, the disk is no longer blank: repeat it with the proof of

@@ -2,7 +2,7 @@
 //!
 //! One call, one file. On a host with `config.yaml` (a master) the calls of the controller manager
 //! attach and detach through the API; on every node kubelet's calls bring the disk in hand, format
-//! it when it is proven blank, mount it and let it go. Calls of the node read `config.yaml`
+//! it when nothing is found on it, mount it and let it go. Calls of the node read `config.yaml`
 //! only for the credentials of a session with CHAP and for further portals.
 //!
 //! Every call observes, compares with its goal, acts, and observes again; so it may be repeated,

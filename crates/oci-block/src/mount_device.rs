@@ -26,7 +26,7 @@ use crate::{
     writable::make_writable,
 };
 
-/// Mounts; formats only a disk that is proven blank.
+/// Mounts; formats only a disk on which nothing is found.
 ///
 /// The order is part of the safety (`docs/architecture.md`): lock, disk in hand, pin, identity,
 /// exclusive claim, contents, proof, intent, format, check, mount, look again.

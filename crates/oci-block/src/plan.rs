@@ -52,7 +52,7 @@ pub(crate) enum Plan {
         /// Its UUID.
         uuid: Option<String>,
     },
-    /// No witness finds anything on it: it may be formatted once it is proven blank.
+    /// No witness finds anything on it: it may be formatted once `disk::Blank` is had of it.
     Format,
     /// A format of ours was interrupted: it may be finished once nothing else is found on it.
     FinishFormat {

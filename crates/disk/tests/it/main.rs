@@ -14,6 +14,7 @@ mod growth;
 mod loop_disk;
 mod namespace;
 mod open;
+mod provisioning;
 mod sampling;
 mod tool;
 mod unfinished;

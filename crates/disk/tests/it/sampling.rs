@@ -61,9 +61,9 @@ fn a_sector_anywhere_is_found_where_there_is_time_to_read_everything() {
             disk.zero(offset, 512);
         }
         let all = prove(&disk, BlankCheck::default()).unwrap();
-        assert!(all.is_complete());
+        assert!(all.is_proof());
         assert_eq!((all.read, all.largest_gap, all.cut), (size, 0, false));
-        assert_eq!(all.to_string(), "all 2147483648 bytes read as zeros");
+        assert_eq!(all.to_string(), "proven: all 2147483648 bytes were read, all of them zeros");
     });
 }
 
@@ -128,7 +128,7 @@ fn what_must_be_read_is_read_without_any_time() {
             disk.zero(offset, 512);
         }
         let seen = prove(&disk, AT_LEAST).unwrap();
-        assert!(!seen.is_complete() && seen.cut);
+        assert!(!seen.is_proof() && seen.cut);
         assert_eq!(seen.largest_gap, 64 * MIB - 8 * KIB);
         assert!(seen.read > 34 * MIB && seen.read < 80 * MIB, "{}", seen.read);
         assert_eq!(
@@ -169,12 +169,12 @@ fn more_time_leaves_smaller_gaps() {
         for (seconds, gap) in [(1, 16 * MIB), (3, 4 * MIB), (8, 2 * MIB), (9, MIB)] {
             let check = BlankCheck::Sampled { budget: Duration::from_secs(seconds), seed: 1 };
             let seen = prove_with(&disk, &Ticking::default(), check).unwrap();
-            assert!(seen.cut && !seen.is_complete());
+            assert!(seen.cut && !seen.is_proof());
             assert!(seen.largest_gap <= gap && seen.largest_gap < before, "{seen}");
             before = seen.largest_gap;
         }
         let check = BlankCheck::Sampled { budget: Duration::from_secs(60), seed: 1 };
-        assert!(prove_with(&disk, &Ticking::default(), check).unwrap().is_complete());
+        assert!(prove_with(&disk, &Ticking::default(), check).unwrap().is_proof());
     });
 }
 

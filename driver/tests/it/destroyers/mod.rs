@@ -82,6 +82,34 @@ fn a_full_check_reads_what_samples_miss() {
     }
 }
 
+/// Any sector, while the budget is long enough to read a disk of this size.
+#[test]
+fn one_sector_of_a_disk_of_2_gib_is_found() {
+    let disk_bytes = Some(2 << 30);
+    let cluster = cluster_with(&Setup { nodes: 1, disk_bytes, ..Setup::default() });
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[("blankCheckSeconds", "300")]);
+    let device = kubelet.attach(&options);
+    for (offset, bytes) in [(1_234_567_680_u64, 512), (1_999_999_488, 512), (700 << 20, 8 << 20)] {
+        kubelet.sh(&format!(
+            "blkdiscard -f {device}
+             yes x | head -c {bytes} | dd of={device} bs=64k oflag=seek_bytes seek={offset} conv=notrunc status=none"
+        ));
+        let answer = kubelet.mount(&device, &options);
+        let said = format!("holds data of unknown kind at offset {offset}");
+        seen_to_fail("M8", format!("{bytes} bytes at {offset} of 2 GiB"), &answer, &[&said]);
+    }
+    kubelet.sh(&format!("blkdiscard -f {device}"));
+    success(&kubelet.mount(&device, &options));
+    let log = cluster
+        .node(1)
+        .folder("OCI_FLEXD_DRIVER_LOG_DIR")
+        .unwrap()
+        .join("oci_flexvolume_driver.log");
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("proven: all 2147483648 bytes were read, all of them zeros"), "{log}");
+}
+
 #[test]
 fn a_volume_that_was_formatted_here_must_not_read_blank() {
     let cluster = cluster();

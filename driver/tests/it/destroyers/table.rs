@@ -195,6 +195,22 @@ pub(super) const LARGE: &[Destroyer] = &[
         "ext at offset 134217784",
     ),
     disk(
+        "a sector behind the first 16 MiB",
+        "head -c 512 /dev/urandom | dd of=$disk bs=512 seek=32768 conv=notrunc status=none",
+        UNKNOWN,
+    ),
+    disk("a sector before the last 16 MiB", "put $(($(end 16777216) - 512)) precious", UNKNOWN),
+    disk(
+        "a zapped partition table, ext4 of a MiB at 100 MiB",
+        "mke2fs -q -t ext4 $dir/inner 1m && dd if=$dir/inner of=$disk bs=1M seek=100 conv=notrunc status=none",
+        UNKNOWN,
+    ),
+    disk(
+        "8 MiB of data at 200 MiB",
+        "head -c 8M /dev/urandom | dd of=$disk bs=1M seek=200 conv=notrunc status=none",
+        UNKNOWN,
+    ),
+    disk(
         "a MiB of data in the middle",
         "head -c 1M /dev/urandom | dd of=$disk bs=1M seek=100 conv=notrunc status=none",
         UNKNOWN,
