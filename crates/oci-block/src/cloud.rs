@@ -11,6 +11,7 @@ use crate::{
     Config, OciBlock, Settings,
     credentials::{self, Means},
     error::Error,
+    setup_error::SetupError,
     volume::BOOT_VOLUME,
 };
 
@@ -70,7 +71,7 @@ impl Cloud {
             None => region
                 .iaas_endpoint()
                 .parse()
-                .map_err(|_| Error::Endpoint { endpoint: region.iaas_endpoint() })?,
+                .map_err(|_| SetupError::Endpoint { endpoint: region.iaas_endpoint() })?,
         };
         let client = Client::new(endpoint, credentials, transport, Arc::clone(&clock), deadline);
         Ok(Self {
@@ -173,10 +174,10 @@ impl Cloud {
     }
 }
 
-fn read_root_certs(settings: &Settings) -> Result<Option<Vec<u8>>, Error> {
+fn read_root_certs(settings: &Settings) -> Result<Option<Vec<u8>>, SetupError> {
     let Some(path) = &settings.root_certs else { return Ok(None) };
     let read = config_file::read(path).map(|it| it.bytes.to_vec());
-    read.map(Some).map_err(|source| Error::RootCerts { path: path.clone(), source })
+    read.map(Some).map_err(|source| SetupError::RootCerts { path: path.clone(), source })
 }
 
 /// The region that is named, or the one this host is in. Of a region that the table lacks, the
@@ -190,7 +191,7 @@ fn region(
         Some(json) => {
             let info: Option<RegionInfo> = serde_json::from_str(json).ok();
             let region = info.and_then(|info| Region::from_metadata(&info).ok());
-            Some(region.ok_or(Error::RegionMetadata)?)
+            Some(region.ok_or(SetupError::RegionMetadata)?)
         }
         None => None,
     };
@@ -204,7 +205,8 @@ fn region(
         (None, Some(described)) => Ok(described),
         (None, None) => {
             let instance: InstanceMetadata = metadata.instance().map_err(Error::RegionUnknown)?;
-            instance.region().map_err(|_| Error::Endpoint { endpoint: instance.region.clone() })
+            let wrong = |_| SetupError::Endpoint { endpoint: instance.region.clone() };
+            Ok(instance.region().map_err(wrong)?)
         }
     }
 }

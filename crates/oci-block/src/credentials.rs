@@ -19,6 +19,7 @@ use crate::{
     Auth, Config, ConfigError, Settings,
     config::{Key, UserKey},
     error::Error,
+    setup_error::SetupError,
 };
 
 /// What there is to make credentials of.
@@ -91,7 +92,7 @@ impl Means<'_> {
             }
             Some("resource_principal") => self.resource_principal(),
             Some("oke_workload_identity") => Ok((self.tokens(self.workload_identity()?), None)),
-            Some(_) => Err(Error::AuthenticationType { profile: name.to_owned() }),
+            Some(_) => Err(SetupError::AuthenticationType { profile: name.to_owned() }.into()),
         }
     }
 
@@ -127,13 +128,14 @@ impl Means<'_> {
             (Some(endpoint), _) => endpoint.clone(),
             (None, Some(host)) => {
                 let endpoint = format!("https://{host}:{WORKLOAD_PORT}");
-                endpoint.parse().map_err(|_| Error::Endpoint { endpoint })?
+                endpoint.parse().map_err(|_| SetupError::Endpoint { endpoint })?
             }
-            (None, None) => return Err(Error::NoPod),
+            (None, None) => return Err(SetupError::NoPod.into()),
         };
         let authority = &account.authority;
         let read = config_file::read(authority);
-        let read = read.map_err(|source| Error::RootCerts { path: authority.clone(), source })?;
+        let read =
+            read.map_err(|source| SetupError::RootCerts { path: authority.clone(), source })?;
         let root_certs = Some(read.bytes.to_vec());
         let mut network = Network { root_certs, ..self.network.clone() };
         network.names.root_certs = authority.display().to_string();
@@ -145,12 +147,12 @@ impl Means<'_> {
     fn auth_endpoint(&self) -> Result<Option<Uri>, Error> {
         let by_environment = || {
             let endpoint = self.settings.auth_url.as_ref()?;
-            let wrong = |_| Error::Endpoint { endpoint: endpoint.clone() };
+            let wrong = |_| SetupError::Endpoint { endpoint: endpoint.clone() };
             Some(endpoint.parse().map_err(wrong))
         };
         match &self.config.auth_endpoint {
             Some(endpoint) => Ok(Some(endpoint.clone())),
-            None => by_environment().transpose(),
+            None => Ok(by_environment().transpose()?),
         }
     }
 
@@ -182,9 +184,9 @@ impl Means<'_> {
         let passphrase = user.passphrase.as_ref().map(|it| it.as_str());
         let key = PrivateKey::from_pem(&pem, passphrase).map_err(|source| {
             match (source.is_passphrase_missing(), source.is_passphrase()) {
-                (true, _) => Error::PassphraseMissing { key: name },
-                (_, true) => Error::Passphrase { key: name, source },
-                _ => Error::Key { key: name, source },
+                (true, _) => SetupError::PassphraseMissing { key: name },
+                (_, true) => SetupError::Passphrase { key: name, source },
+                _ => SetupError::Key { key: name, source },
             }
         })?;
         let (tenancy, id) = (user.tenancy.as_str(), user.user.as_str());
@@ -193,7 +195,7 @@ impl Means<'_> {
 }
 
 fn parse_region(text: &str, place: impl Fn() -> String) -> Result<Region, Error> {
-    Region::parse(text).map_err(|_| Error::Region { place: place() })
+    Region::parse(text).map_err(|_| SetupError::Region { place: place() }.into())
 }
 
 /// What calls share until the next reboot, if they may.

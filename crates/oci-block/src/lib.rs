@@ -56,6 +56,7 @@ mod remembered;
 mod room;
 mod sessions;
 mod settings;
+mod setup_error;
 mod standing;
 mod unmount_device;
 mod volume;
@@ -74,6 +75,7 @@ pub use lock::{LockError, log_turn};
 pub use option_error::OptionError;
 pub use refusal::Refusal;
 pub use settings::{NetworkVariables, ServiceAccount, Settings};
+pub use setup_error::SetupError;
 pub use volume::VolumeNameError;
 
 use lock::VolumeLock;
