@@ -211,3 +211,33 @@ fn an_error_of_the_file_system_comes_with_its_cure() {
     assert_eq!(cure(2), "");
     assert!(io::Error::from_raw_os_error(2).source().is_none());
 }
+
+/// A loss of power after the call finds the new file, whole: its bytes and its name are synced, in that order.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "strace runs this test's own program")]
+fn a_durable_file_is_synced_before_and_after_it_gets_its_name() {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let status = std::process::Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=fsync,fdatasync,renameat,renameat2", "-o"])
+        .arg(trace.path())
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "private_dir::tests::a_draft_that_somebody_has_laid_is_not_written_through",
+        ])
+        .stdout(std::process::Stdio::null())
+        .status()
+        .expect("strace is missing: apt-get install strace");
+    assert!(status.success());
+    let trace = fs::read_to_string(trace.path()).unwrap();
+    let calls: Vec<_> = trace
+        .lines()
+        .filter_map(|line| {
+            line.split(['(', ' ']).find(|it| it.contains("sync") || it.contains("rename"))
+        })
+        .collect();
+    // That test makes the directory and writes the file twice.
+    let write = ["fsync", "renameat", "fsync"];
+    let all: Vec<_> = ["fsync"].into_iter().chain(write).chain(write).collect();
+    assert_eq!(calls, all, "{trace}");
+}
