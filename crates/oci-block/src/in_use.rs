@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use disk::Disk;
+use disk::{Disk, Host};
 use kube_node::KubeNode;
 use oci_iaas::{InstanceState, IscsiLoginState, VolumeAttachment};
 
@@ -67,8 +67,13 @@ fn local_use(
     if !is_ours {
         return Ok(None);
     }
-    let unused = Disk::prove_unused(&path, &driver.host);
-    Ok(unused.err().filter(|error| error.is_in_use() || error.is_not_ready()))
+    Ok(use_of(&path, &driver.host))
+}
+
+/// What uses the disk, or why that cannot be told. One that is gone is used by nothing.
+fn use_of(path: &Path, host: &Host) -> Option<disk::Error> {
+    let unused = Disk::prove_unused(path, host);
+    unused.err().filter(|error| error.is_in_use() || error.is_not_ready())
 }
 
 /// The agent logs in and out by itself, after an attach and after a detach; only what it has begun
@@ -91,3 +96,47 @@ fn is_used(kube: &KubeNode, volume: &str) -> bool {
 }
 
 const GLOBAL_MOUNTS: &str = "kubernetes.io/flexvolume/oracle/oci/mounts";
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use disk::Access;
+
+    use super::*;
+    use crate::loop_disk::LoopDisk;
+
+    /// What keeps the disk from being taken away, while the SCSI layer says `state` of it.
+    fn use_while(disk: &LoopDisk, state: &str) -> Option<String> {
+        let sysfs = disk.dir.path().join("sys");
+        let device = sysfs.join(format!("dev/block/{}", disk.disk.number()));
+        fs::create_dir_all(device.join("device")).unwrap();
+        fs::write(device.join("device/state"), state).unwrap();
+        for file in ["dev", "size", "ro"] {
+            let real = Path::new("/sys/dev/block").join(disk.disk.number().to_string());
+            fs::copy(real.join(file), device.join(file)).unwrap();
+        }
+        let host = Host { sysfs, ..Host::default() };
+        Some(use_of(disk.disk.path(), &host)?.to_string().replace(disk.device(), "DISK"))
+    }
+
+    #[test]
+    fn a_disk_that_nothing_uses_may_be_taken_away() {
+        assert_eq!(use_while(&LoopDisk::new(), "running"), None);
+    }
+
+    #[test]
+    fn a_disk_in_use_is_not_taken_away() {
+        let disk = LoopDisk::new();
+        let _user = disk.disk.claim(Access::Write).unwrap();
+        let found = use_while(&disk, "running").unwrap();
+        assert!(found.starts_with("DISK is in use"), "{found}");
+    }
+
+    /// I/O to it waits, perhaps for an answer to what a pod has written.
+    #[test]
+    fn a_disk_that_is_blocked_is_not_taken_away() {
+        let found = use_while(&LoopDisk::new(), "blocked").unwrap();
+        assert!(found.contains("blocked"), "{found}");
+    }
+}

@@ -40,6 +40,8 @@ mod in_use;
 mod is_attached;
 mod lock;
 mod login;
+#[cfg(test)]
+mod loop_disk;
 mod losses;
 mod mount_device;
 mod node;

@@ -311,3 +311,6 @@ impl Mounting<'_> {
         written.map_err(|source| Refusal::Record { path, source })
     }
 }
+
+#[cfg(test)]
+mod tests;
