@@ -6,10 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, IgnoredAny},
-};
+use config_file::yaml;
+use serde::{Deserialize, de::IgnoredAny};
 use zeroize::Zeroizing;
 
 #[derive(Default, Deserialize)]
@@ -41,7 +39,7 @@ pub(crate) struct ClusterEntry {
     pub(crate) server: Option<String>,
     pub(crate) certificate_authority: Option<String>,
     pub(crate) certificate_authority_data: Option<String>,
-    #[serde(default, deserialize_with = "yes")]
+    #[serde(default, deserialize_with = "yaml::switch")]
     pub(crate) insecure_skip_tls_verify: bool,
     pub(crate) tls_server_name: Option<String>,
     pub(crate) proxy_url: Option<String>,
@@ -73,20 +71,9 @@ pub(crate) struct UserEntry {
 
 impl Document {
     pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
-        // the parser's time grows with the square of their depth
-        if text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() > MOST_BRACKETS {
-            return Err(
-                "it has more than 5000 opening brackets; remove what is not needed".to_owned()
-            );
-        }
-        let document: Option<Self> =
-            serde_yaml::from_slice(text).map_err(|error| match error.location() {
-                Some(at) => {
-                    format!("line {} column {} is not as it must be", at.line(), at.column())
-                }
-                None => "it is not a YAML document with contexts, clusters and users".to_owned(),
-            })?;
-        Ok(document.unwrap_or_default())
+        let text = config_file::text(text).map_err(|error| error.to_string())?;
+        let first = yaml::first(&text).map_err(|problem| problem.to_string())?;
+        Ok(first.value.unwrap_or_default())
     }
 }
 
@@ -97,25 +84,3 @@ impl UserEntry {
         values.into_iter().flatten().any(|it| !it.is_empty())
     }
 }
-
-/// A truth value of YAML 1.1, which kubectl reads, or `null`.
-fn yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Truth {
-        Known(bool),
-        Word(String),
-        Null(()),
-    }
-    match Truth::deserialize(deserializer)? {
-        Truth::Known(truth) => Ok(truth),
-        Truth::Null(()) => Ok(false),
-        Truth::Word(word) => match &*word.to_ascii_lowercase() {
-            "y" | "yes" | "on" => Ok(true),
-            "n" | "no" | "off" => Ok(false),
-            _ => Err(D::Error::custom("neither true nor false")),
-        },
-    }
-}
-
-const MOST_BRACKETS: usize = 5000;

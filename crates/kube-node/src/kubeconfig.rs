@@ -6,6 +6,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use config_file::Content;
 use http::{HeaderMap, header};
 use zeroize::Zeroizing;
 
@@ -14,7 +15,7 @@ use crate::{
     Error,
     document::{ClusterEntry, Document, Named, UserEntry},
     error::wrong,
-    files::{self, Content},
+    files,
 };
 
 /// What the current context says, with all files read.
@@ -49,7 +50,7 @@ impl Debug for Kubeconfig {
 impl Kubeconfig {
     /// Reads the file and the files it names, which are relative to it.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        let content = files::read(path).map_err(|source| Error::Read {
+        let content = config_file::read(path).map_err(|source| Error::Read {
             path: path.to_owned(),
             field: None,
             source,
@@ -65,7 +66,7 @@ impl Kubeconfig {
     pub(crate) fn of_service_account(server: &str, account: &Path) -> Result<Self, Error> {
         let read = |name: &'static str| {
             let path = account.join(name);
-            files::read(&path).map_err(|source| Error::Read { path, field: None, source })
+            config_file::read(&path).map_err(|source| Error::Read { path, field: None, source })
         };
         let (token, authority) = (read("token")?, read("ca.crt")?);
         let token = std::str::from_utf8(&token.bytes).unwrap_or_default().trim();
@@ -164,7 +165,7 @@ impl Source<'_> {
 
     pub(crate) fn read(&self, file: &str, field: &'static str) -> Result<Content, Error> {
         let path = self.path_of(file);
-        files::read(&path).map_err(|source| Error::Read { path, field: Some(field), source })
+        config_file::read(&path).map_err(|source| Error::Read { path, field: Some(field), source })
     }
 
     pub(crate) fn path_of(&self, file: &str) -> PathBuf {

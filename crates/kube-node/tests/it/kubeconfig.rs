@@ -129,7 +129,7 @@ fn what_is_no_document_ends_at_once() {
     assert_eq!(read(&path), "cannot read DIR/config: it is not a regular file");
     fs::remove_file(&path).unwrap();
     let large = dir.write("large", &"#".repeat(1024 * 1024 + 1));
-    assert_eq!(read(&large), "cannot read DIR/large: it is larger than 1 MiB");
+    assert_eq!(read(&large), "cannot read DIR/large: it is larger than 1 MiB, and no such file is");
     for deep in
         ["[".repeat(500_000), "a: ".repeat(1000), "{a: ".repeat(100_000), "- ".repeat(500_000)]
     {
@@ -160,10 +160,30 @@ fn what_is_missing_is_named() {
 
 #[test]
 fn a_broken_document_is_told_its_line() {
-    check_text(": :", "kubeconfig DIR/config: line 1 column 1 is not as it must be");
-    check_text("a: 'b", "kubeconfig DIR/config: line 1 column 6 is not as it must be");
-    check_text("clusters: 5", "kubeconfig DIR/config: line 1 column 11 is not as it must be");
-    check_text("\u{7f}\u{0}", "kubeconfig DIR/config: line 1 column 1 is not as it must be");
+    for (text, problem) in [
+        (
+            "a: b: c",
+            "line 1 column 5: a colon where none can be: check the indentation of the line, and \
+                     put a value with a colon in quotes",
+        ),
+        (
+            "a: 'b",
+            "line 1 column 4: the quotation that begins here does not end; if the value has \
+                   quotes of its own, put it in the other kind",
+        ),
+        ("clusters: 5", "line 1 column 11: text where a list belongs; check the indentation"),
+        (
+            "a:\n\tb: c",
+            "line 2 column 1: a tab indents the line, which YAML does not allow; use spaces",
+        ),
+        (
+            "\u{7f}\u{0}",
+            "it holds NUL bytes, as UTF-16 without a byte order mark does; save it as UTF-8",
+        ),
+    ] {
+        check_text(text, &format!("kubeconfig DIR/config: {problem}"));
+    }
+    check_text("\u{feff}---\n---\nx", "kubeconfig DIR/config: current-context is not set");
     check_text("", "kubeconfig DIR/config: current-context is not set");
 }
 
