@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     OciBlock,
     error::Error,
-    private_dir::{Lasting, PrivateDir},
+    private_dir::{Lasting, PrivateDir, is_unusable},
 };
 
 /// What was written to a mount and may not have reached the disk.
@@ -80,6 +80,13 @@ impl<'a> Losses<'a> {
     /// # Errors
     /// There is one, or a note that cannot be read.
     pub(crate) fn tell(&self) -> Result<(), Error> {
+        if let Err(error) = PrivateDir::existing(&self.driver.settings.state_dir, LOSSES)
+            && is_unusable(&error)
+        {
+            // A directory that the driver does not use holds none of its notes.
+            log::warn!("no lost write of volume {} can be noted: {error}", self.volume);
+            return Ok(());
+        }
         let noted = self.noted().map_err(|source| Error::LossNote { path: self.path(), source })?;
         let Some(loss) = noted.into_iter().next() else { return Ok(()) };
         self.is_told(&loss);

@@ -240,6 +240,12 @@ fn unusable(path: &Path, why: &str, cure: &str) -> io::Error {
     io::Error::other(format!("{} {why}, so it is not used: {cure}", path.display()))
 }
 
+/// Whether it is not the error of a file system, but says that a file or directory is not used because of what it
+/// is, or whose.
+pub(crate) fn is_unusable(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Other
+}
+
 fn expect_exists(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
 }
