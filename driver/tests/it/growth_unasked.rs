@@ -217,7 +217,7 @@ fn what_a_killed_growth_has_left_is_no_obstacle() {
         let disk = scene.sh("readlink -f DISK");
         let script = format!(
             "#!/bin/sh\ncase $1 in -n) exec /usr/sbin/xfs_growfs \"$@\";; esac\n\
-             yes XAGF | head -c 65536 | dd of={disk} bs=64k oflag=seek_bytes seek=400M conv=notrunc,fsync \
+             yes XAGF | head -c 65536 | dd of={disk} bs=64k oflag=seek_bytes seek=330M conv=notrunc,fsync \
              status=none\nkill -9 $PPID\nexit 1\n"
         );
         fs::write(tools.join("xfs_growfs"), script).unwrap();
