@@ -22,13 +22,12 @@ impl Problem {
     }
 
     pub(super) fn missing(keys: &[&str]) -> Self {
-        Self(format!("{} missing; examples/config.yaml is a whole file", listed(keys)))
+        Self(format!("{} missing; {WHOLE}", listed(keys)))
     }
 
     /// Line and column, cause and cure; nothing of the document.
     pub(super) fn from_yaml(problem: &yaml::Problem) -> Self {
-        let all =
-            if problem.is_unknown_key() { " (docs/configuration.md lists all keys)" } else { "" };
+        let all = if problem.is_unknown_key() { KNOWN } else { "" };
         Self(format!("{problem}{all}"))
     }
 
@@ -42,3 +41,12 @@ fn listed(keys: &[&str]) -> String {
     let verb = if keys.len() == 1 { "is" } else { "are" };
     format!("{} {verb}", keys.join(", "))
 }
+
+// A node has no documentation: these say all.
+const WHOLE: &str = "below auth an API key needs tenancy, user and key (or key_file); an \
+                     instance that signs for itself needs the one line \
+                     useInstancePrincipals: true";
+const KNOWN: &str = " (below auth: tenancy, user, key, key_file, passphrase, fingerprint, region, \
+                     regionKey, compartment, vcn, profile, config_file; below endpoints: auth, \
+                     iaas; at the left: useInstancePrincipals, useWorkloadIdentity, \
+                     useResourcePrincipals, useTokenExchange, compartment, vcn, regionKey)";

@@ -124,19 +124,15 @@ fn only_the_first_document_is_read_and_said() {
     let config = Config::parse(&format!("{DOCUMENTED}---\nkind: other\n")).unwrap();
     assert_eq!(config.remarks, [one]);
     assert_eq!(Config::parse(&format!("{DOCUMENTED}---\n")).unwrap().remarks, [""; 0]);
-    check(
-        &format!("---\n# of the cluster\n{DOCUMENTED}"),
-        &format!("auth is missing; examples/config.yaml is a whole file; {one}"),
-    );
+    check(&format!("---\n# of the cluster\n{DOCUMENTED}"), &format!("auth is {ABSENT}; {one}"));
 }
 
 #[test]
 fn what_is_missing_is_named() {
-    let absent = "missing; examples/config.yaml is a whole file";
-    check("", &format!("auth is {absent}"));
-    check("---\n", &format!("auth is {absent}"));
-    check("auth: {}", &format!("auth.tenancy, auth.user, auth.key are {absent}"));
-    check(&with(&[("  user: ocid1.user.oc1..aaaauser\n", "")]), &format!("auth.user is {absent}"));
+    check("", &format!("auth is {ABSENT}"));
+    check("---\n", &format!("auth is {ABSENT}"));
+    check("auth: {}", &format!("auth.tenancy, auth.user, auth.key are {ABSENT}"));
+    check(&with(&[("  user: ocid1.user.oc1..aaaauser\n", "")]), &format!("auth.user is {ABSENT}"));
 }
 
 #[test]
@@ -156,7 +152,10 @@ fn what_is_wrong_is_named_and_not_quoted() {
     check(
         &format!("{DOCUMENTED}  MARKER: x\n"),
         "line 12 column 3: a key that is not known here; correct or remove it \
-         (docs/configuration.md lists all keys)",
+         (below auth: tenancy, user, key, key_file, passphrase, fingerprint, region, regionKey, \
+         compartment, vcn, profile, config_file; below endpoints: auth, iaas; at the left: \
+         useInstancePrincipals, useWorkloadIdentity, useResourcePrincipals, useTokenExchange, \
+         compartment, vcn, regionKey)",
     );
     check(
         &with(&[("tenancy: ocid1", "tenancy:\n    - ocid1")]),
@@ -409,3 +408,7 @@ mod properties {
         }
     }
 }
+
+const ABSENT: &str = "missing; below auth an API key needs tenancy, user and key (or key_file); an \
+                      instance that signs for itself needs the one line \
+                      useInstancePrincipals: true";
