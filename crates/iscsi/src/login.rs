@@ -130,7 +130,9 @@ impl Initiator {
         if !output.success() {
             return Err(failed(WRITE_RECORD, target, &output));
         }
-        chap.map_or(Ok(()), |chap| self.write_credentials(target, chap))
+        chap.map_or(Ok(()), |chap| self.write_credentials(target, chap))?;
+        log::info!(iscsi:% = target, chap = chap.is_some(); "node record made");
+        Ok(())
     }
 
     fn run_on_record(&self, command: &Command, target: &Target) -> Result<Output, Error> {
@@ -153,7 +155,7 @@ impl Initiator {
             Ok((seen == Pending::Unseen && unseen.passed(&*self.clock)).then_some(false))
         })?;
         if works == Some(true) {
-            log::info!("logged in to {target}");
+            log::info!(iscsi:% = target; "logged in, as sysfs shows");
             return Ok(());
         }
         if let Some(session) = self.session(target)? {

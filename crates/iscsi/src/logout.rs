@@ -46,7 +46,7 @@ impl Initiator {
         let patience = if refused { self.after(Duration::ZERO) } else { deadline };
         let gone = self.watch(patience, || Ok(self.session(target)?.is_none().then_some(())))?;
         if gone.is_some() {
-            log::info!("logged out of {target}");
+            log::info!(iscsi:% = target; "logged out, as sysfs shows");
             return Ok(());
         }
         Err(match answer {
@@ -67,7 +67,10 @@ impl Initiator {
             answer = self.run(&command, self.after(RECORDS));
         }
         match answer.as_ref().map(|output| ExitCode(output.code)) {
-            Ok(ExitCode::SUCCESS) => Ok(Outcome::Done),
+            Ok(ExitCode::SUCCESS) => {
+                log::info!(iscsi:% = target; "node record removed");
+                Ok(Outcome::Done)
+            }
             Ok(ExitCode::NO_OBJECTS | ExitCode::SESSION_NOT_FOUND) => Ok(Outcome::AlreadyDone),
             Ok(ExitCode::SESSION_EXISTS) => match self.session(target)? {
                 Some(_) => Err(Error::SessionRemains { target: target.clone() }),

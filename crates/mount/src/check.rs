@@ -48,7 +48,9 @@ impl Mounter {
             output = self.run(&command, disk.path())?;
             verdict = self::verdict(output.code);
         }
-        log::debug!("e2fsck {}: {}: {}", disk.path().display(), output.code, said(&output));
+        let level = if output.code == 0 { log::Level::Debug } else { log::Level::Info };
+        let (device, said_text) = (disk.path().display(), said(&output));
+        log::log!(level, device:%, exit_code = output.code, said:% = said_text; "file system checked");
         match verdict {
             Verdict::Sound => Ok(()),
             Verdict::Again | Verdict::Damaged => Err(damaged(disk, fs_type, &output)),

@@ -42,6 +42,7 @@ impl Mounter {
             return Err(Error::NotFormatted { program, path: path(), fs_type, uuid });
         }
         disk.flush()?;
+        log::info!(device:% = path().display(), fs_type = fs.as_str(), uuid; "file system made, and checked");
         Ok(())
     }
 

@@ -121,6 +121,8 @@ impl Mounter {
     fn verify(&self, request: &Request<'_>, dir: &Path, found: &Entry) -> Result<Outcome, Error> {
         let (found_text, wanted) = (describe(found), request.wanted());
         if request.is_met_by(found) {
+            let (device, dir) = (request.disk.path().display(), dir.display());
+            log::info!(device:%, dir:%, mountinfo:% = found_text; "mounted");
             return Ok(Outcome::Done);
         }
         log::error!("{} shows {found_text}, not {wanted}", dir.display());

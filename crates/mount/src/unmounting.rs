@@ -81,7 +81,11 @@ impl Mounted<'_> {
     /// If processes use it, or umount fails.
     pub fn unmount(self, data_loss: Option<DataLoss>) -> Result<Unmounted, Error> {
         match (self.mounter.pop(&self.dir, self.device), data_loss) {
-            (Ok(()), data_loss) => Ok(Unmounted { device: Some(self.device), data_loss }),
+            (Ok(()), data_loss) => {
+                let flushed = data_loss.is_none();
+                log::info!(dir:% = self.dir.display(), number:% = self.device, flushed; "unmounted");
+                Ok(Unmounted { device: Some(self.device), data_loss })
+            }
             (Err(error), None) => Err(error),
             (Err(error), Some(loss)) => {
                 Err(Error::LostAndMounted { loss, source: Box::new(error) })

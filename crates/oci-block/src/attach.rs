@@ -53,6 +53,8 @@ pub(crate) fn attach(
         Attaching { cloud: &cloud, volume: &volume, instance: &instance, asked, display_name };
     let attachment = attaching.settle()?;
     refuse_another(&attachment, &volume, &instance.id)?;
+    let (state, id) = (&attachment.lifecycle_state, &attachment.id);
+    log::info!(volume:%, instance:% = instance.id, attachment:% = id, state:%; "attached");
     if let Some(name) = name.alias() {
         note_name(driver, name, &attachment);
     }

@@ -11,6 +11,7 @@ use crate::{
     Config, OciBlock, Settings,
     credentials::{self, Means},
     error::Error,
+    requests::Counted,
     setup_error::SetupError,
     volume::BOOT_VOLUME,
 };
@@ -47,7 +48,9 @@ impl Cloud {
             names: settings.names(),
             ..Network::default()
         };
-        let transport: Arc<dyn Transport> = Arc::new(UreqTransport::new(&network)?);
+        let requests = Arc::clone(&driver.requests);
+        let transport = Counted { transport: UreqTransport::new(&network)?, requests };
+        let transport: Arc<dyn Transport> = Arc::new(transport);
         let metadata_url = settings.metadata_url.as_deref();
         let mut metadata = Metadata::new(metadata_url, Arc::clone(&transport), Arc::clone(&clock));
         if let Some(cache) = credentials::cache(&settings) {

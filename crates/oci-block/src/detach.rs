@@ -227,7 +227,12 @@ impl Step {
     /// A 404 may also be a lost right, so it is no proof.
     fn of(departure: Departure, attachment: &VolumeAttachment) -> Self {
         match departure {
-            Departure::Detached => Self::Done,
+            Departure::Detached => {
+                let (volume, instance, id) =
+                    (&attachment.volume_id, &attachment.instance_id, &attachment.id);
+                log::info!(volume:%, instance:%, attachment:% = id; "detached, as OCI says");
+                Self::Done
+            }
             Departure::Unseen => {
                 Self::LookAgain(Error::ListLags { attachment: attachment.id.to_string() })
             }

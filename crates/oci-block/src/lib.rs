@@ -55,6 +55,7 @@ mod private_dir;
 mod refusal;
 mod refused;
 mod remembered;
+mod requests;
 mod room;
 mod sessions;
 mod settings;
@@ -82,6 +83,7 @@ pub use volume::VolumeNameError;
 
 use lock::VolumeLock;
 use losses::Loss;
+use requests::Requests;
 use volume::VolumeName;
 use volume_options::VolumeOptions;
 
@@ -93,6 +95,8 @@ pub struct OciBlock {
     clock: Arc<dyn Clock>,
     host: disk::Host,
     iscsi: iscsi::Host,
+    /// What this call has asked OCI.
+    requests: Arc<Requests>,
     /// The volume and the loss that the reply to this call says.
     told: OnceLock<(String, Loss)>,
 }
@@ -101,7 +105,8 @@ impl OciBlock {
     /// A backend that will do as `settings` say; nothing is touched yet.
     pub fn new(settings: Settings, runner: Arc<dyn Runner>, clock: Arc<dyn Clock>) -> Self {
         let (host, iscsi) = (disk::Host::default(), iscsi::Host::default());
-        Self { settings, runner, clock, host, iscsi, told: OnceLock::new() }
+        let (requests, told) = (Arc::default(), OnceLock::new());
+        Self { settings, runner, clock, host, iscsi, requests, told }
     }
 
     fn mounter(&self) -> mount::Mounter {
@@ -137,6 +142,10 @@ impl OciBlock {
 }
 
 impl flexvolume::Driver for OciBlock {
+    fn particulars(&self) -> Vec<(&'static str, serde_json::Value)> {
+        self.requests.particulars()
+    }
+
     fn init(&self) -> flexvolume::Result<Capabilities> {
         Ok(Capabilities {
             attach: true,

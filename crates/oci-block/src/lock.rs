@@ -34,7 +34,12 @@ impl VolumeLock {
         let (path, mut file) = lock_file(run_dir, volume)?;
         let io = |source| LockError::Io { path: path.clone(), source };
         let waits = iter::repeat_n(TRY_EVERY, TRIES);
+        let asked = clock.monotonic();
         let held = clock::poll(clock, waits, || try_lock(&file).map_err(io))?;
+        let waited = clock.monotonic().saturating_sub(asked);
+        if waited >= TRY_EVERY {
+            log::info!(volume, waited:?, taken = held.is_some(); "another call had the volume's lock");
+        }
         if held.is_none() {
             let mut holder = String::new();
             // Only for the message; an empty note is no reason to fail otherwise.

@@ -57,6 +57,10 @@ fn mount_locked(
     let volume = name.key()?;
     let InHand { witnesses, recall, device, disk, identity, mounter } =
         &InHand::bring(driver, device, options)?;
+    let [wwid, serial] =
+        [&identity.wwid, &identity.serial].map(|it| it.as_deref().unwrap_or_default());
+    let path = disk.path().display();
+    log::info!(volume, device:% = path, wwid, serial, size = disk.size(); "disk identified");
     let name = *name;
     let mounting = Mounting {
         driver,
@@ -188,7 +192,7 @@ impl Mounting<'_> {
         let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
         let blank = self.disk.prove_blank(runner, clock, self.wanted.check_at_random())?;
         if let Some(coverage) = blank.coverage() {
-            log::info!("nothing is found on the disk of volume {}: {coverage}", self.volume);
+            log::info!(volume = self.volume, read:% = coverage; "the disk is proven blank");
         }
         let uuid = random_uuid().map_err(Error::Uuid)?;
         self.make_file_system(blank, uuid)
@@ -280,7 +284,8 @@ impl Mounting<'_> {
         self.mounter.require_mkfs(self.disk, fs)?;
         // Durable before the first byte is written, or else no format.
         self.remember(Witness { formatting: Some(uuid.clone()), ..self.witness() })?;
-        log::info!("formatting {} of volume {} as {fs}", self.disk.path().display(), self.volume);
+        let device = self.disk.path().display();
+        log::info!(volume = self.volume, device:%, fs_type:% = fs, uuid:%; "formatting");
         self.mounter.format(blank, fs, &uuid)?;
         // From now on the volume may hold data, and must never read blank again.
         self.remember(Witness { fs_uuid: Some(uuid), ..self.witness() })?;

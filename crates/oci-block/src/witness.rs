@@ -105,6 +105,9 @@ impl Witnesses {
     pub(crate) fn write(&self, volume: &str, witness: &Witness) -> io::Result<()> {
         let dir = PrivateDir::make(&self.state_dir, VOLUMES)?;
         dir.write(&file(volume), print(witness)?.as_bytes(), Lasting::Durable)?;
+        let [fs_uuid, formatting] =
+            [&witness.fs_uuid, &witness.formatting].map(|it| it.as_deref().unwrap_or_default());
+        log::info!(volume, fs_uuid, formatting, size = witness.size; "record written");
         // Observed anew: what was set aside no longer matters.
         dir.remove(&corrupt(volume))
     }

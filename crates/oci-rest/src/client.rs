@@ -4,6 +4,7 @@ use std::{any, error::Error as _, sync::Arc, time::Duration};
 
 use clock::{Clock, Deadline};
 use http::{HeaderMap, Method, Request, Response, Uri, header};
+use log::Level;
 use oci_iaas::{Call, Mismatch, Operation};
 use serde::de::DeserializeOwned;
 
@@ -154,7 +155,7 @@ impl Client {
             .transport
             .send(Request::from_parts(parts, body), left())
             .map_err(|source| Error::Transport { operation: operation.to_owned(), source })?;
-        self.log(call, &answer, started);
+        self.log(operation, call, &answer, started);
 
         let endpoint = self.endpoint();
         if answer.status().is_success() {
@@ -187,11 +188,15 @@ impl Client {
         request.ok_or(Error::Endpoint { endpoint: base })
     }
 
-    fn log(&self, call: &Call, answer: &Response<Vec<u8>>, started: Duration) {
-        let took = self.clock.monotonic().saturating_sub(started).as_millis();
+    /// What was asked and answered; without `debug` only what changes something.
+    fn log(&self, operation: &str, call: &Call, answer: &Response<Vec<u8>>, started: Duration) {
+        let took = self.clock.monotonic().saturating_sub(started);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let id = request_id(answer.headers()).unwrap_or_default();
         let (method, path, status) = (&call.method, &call.path_and_query, answer.status().as_u16());
-        log::debug!("{method} {path}: {status} in {took} ms (opc-request-id {id})");
+        let level = if *method == Method::GET { Level::Debug } else { Level::Info };
+        let opc_request_id = id.as_str();
+        log::log!(level, operation, method:%, path:%, status, took_ms, opc_request_id; "request answered");
     }
 
     /// The operation and what it is about: `AttachVolume of …`, of

@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
 };
 
+use expect_test::expect;
 use testbed::{Cluster, Setup};
 
 use crate::support::{Kubelet, cluster_with, seen_to_succeed, success};
@@ -57,6 +58,64 @@ fn a_call_leaves_two_lines_and_a_failure_its_reason() {
     assert_eq!(field(&ended[1], "error"), failed.message());
     let mode = fs::metadata(log_of(&cluster)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
+}
+
+/// Each change has its line, with what shows that it was right, and each call the number of its requests.
+#[test]
+fn every_change_of_a_volumes_life_has_its_line() {
+    let cluster = one_node();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    success(&kubelet.mount(&device, &options));
+    success(&kubelet.unmount());
+    success(&kubelet.detach());
+    let node = cluster.node(1).folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap().clone();
+    let node = fs::read_to_string(node.join("oci_flexvolume_driver.log")).unwrap();
+    let master = fs::read_to_string(log_of(&cluster)).unwrap();
+    // Sentences that name the volume are about a decision, not about a change.
+    let changes = |log: &str| {
+        let messages = log.lines().map(|it| field(it, "msg"));
+        let changes = messages.filter(|it| !it.contains(cluster.volume_name()));
+        changes.map(|it| format!("{it}\n")).collect::<String>()
+    };
+    expect![[r#"
+        call begins
+        request answered
+        attached
+        call ends
+        call begins
+        request answered
+        detached, as OCI says
+        call ends
+    "#]]
+    .assert_eq(&changes(&master));
+    expect![[r#"
+        call begins
+        disk identified
+        the disk is proven blank
+        record written
+        formatting
+        file system made, and checked
+        record written
+        mounted
+        call ends
+        call begins
+        unmounted
+        call ends
+    "#]]
+    .assert_eq(&changes(&node));
+    for (line, pairs) in [
+        (&master, &["method=POST", "status=200", "opc_request_id="][..]),
+        (&master, &["msg=attached", "state=ATTACHED", "attachment=ocid1.volumeattachment."]),
+        (&master, &["msg=\"call ends\" verb=attach", " requests=", " opc_request_ids="]),
+        (&master, &["method=DELETE", "status=204"]),
+        (&node, &["msg=mounted", "mountinfo=\"/dev/loop", ", ext4, read-write)\""]),
+        (&node, &["msg=unmounted", "flushed=true"]),
+    ] {
+        let found = line.lines().any(|line| pairs.iter().all(|it| line.contains(it)));
+        assert!(found, "{pairs:?} is not in {line}");
+    }
 }
 
 #[test]
