@@ -10,9 +10,10 @@ use crate::{
     prerequisites::{self, DESTROYERS, DISKS},
 };
 
+mod growth;
 mod table;
 
-use table::{MUTANTS, Mutant};
+use table::Mutant;
 
 /// Take out each check of the invariants in turn, in a copy of the checkout, and run the tests that
 /// must fail then. Takes some minutes for each; not a part of `ci`
@@ -28,7 +29,7 @@ impl Args {
         let sh = &checkout.sh;
         prerequisites::require_root(sh, "the tests mount real filesystems on loop devices")?;
         prerequisites::provide(sh, &[DISKS, DESTROYERS].concat())?;
-        let chosen = || MUTANTS.iter().filter(|it| it.check.contains(&self.name));
+        let chosen = || mutants().filter(|it| it.check.contains(&self.name));
         ensure!(chosen().next().is_some(), "no check has {:?} in its name", self.name);
         let copy = checkout.target().join("mutants");
         sh.remove_path(&copy)?;
@@ -54,6 +55,10 @@ impl Args {
         ensure!(alive.is_empty(), "no test notices that these checks are gone: {alive:?}");
         Ok(())
     }
+}
+
+fn mutants() -> impl Iterator<Item = &'static Mutant> {
+    table::MUTANTS.iter().chain(growth::MUTANTS)
 }
 
 /// Whether a test of the mutant fails. A mutant that does not compile is an error of the table.
@@ -92,7 +97,7 @@ mod tests {
     #[test]
     fn every_check_of_the_table_is_in_the_sources() {
         let checkout = Checkout::open().unwrap();
-        for mutant in MUTANTS {
+        for mutant in mutants() {
             let source = checkout.sh.read_file(checkout.dir.join(mutant.file)).unwrap();
             mutant.applied_to(&source).unwrap();
         }

@@ -16,15 +16,14 @@ pub(super) struct Mutant {
 const BLANK: &str = "crates/disk/src/blank.rs";
 const DEVICE: &str = "crates/disk/src/device.rs";
 const EVIDENCE: &str = "crates/disk/src/evidence.rs";
-const GROWTH: &str = "crates/oci-block/src/growth.rs";
 const IDENTITY: &str = "crates/oci-block/src/identity.rs";
 const LOSSES: &str = "crates/oci-block/src/losses.rs";
-const MOUNT_DEVICE: &str = "crates/oci-block/src/mount_device.rs";
+pub(super) const MOUNT_DEVICE: &str = "crates/oci-block/src/mount_device.rs";
 const MOUNTING: &str = "crates/mount/src/mounting.rs";
 const PLAN: &str = "crates/oci-block/src/plan.rs";
 const PRIVATE_DIR: &str = "crates/oci-block/src/private_dir.rs";
 
-const fn mutant(
+pub(super) const fn mutant(
     check: &'static str,
     file: &'static str,
     [with, without]: [&'static str; 2],
@@ -379,35 +378,5 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "&DetachVolume { id, if_match: None }",
         ],
         ["driver", "detach"],
-    ),
-    mutant(
-        "format: the volume was not made from something",
-        MOUNT_DEVICE,
-        [
-            "        refuse_restored(self.driver, self.name)?;\n",
-            "        let _ = refuse_restored;\n",
-        ],
-        ["driver", "origins"],
-    ),
-    mutant(
-        "growth: unasked only with its disk",
-        MOUNT_DEVICE,
-        ["record.grown_from.or(record.growing).is_some()", "true"],
-        ["driver", "growth_unasked"],
-    ),
-    mutant(
-        "growth: only into zeros",
-        GROWTH,
-        [
-            "begun.map_or(size, |end| end.min(disk.size()))",
-            "begun.map_or(disk.size(), |_| disk.size())",
-        ],
-        ["driver", "growth_unasked"],
-    ),
-    mutant(
-        "growth: noted before it begins",
-        GROWTH,
-        ["Witness { growing: Some(disk.size()), ..before.clone() }", "before.clone()"],
-        ["driver", "growth_unasked"],
     ),
 ];
