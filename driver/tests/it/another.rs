@@ -1,13 +1,13 @@
 //! Answers about something else than was asked, and names that lead to something else than is meant.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use oci_sim::{Effect, Fault, NewInstance};
 use testbed::{Answer, Cluster, FaultRow, Setup};
 
 use crate::{
     kube::{node, serve},
-    support::{cluster, cluster_with, failure, failure_with, success},
+    support::{cluster, cluster_with, failure, failure_with, read_log, success},
 };
 
 const NAME: &str = "kubernetes.io/pvOrVolumeName";
@@ -307,7 +307,7 @@ fn an_attachment_that_attach_has_found_is_found_again_by_detach() {
     assert_eq!(attached(&cluster), 1);
     let controller = cluster.controller();
     let log = controller.folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap();
-    let log = fs::read_to_string(log.join("oci_flexvolume_driver.log")).unwrap();
+    let log = read_log(&log.join("oci_flexvolume_driver.log"));
     let all = cluster.sim.attachments();
     let left =
         format!("left there is attachment {} of volume {}", all.last().unwrap().id, cluster.volume);

@@ -11,7 +11,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use testbed::{Answer, FaultRow, Setup};
 
-use crate::support::{binary, cluster_with, example, success};
+use crate::support::{binary, cluster_with, example, read_log, success};
 
 /// Runs the binary without a cluster.
 fn call(args: &[OsString], prepare: impl FnOnce(&mut Command)) -> Answer {
@@ -122,7 +122,7 @@ fn a_panic_is_a_failure_that_shows_nothing_of_the_call() {
     "#]]
     .assert_eq(&answer.text);
     assert_eq!(answer.code, Some(1));
-    let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+    let log = read_log(&dir.path().join("log"));
     assert!(log.contains("panic at driver/examples/panics.rs:"), "{log}");
     assert!(!log.contains("MARKER"), "{log}");
 }

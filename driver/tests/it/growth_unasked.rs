@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use testbed::{Answer, Cluster, FaultRow, Setup};
 
-use crate::support::{Kubelet, cluster, cluster_with, failure, failure_with, success};
+use crate::support::{Kubelet, cluster, cluster_with, failure, failure_with, read_log, success};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -65,7 +65,7 @@ impl<'a> Scene<'a> {
     /// The kernel lets only some roots enlarge ext4; that it was tried is seen in the log.
     fn log(&self) -> String {
         let dir = self.kubelet.cluster.node(1).folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap().clone();
-        fs::read_to_string(dir.join("oci_flexvolume_driver.log")).unwrap()
+        read_log(&dir.join("oci_flexvolume_driver.log"))
     }
 
     fn record(&self) -> String {

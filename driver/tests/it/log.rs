@@ -9,7 +9,7 @@ use std::{
 use expect_test::expect;
 use testbed::{Cluster, Setup};
 
-use crate::support::{Kubelet, cluster_with, seen_to_succeed, success};
+use crate::support::{Kubelet, cluster_with, read_log, seen_to_succeed, success};
 
 fn one_node() -> Cluster {
     cluster_with(&Setup { nodes: 1, ..Setup::default() })
@@ -39,7 +39,7 @@ fn a_call_leaves_two_lines_and_a_failure_its_reason() {
     let controller = cluster.controller();
     success(&controller.call(&["attach", &cluster.options(&[]), "node-1"]).unwrap());
     let failed = controller.call(&["attach", &cluster.options(&[]), "node-9"]).unwrap();
-    let log = fs::read_to_string(log_of(&cluster)).unwrap();
+    let log = read_log(&log_of(&cluster));
     let ends = |text: &str| {
         log.lines().filter(|it| it.contains(text)).map(str::to_owned).collect::<Vec<_>>()
     };
@@ -71,8 +71,8 @@ fn every_change_of_a_volumes_life_has_its_line() {
     success(&kubelet.unmount());
     success(&kubelet.detach());
     let node = cluster.node(1).folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap().clone();
-    let node = fs::read_to_string(node.join("oci_flexvolume_driver.log")).unwrap();
-    let master = fs::read_to_string(log_of(&cluster)).unwrap();
+    let node = read_log(&node.join("oci_flexvolume_driver.log"));
+    let master = read_log(&log_of(&cluster));
     // Sentences that name the volume are about a decision, not about a change.
     let changes = |log: &str| {
         let messages = log.lines().map(|it| field(it, "msg"));
@@ -125,7 +125,7 @@ fn lines_are_json_objects_if_that_is_asked_for() {
     let mut command = cluster.controller().command(&["isattached", &options, "no\nde\u{85}"]);
     command.env("OCI_FLEXD_LOG_FORMAT", "json").env("OCI_FLEXD_LOG_LEVEL", "trace");
     testbed::run(command).unwrap();
-    let log = fs::read_to_string(log_of(&cluster)).unwrap();
+    let log = read_log(&log_of(&cluster));
     let lines: Vec<serde_json::Value> =
         log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let last = lines.last().unwrap();
@@ -153,7 +153,7 @@ fn an_unknown_level_or_format_is_an_error_in_the_log() {
                 .unwrap(),
             );
         }
-        let log = fs::read_to_string(log_of(&cluster)).unwrap();
+        let log = read_log(&log_of(&cluster));
         let line = log.lines().next().unwrap();
         let rest = format!(
             "msg=\"the environment asks for a log that does not exist\" variable={variable} value={value} known=\"{known}\""

@@ -1,10 +1,8 @@
 //! A secret goes in through every door and comes out of none.
 
-use std::fs;
-
 use testbed::{Cluster, Setup};
 
-use crate::support::cluster_with;
+use crate::support::{cluster_with, read_log};
 
 /// `MARKER` in base64, as Kubernetes passes secrets.
 const ENCODED: &str = "TUFSS0VS";
@@ -16,7 +14,7 @@ fn check(cluster: &Cluster, args: &[&str]) -> testbed::Answer {
     command.env("OCI_FLEXD_LOG_LEVEL", "trace").env("OCI_PROXY", "http://u:MARKER@127.0.0.1:1");
     let answer = testbed::run(command).unwrap();
     let log = controller.folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap();
-    let log = fs::read_to_string(log.join("oci_flexvolume_driver.log")).unwrap_or_default();
+    let log = read_log(&log.join("oci_flexvolume_driver.log"));
     for shown in [&answer.text, &log] {
         let key = &cluster.sim.credentials().private_key_pem;
         let key_line = key.lines().nth(5).unwrap();

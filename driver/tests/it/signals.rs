@@ -17,7 +17,7 @@ use testbed::{Answer, Cluster, FaultRow, Setup};
 
 use crate::{
     dead_file_system::DeadFileSystem,
-    support::{binary, cluster_with, failure_with, success},
+    support::{binary, cluster_with, failure_with, read_log, success},
 };
 
 /// attach of a volume that stays ATTACHING, with the log in `dir`, and `signal` as soon as it waits.
@@ -73,7 +73,7 @@ fn every_signal_that_ends_a_process_is_answered() {
         );
         assert_eq!(answer.text, format!("{{\"status\":\"Failure\",\"message\":\"{message}\"}}\n"));
         assert_eq!(answer.code, Some(1));
-        let log = std::fs::read_to_string(dir.join("oci_flexvolume_driver.log")).unwrap();
+        let log = read_log(&dir.join("oci_flexvolume_driver.log"));
         let last = log.lines().last().unwrap();
         assert!(last.contains("msg=\"call ends\" verb=attach "), "{last}");
         assert!(last.ends_with(&format!("result=Failure error=\"{message}\"")), "{last}");
@@ -196,7 +196,7 @@ fn a_signal_for_the_whole_group_leaves_its_line_in_the_log() {
         "{output:?}"
     );
     let log = cluster.controller().folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap().clone();
-    let log = std::fs::read_to_string(log.join("oci_flexvolume_driver.log")).unwrap();
+    let log = read_log(&log.join("oci_flexvolume_driver.log"));
     assert!(log.lines().last().unwrap().contains("interrupted by SIGINT"), "{log}");
 }
 

@@ -1,6 +1,7 @@
 //! The binary under test, and one line for each expectation.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
     thread,
@@ -22,6 +23,21 @@ pub(crate) fn example(name: &str) -> PathBuf {
     let path = binary.parent().unwrap().join("examples").join(name);
     assert!(path.exists(), "{name} is missing: cargo build --package driver --examples");
     path
+}
+
+/// What the log says when all calls that it tells the beginning of have ended in it. The process that writes it
+/// may come a little later than the reply.
+pub(crate) fn read_log(path: &Path) -> String {
+    let mut text = String::new();
+    for _ in 0..2000 {
+        text = fs::read_to_string(path).unwrap_or_default();
+        let count = |what: &str| text.matches(what).count();
+        if count("call begins") > 0 && count("call begins") <= count("call ends") {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    text
 }
 
 /// Two nodes, a small blank volume, a cloud without delays.

@@ -6,7 +6,7 @@ use oci_sim::NewVolume;
 use testbed::{FaultRow, Setup};
 
 use crate::support::{
-    Kubelet, cluster, cluster_with, failure_with, seen_to_fail, seen_to_succeed, success,
+    Kubelet, cluster, cluster_with, failure_with, read_log, seen_to_fail, seen_to_succeed, success,
 };
 use table::Destroyer;
 
@@ -106,7 +106,7 @@ fn one_sector_of_a_disk_of_2_gib_is_found() {
         .folder("OCI_FLEXD_DRIVER_LOG_DIR")
         .unwrap()
         .join("oci_flexvolume_driver.log");
-    let log = fs::read_to_string(log).unwrap();
+    let log = read_log(&log);
     assert!(log.contains("proven: all 2147483648 bytes were read, all of them zeros"), "{log}");
 }
 
