@@ -123,7 +123,7 @@ fn a_panic_is_a_failure_that_shows_nothing_of_the_call() {
     .assert_eq(&answer.text);
     assert_eq!(answer.code, Some(1));
     let log = read_log(&dir.path().join("log"));
-    assert!(log.contains("panic at driver/examples/panics.rs:"), "{log}");
+    assert!(log.contains("msg=panic place=driver/examples/panics.rs:"), "{log}");
     assert!(!log.contains("MARKER"), "{log}");
 }
 

@@ -137,11 +137,16 @@ impl LoopDisk {
 
     /// A message with the names of device and folder made constant.
     pub(crate) fn anonymous(&self, message: &impl ToString) -> String {
-        message
-            .to_string()
-            .replace(self.dir.path().to_str().unwrap(), "DIR")
-            .replace(self.device.to_str().unwrap(), "DISK")
-            .replace(&format!("({}, ", self.open().number()), "(NUMBER, ")
+        let text = message.to_string().replace(self.dir.path().to_str().unwrap(), "DIR");
+        // Not the beginning of another disk's name: /dev/loop1 and /dev/loop16.
+        let name = self.device.to_str().unwrap();
+        let mut parts = text.split(name);
+        let first = parts.next().unwrap().to_owned();
+        let text = parts.fold(first, |text, part| {
+            let is_other = part.starts_with(|c: char| c.is_ascii_digit());
+            text + if is_other { name } else { "DISK" } + part
+        });
+        text.replace(&format!("({}, ", self.open().number()), "(NUMBER, ")
     }
 }
 
