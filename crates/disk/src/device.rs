@@ -256,6 +256,9 @@ fn in_use(path: &Path, mut users: Vec<User>, host: &Host) -> Error {
     if users.is_empty() {
         users = users::of_unmounted(host);
     }
+    for user in &users {
+        log::info!(disk:% = path.display(), pid = user.process(), user:%; "the disk is in use");
+    }
     Error::InUse { path: path.to_owned(), users }
 }
 

@@ -225,7 +225,8 @@ fn by(users: &[User]) -> String {
                 a process)"
             .to_owned();
     }
-    let users: Vec<_> = users.iter().map(User::to_string).collect();
+    let mut users: Vec<_> = users.iter().map(User::to_string).collect();
+    users.dedup();
     format!(": {}", users.join(", "))
 }
 

@@ -52,6 +52,19 @@ pub enum User {
     },
 }
 
+impl User {
+    /// The number of the process, if it is one.
+    pub(crate) fn process(&self) -> Option<u32> {
+        match self {
+            Self::ForeignMount { pid, .. }
+            | Self::Process { pid, .. }
+            | Self::Unmounted { pid, .. } => Some(*pid),
+            Self::Holder(_) | Self::Partition(_) | Self::Swap | Self::Mount(_) => None,
+        }
+    }
+}
+
+/// Without the number of a process: Kubernetes counts an event again only if its text is the same.
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -59,15 +72,13 @@ impl fmt::Display for User {
             Self::Partition(name) => write!(f, "it has the partition {name}"),
             Self::Swap => f.write_str("it is swap space"),
             Self::Mount(dir) => write!(f, "it is mounted at {}", dir.display()),
-            Self::ForeignMount { dir, pid, name } => write!(
+            Self::ForeignMount { dir, name, .. } => {
+                write!(f, "it is mounted at {} in the mount namespace of {name}", dir.display())
+            }
+            Self::Process { name, .. } => write!(f, "{name} has it open"),
+            Self::Unmounted { file, name, .. } => write!(
                 f,
-                "it is mounted at {} in the mount namespace of process {pid} ({name})",
-                dir.display()
-            ),
-            Self::Process { pid, name } => write!(f, "process {pid} ({name}) has it open"),
-            Self::Unmounted { file, pid, name } => write!(
-                f,
-                "process {pid} ({name}) has {} open of a file system that was unmounted lazily",
+                "{name} has {} open of a file system that was unmounted lazily",
                 file.display()
             ),
         }

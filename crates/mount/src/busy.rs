@@ -30,8 +30,9 @@ fn used_by(process: &Path, dir: &Path) -> Option<String> {
         .find(|target| target.starts_with(dir))?;
     let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
     let name = name.trim().replace(char::is_control, "?");
-    let pid = process.file_name().unwrap_or_default().display();
-    Some(format!("process {pid} ({name}) uses {}", link.display()))
+    let pid = process.file_name().unwrap_or_default();
+    log::info!(pid:% = pid.display(), program:% = name, file:% = link.display(); "the file system is in use");
+    Some(format!("{name} uses {}", link.display()))
 }
 
 const SHOWN: usize = 10;

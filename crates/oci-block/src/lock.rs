@@ -44,6 +44,9 @@ impl VolumeLock {
             let mut holder = String::new();
             // Only for the message; an empty note is no reason to fail otherwise.
             let _ = file.read_to_string(&mut holder);
+            log::info!(volume, holder:%; "another call has the lock");
+            let (verb, _) = holder.split_once(BY).unwrap_or((&holder, ""));
+            let holder = verb.to_owned();
             return Err(LockError::Busy { volume: volume.to_owned(), holder });
         }
         note(&mut file, verb);
@@ -115,7 +118,7 @@ fn note(file: &mut File, verb: &str) {
     let mut write = || {
         file.set_len(0)?;
         file.rewind()?;
-        write!(file, "{verb} by process {}", process::id())
+        write!(file, "{verb}{BY}{}", process::id())
     };
     if let Err(error) = write() {
         log::debug!("the lock does not say who has it: {error}");
@@ -150,6 +153,7 @@ pub enum LockError {
 }
 
 const LOCKS: &str = "lock";
+const BY: &str = " by process ";
 const TRY_EVERY: Duration = Duration::from_millis(100);
 const TRIES: usize = 20;
 
@@ -176,11 +180,7 @@ mod tests {
         assert_eq!(clock.slept().iter().sum::<Duration>(), Duration::from_secs(2));
         assert_eq!(
             error.to_string(),
-            format!(
-                "another call for volume v is still running (mountdevice by process {}); it will be \
-                 tried again",
-                process::id()
-            )
+            "another call for volume v is still running (mountdevice); it will be tried again"
         );
         drop(first);
         assert!(becomes_free(dir.path()));

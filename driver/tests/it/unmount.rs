@@ -71,7 +71,7 @@ fn whoever_uses_it_is_named() {
     let user = Staying::new(&kubelet, "sh", &["-c", r#"cd "$0" && echo in && exec sleep 300"#]);
     let answer = kubelet.unmount();
     row.shows(&answer);
-    failure_with(&answer, &["is busy: process", "(sleep) uses", &kubelet.dir()]);
+    failure_with(&answer, &["is busy: sleep uses", &kubelet.dir()]);
     drop(user);
     success(&kubelet.unmount());
 }

@@ -80,10 +80,8 @@ fn a_lazy_unmount_with_an_open_file() {
         let dir = disk.dir().join("mnt");
         let mut child = holder(&[], &format!("exec 9>{}/file", dir.display()));
         run(&format!("umount -l {}", dir.display()));
-        let pid = child.id();
         let error = disk.open().claim(Access::Read).unwrap_err().to_string();
-        let user =
-            format!("process {pid} (sh) has /file open of a file system that was unmounted lazily");
+        let user = "sh has /file open of a file system that was unmounted lazily";
         // Other tests have such files, too.
         let users = error.split_once(" is in use: ").unwrap().1;
         assert!(users.split(", ").any(|it| it == user), "{error}");
@@ -114,11 +112,7 @@ fn a_mount_in_another_namespace() {
         let disk = ext4();
         let mount = format!("mount {} {}/mnt", disk.path().display(), disk.dir().display());
         let mut child = holder(&["--mount", "--propagation", "private"], &mount);
-        let pid = child.id();
-        check(
-            &disk,
-            &format!(": it is mounted at DIR/mnt in the mount namespace of process {pid} (sh)"),
-        );
+        check(&disk, ": it is mounted at DIR/mnt in the mount namespace of sh");
         drop(child.stdin.take());
         child.wait().unwrap();
         disk.open().claim(Access::Write).unwrap();
@@ -214,9 +208,9 @@ fn a_plain_open_is_shown_but_keeps_nobody_away() {
         let users = || -> Vec<String> {
             let users = disk.open().users().unwrap();
             let users = users.iter().map(ToString::to_string);
-            users.filter(|user| user.contains("(sh)") || user.contains("udev")).collect()
+            users.filter(|user| user.starts_with("sh ") || user.contains("udev")).collect()
         };
-        assert_eq!(users(), [format!("process {} (sh) has it open", child.id())]);
+        assert_eq!(users(), ["sh has it open"]);
         disk.open().claim(Access::Write).unwrap();
         disk.open().prove_blank(&runner(), &ManualClock::default(), BlankCheck::default()).unwrap();
         drop(child.stdin.take());
