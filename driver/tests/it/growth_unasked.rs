@@ -84,7 +84,7 @@ fn gib() -> Cluster {
 fn a_disk_that_was_never_seen_smaller_is_mounted_as_it_is() {
     for fs_type in ["xfs", "ext4"] {
         let mut row = FaultRow::new(
-            "M20",
+            "M24",
             format!("{fs_type} of 512 MiB on 1 GiB whose rest holds data; rw"),
         );
         let cluster = gib();
