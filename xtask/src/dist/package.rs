@@ -34,9 +34,10 @@ impl Package {
         let mut files = vec![
             File::read("oci", 0o755, binary)?,
             File::read("install.sh", 0o755, &source.join("deploy/install.sh"))?,
-            File::read("LICENSE", 0o644, &source.join("LICENSE"))?,
-            File::read("README.md", 0o644, &source.join("README.md"))?,
         ];
+        for name in ["CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"] {
+            files.push(File::read(name, 0o644, &source.join(name))?);
+        }
         for folder in ["docs", "examples"] {
             for path in paths_below(source, folder.into())? {
                 let name = path.to_str().context("a name is not UTF-8")?;
