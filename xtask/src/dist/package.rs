@@ -35,7 +35,7 @@ impl Package {
             File::read("oci", 0o755, binary)?,
             File::read("install.sh", 0o755, &source.join("deploy/install.sh"))?,
         ];
-        for name in ["CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"] {
+        for name in ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"] {
             files.push(File::read(name, 0o644, &source.join(name))?);
         }
         for folder in ["docs", "examples"] {
