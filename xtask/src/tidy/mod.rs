@@ -1,6 +1,7 @@
-//! `cargo xtask tidy`: the rules of the house that no other tool knows. Also a test.
+//! `cargo xtask tidy`: the rules of this workspace that no other tool knows. Also a test.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -13,8 +14,10 @@ mod edges;
 mod links;
 mod manifest;
 mod sources;
+mod variables;
 
-/// Check the rules of the house: who may import whom, file headers and length, links and paths in documents
+/// Check the rules of the workspace: who may import whom, file headers and length, links, paths and variables in
+/// documents
 #[derive(clap::Args)]
 pub(crate) struct Args;
 
@@ -31,17 +34,35 @@ impl Args {
 fn complaints(checkout: &Checkout) -> Result<Vec<String>> {
     let mut complaints = edges::complaints(&edges::metadata(&checkout.sh)?);
     complaints.extend(manifest::complaints(&read(&checkout.dir.join("Cargo.toml"))?));
+    let mut variables = BTreeSet::new();
     for folder in ["crates", "driver", "xtask"] {
         for file in files(&checkout.dir.join(folder), "rs")? {
-            let name = file.strip_prefix(&checkout.dir)?;
-            complaints.extend(sources::complaints(name, &read(&file)?));
+            let (name, text) = (file.strip_prefix(&checkout.dir)?, read(&file)?);
+            complaints.extend(sources::complaints(name, &text));
+            if is_driver(name) {
+                variables.extend(variables::literals(&text));
+            }
         }
     }
+    complaints
+        .extend(variables::complaints(&variables, &read(&checkout.dir.join(variables::PAGE))?));
     for file in documents(&checkout.dir)? {
         let name = file.strip_prefix(&checkout.dir)?;
         complaints.extend(links::complaints(&checkout.dir, name, &read(&file)?));
     }
     Ok(complaints)
+}
+
+/// Whether a source file becomes a part of the binary.
+fn is_driver(file: &Path) -> bool {
+    let parts: Vec<_> = file.iter().filter_map(|it| it.to_str()).collect();
+    match parts.as_slice() {
+        ["driver", "src", ..] => true,
+        ["crates", name, "src", rest @ ..] => {
+            !["oci-sim", "testbed"].contains(name) && !rest.contains(&"tests.rs")
+        }
+        _ => false,
+    }
 }
 
 /// The documents beside README.md, and those below docs/.
