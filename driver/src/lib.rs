@@ -8,14 +8,14 @@ use std::{ffi::OsString, process::ExitCode, sync::Arc};
 use command::{Runner, SystemRunner};
 use flexvolume::Driver;
 
-mod bug;
 mod call_log;
+mod cli;
 mod log_file;
 mod log_line;
 mod log_pipe;
 mod log_place;
 mod log_writer;
-mod people;
+mod panic_hook;
 mod reply;
 mod signal;
 
@@ -26,7 +26,7 @@ pub use call_log::Log;
 /// The exit status belongs to the reply (`docs/protocol.md`).
 pub fn exec(log: &Log, driver: impl FnOnce() -> Box<dyn Driver>) -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if let Some(text) = people::answer(&args) {
+    if let Some(text) = cli::answer(&args) {
         let _ = reply::print(&text);
         return ExitCode::SUCCESS;
     }
@@ -34,7 +34,7 @@ pub fn exec(log: &Log, driver: impl FnOnce() -> Box<dyn Driver>) -> ExitCode {
         log_writer::run(log);
         return ExitCode::SUCCESS;
     }
-    bug::reply_to_panics(&args);
+    panic_hook::reply_to_panics(&args);
     signal::reply_to_signals(&args);
     log.start(&args);
     let driver = driver();
