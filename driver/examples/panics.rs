@@ -36,5 +36,5 @@ fn main() -> ExitCode {
         level: None,
         format: None,
     };
-    driver::exec(&log, || Box::new(Panics))
+    driver::exec(&log, "", || Box::new(Panics))
 }

@@ -21,12 +21,12 @@ mod signal;
 
 pub use call_log::Log;
 
-/// Runs the call in the process's arguments and prints its reply.
+/// Runs the call in the process's arguments and prints its reply, or `help` if it is asked for.
 ///
 /// The exit status belongs to the reply (`docs/protocol.md`).
-pub fn exec(log: &Log, driver: impl FnOnce() -> Box<dyn Driver>) -> ExitCode {
+pub fn exec(log: &Log, help: &str, driver: impl FnOnce() -> Box<dyn Driver>) -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if let Some(text) = cli::answer(&args) {
+    if let Some(text) = cli::answer(&args, help) {
         let _ = reply::print(&text);
         return ExitCode::SUCCESS;
     }

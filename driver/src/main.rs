@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         level: settings.log_level.clone(),
         format: settings.log_format.clone(),
     };
-    driver::exec(&log, || {
+    driver::exec(&log, oci_block::HELP, || {
         let runner = driver::host_runner(settings.tool_path.clone());
         Box::new(OciBlock::new(settings, runner, Arc::new(SystemClock)))
     })

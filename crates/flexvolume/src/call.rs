@@ -247,3 +247,21 @@ const USAGES: [(&str, &str); 12] = [
     ("expandvolume", "<options> <global mount dir> <new bytes> <old bytes>"),
     ("expandfs", "<options> <device> <mount dir> <new bytes> <old bytes>"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_is_documented() {
+        let page = include_str!("../../../docs/protocol.md");
+        let code: Vec<&str> = page
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .flat_map(|line| line.split('`').skip(1).step_by(2))
+            .filter_map(|code| code.split(' ').next())
+            .collect();
+        let missing: Vec<_> = USAGES.iter().filter(|(call, _)| !code.contains(call)).collect();
+        assert!(missing.is_empty(), "docs/protocol.md has no row for {missing:?}");
+    }
+}
