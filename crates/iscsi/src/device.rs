@@ -4,9 +4,11 @@ use std::{fs::File, path::PathBuf, time::Duration};
 
 use crate::{Error, Initiator, Session, Target, Unit, sysfs};
 
-/// What was seen.
-enum Sight {
+/// Whether a device can be used.
+pub(crate) enum Readiness {
+    /// At this node.
     Ready(PathBuf),
+    /// What is missing.
     NotYet(String),
 }
 
@@ -25,14 +27,14 @@ impl Initiator {
     }
 
     pub(crate) fn disk_within(&self, target: &Target, budget: Duration) -> Result<PathBuf, Error> {
-        self.spare_boot(target)?;
+        self.refuse_boot_target(target)?;
         if let Some(unit) = self.session(target)?.as_ref().and_then(|s| s.unit(target)) {
             rescan_running(unit)?;
         }
         let mut obstacle = String::new();
         let path = self.watch(self.after(budget), || match self.look(target)? {
-            Sight::Ready(path) => Ok(Some(path)),
-            Sight::NotYet(what) => {
+            Readiness::Ready(path) => Ok(Some(path)),
+            Readiness::NotYet(what) => {
                 obstacle = what;
                 Ok(None)
             }
@@ -41,42 +43,42 @@ impl Initiator {
     }
 
     /// Looks once, and nudges what does not move by itself.
-    fn look(&self, target: &Target) -> Result<Sight, Error> {
+    fn look(&self, target: &Target) -> Result<Readiness, Error> {
         let Some(session) = self.session(target)? else {
             let obstacle = "there is no session".to_owned();
             return Err(Error::NotReady { target: target.clone(), obstacle });
         };
         if !session.is_logged_in() {
-            return Ok(Sight::NotYet(format!("the state of its session is {}", session.state)));
+            return Ok(Readiness::NotYet(format!("the state of its session is {}", session.state)));
         }
         let Some(unit) = session.unit(target) else {
             self.scan(&session, target)?;
-            return Ok(Sight::NotYet(format!("the target shows no LUN {}", target.lun)));
+            return Ok(Readiness::NotYet(format!("the target shows no LUN {}", target.lun)));
         };
         match unit.state.as_str() {
             "running" => {}
             "offline" => {
                 // A logout that was broken off has left it so; nobody else takes it back.
                 unit.set_state("running")?;
-                return Ok(Sight::NotYet("it was taken offline".to_owned()));
+                return Ok(Readiness::NotYet("it was taken offline".to_owned()));
             }
-            other => return Ok(Sight::NotYet(format!("the kernel says it is {other}"))),
+            other => return Ok(Readiness::NotYet(format!("the kernel says it is {other}"))),
         }
         let Some(block) = &unit.block else {
-            return Ok(Sight::NotYet("it has no block device".to_owned()));
+            return Ok(Readiness::NotYet("it has no block device".to_owned()));
         };
         if block.size == 0 {
             rescan_running(unit)?;
-            return Ok(Sight::NotYet(format!("the size of {} is 0", block.name)));
+            return Ok(Readiness::NotYet(format!("the size of {} is 0", block.name)));
         }
         let path = self.host.dev.join(&block.name);
         if !path.exists() {
-            return Ok(Sight::NotYet(format!("{} does not exist", path.display())));
+            return Ok(Readiness::NotYet(format!("{} does not exist", path.display())));
         }
         // The kernel makes the node a moment before it lets anybody open it (device_add_disk).
         match File::open(&path) {
-            Ok(_) => Ok(Sight::Ready(path)),
-            Err(error) => Ok(Sight::NotYet(format!("cannot open {}: {error}", path.display()))),
+            Ok(_) => Ok(Readiness::Ready(path)),
+            Err(error) => Ok(Readiness::NotYet(format!("cannot open {}: {error}", path.display()))),
         }
     }
 

@@ -21,8 +21,8 @@ impl ExitCode {
     /// The target wants CHAP, and had none or the wrong secret.
     pub(crate) const UNAUTHORIZED: Self = Self(24);
 
-    /// Whether it is a hiccup that may have passed in a second: locks, restarts, overload, races.
-    pub(crate) fn is_hiccup(self) -> bool {
+    /// Whether the same command may succeed a second later: locks, restarts, overload, races.
+    pub(crate) fn is_retryable(self) -> bool {
         matches!(self.0, 4 | 6 | 18 | 22 | 23 | 29 | 32 | 33)
     }
 
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn every_code_has_a_meaning_and_a_cure() {
-        let kind = |code: ExitCode| match (code.is_hiccup(), code.is_transient()) {
+        let kind = |code: ExitCode| match (code.is_retryable(), code.is_transient()) {
             (true, _) => "again at once",
             (false, true) => "again later",
             (false, false) => "operator",

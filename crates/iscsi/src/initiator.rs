@@ -97,7 +97,7 @@ impl Initiator {
     ) -> Result<Output, command::Error> {
         let mut output = self.runner.run(command)?;
         for wait in HICCUP_WAITS {
-            if !ExitCode(output.code).is_hiccup() || wait >= deadline.remaining(&*self.clock) {
+            if !ExitCode(output.code).is_retryable() || wait >= deadline.remaining(&*self.clock) {
                 break;
             }
             self.clock.sleep(wait);
@@ -107,7 +107,7 @@ impl Initiator {
     }
 
     /// Refuses the portal of the boot volume.
-    pub(crate) fn spare_boot(&self, target: &Target) -> Result<(), Error> {
+    pub(crate) fn refuse_boot_target(&self, target: &Target) -> Result<(), Error> {
         if target.is_boot() { Err(Error::Boot { target: target.clone() }) } else { Ok(()) }
     }
 

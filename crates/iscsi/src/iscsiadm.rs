@@ -81,7 +81,8 @@ pub(crate) const STARTUP: (&str, &str) = ("node.startup", "manual");
 pub(crate) const SCAN: (&str, &str) = ("node.session.scan", "manual");
 
 /// How long I/O waits for a lost session before it fails, in seconds: nothing may hang for ever.
-pub(crate) const GIVING_UP: (&str, &str) = ("node.session.timeo.replacement_timeout", "120");
+pub(crate) const REPLACEMENT_TIMEOUT: (&str, &str) =
+    ("node.session.timeo.replacement_timeout", "120");
 
 /// What our node records say, and why.
 const SETTINGS: &[(&str, &str)] = &[
@@ -91,7 +92,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("node.session.nr_sessions", "1"),
     // only the unit that is asked for is scanned, no strangers
     SCAN,
-    GIVING_UP,
+    REPLACEMENT_TIMEOUT,
     // a dead portal is noticed within 10 s
     ("node.conn[0].timeo.noop_out_interval", "5"),
     ("node.conn[0].timeo.noop_out_timeout", "5"),

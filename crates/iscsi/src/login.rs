@@ -29,17 +29,17 @@ impl Initiator {
     /// The portal, the target or iscsid do not do it, or the target is reached through another portal.
     /// [`Error::is_unauthorized`] if the target wants other credentials.
     pub fn log_in(&self, target: &Target, chap: Option<&Chap>) -> Result<Outcome, Error> {
-        self.bring_up(target, &[], chap)
+        self.ensure_session(target, &[], chap)
     }
 
     /// Logs in; sessions through the portals of `beside` are other paths to the same disk.
-    pub(crate) fn bring_up(
+    pub(crate) fn ensure_session(
         &self,
         target: &Target,
         beside: &[Target],
         chap: Option<&Chap>,
     ) -> Result<Outcome, Error> {
-        self.spare_boot(target)?;
+        self.refuse_boot_target(target)?;
         self.refuse_second_portal(target, beside)?;
         self.remove_torn_records(target);
         if let Some(session) = self.session(target)? {
@@ -54,7 +54,7 @@ impl Initiator {
                 }
                 Some(session) => {
                     self.forbid_login_at_boot(target);
-                    self.limit_patience_with(&session);
+                    self.limit_replacement_timeout_of(&session);
                     return Ok(Outcome::AlreadyDone);
                 }
                 None => log::warn!("the session to {target} does not recover: logging out"),

@@ -20,7 +20,7 @@ impl Initiator {
     /// The disk is in use or not to be flushed, or the session is still there afterwards: the volume must not be
     /// detached.
     pub fn log_out(&self, target: &Target) -> Result<Outcome, Error> {
-        self.spare_boot(target)?;
+        self.refuse_boot_target(target)?;
         self.remove_torn_records(target);
         let Some(session) = self.session(target)? else { return self.delete_record(target) };
         let released = self.release(&session, target)?;

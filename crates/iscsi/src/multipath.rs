@@ -10,17 +10,11 @@ use disk::{Access, Disk, Map};
 
 use crate::{
     Chap, Error, Initiator, MultipathError, Outcome, Target,
-    device::APPEARANCE,
+    device::{APPEARANCE, Readiness},
     iscsiadm,
     login::{failed, not_run},
     session::sessions,
 };
-
-/// What was seen of the map.
-enum Sight {
-    Ready(PathBuf),
-    NotYet(String),
-}
 
 impl Initiator {
     /// As [`Initiator::log_in`], for one of the `paths` to a disk: sessions through the others are no obstacle, and
@@ -34,7 +28,7 @@ impl Initiator {
         paths: &[Target],
         chap: Option<&Chap>,
     ) -> Result<Outcome, Error> {
-        self.bring_up(target, paths, chap)
+        self.ensure_session(target, paths, chap)
     }
 
     /// All portals of the target, in the portal's own words (SendTargets, RFC 7143, appendix C), and those of
@@ -43,7 +37,7 @@ impl Initiator {
     /// # Errors
     /// The portal does not answer.
     pub fn discover(&self, target: &Target) -> Result<Vec<Target>, Error> {
-        self.spare_boot(target)?;
+        self.refuse_boot_target(target)?;
         let output = self
             .run(&iscsiadm::discover(target), self.after(DISCOVERY))
             .map_err(|source| not_run(DISCOVER, target, source))?;
@@ -75,7 +69,7 @@ impl Initiator {
     /// No path works, they lead to different disks, or multipathd makes no map of exactly these paths.
     pub fn multipath_disk(&self, paths: &[Target]) -> Result<PathBuf, Error> {
         let Some(target) = paths.first() else { return Err(MultipathError::NoPaths.into()) };
-        let disks = match self.working_disks(paths, QUICKLY) {
+        let disks = match self.working_disks(paths, FAST_PATH_TIMEOUT) {
             Ok(disks) => disks,
             Err(_) => self.working_disks(paths, APPEARANCE)?,
         };
@@ -88,8 +82,8 @@ impl Initiator {
         }
         let mut missing = String::new();
         let found = self.watch(self.after(MAPPING), || match self.look_for_map(paths)? {
-            Sight::Ready(path) => Ok(Some(path)),
-            Sight::NotYet(what) => {
+            Readiness::Ready(path) => Ok(Some(path)),
+            Readiness::NotYet(what) => {
                 missing = what;
                 Ok(None)
             }
@@ -109,7 +103,7 @@ impl Initiator {
     /// The map is in use or not to be flushed, or I/O to it would hang; `multipath` does not remove it, or a session remains.
     pub fn log_out_paths(&self, paths: &[Target]) -> Result<Outcome, Error> {
         for path in paths {
-            self.spare_boot(path)?;
+            self.refuse_boot_target(path)?;
         }
         if let Some(map) = self.map_over(paths)? {
             self.remove_map(&map, paths)?;
@@ -216,26 +210,29 @@ impl Initiator {
         Ok(())
     }
 
-    fn look_for_map(&self, paths: &[Target]) -> Result<Sight, Error> {
+    fn look_for_map(&self, paths: &[Target]) -> Result<Readiness, Error> {
         let Some(map) = self.map_over(paths)? else {
-            return Ok(Sight::NotYet("no map stands on them".to_owned()));
+            return Ok(Readiness::NotYet("no map stands on them".to_owned()));
         };
         for path in paths {
             let Some(block) = self.block(path)? else { continue };
             if self.working(path).is_ok() && map.size < block.size {
                 self.resize_map(&map)?;
                 let (name, size) = (&map.name, map.size);
-                return Ok(Sight::NotYet(format!("the map {name} keeps its {size} bytes")));
+                return Ok(Readiness::NotYet(format!("the map {name} keeps its {size} bytes")));
             }
             if !map.paths.contains(&block.number) {
-                return Ok(Sight::NotYet(format!("{} is not in the map {}", block.name, map.name)));
+                return Ok(Readiness::NotYet(format!(
+                    "{} is not in the map {}",
+                    block.name, map.name
+                )));
             }
         }
         let node = self.host.dev.join(&map.device);
         if !node.exists() {
-            return Ok(Sight::NotYet(format!("{} does not exist", node.display())));
+            return Ok(Readiness::NotYet(format!("{} does not exist", node.display())));
         }
-        Ok(Sight::Ready(node))
+        Ok(Readiness::Ready(node))
     }
 
     /// Has multipathd take over the size of the map's paths. What it says matters less than what is seen.
@@ -315,14 +312,14 @@ impl Initiator {
                 .run(&command)
                 .map_err(|source| MultipathError::NotRun { map: map.name.clone(), source })?;
             let left = deadline.remaining(&*self.clock);
-            let patience = self.after(left.min(LOOK_IN));
+            let patience = self.after(left.min(UDEV_GRACE));
             let gone =
                 self.watch(patience, || Ok(self.map_over(paths)?.is_none().then_some(())))?;
             if gone.is_some() {
                 return Ok(());
             }
             // udev looks at a map and goes, but as long as it has it open the map stays.
-            if left <= LOOK_IN {
+            if left <= UDEV_GRACE {
                 let (map, said_last) = (map.name.clone(), output.stderr);
                 return Err(MultipathError::Remains { map, said_last }.into());
             }
@@ -334,9 +331,9 @@ const DISCOVER: &str = "ask for the other portals of";
 /// iscsiadm gives up by itself before.
 const DISCOVERY: Duration = Duration::from_secs(40);
 /// A session may be lost before it is noticed; the other paths do not wait for that.
-const QUICKLY: Duration = Duration::from_secs(5);
+const FAST_PATH_TIMEOUT: Duration = Duration::from_secs(5);
 /// What multipathd needs when all its paths have come at once, and some.
 const MAPPING: Duration = Duration::from_secs(30);
 const REMOVAL: Duration = Duration::from_secs(10);
 /// How long somebody who only looks at a map may have it open.
-const LOOK_IN: Duration = Duration::from_secs(2);
+const UDEV_GRACE: Duration = Duration::from_secs(2);

@@ -32,7 +32,7 @@ pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error>
     let held = held_disk(driver, &mounter, &volume, dir)?;
     if let Some(Held::Sessions(targets)) = &held {
         // Should the portal fall silent now: this call must end.
-        driver.initiator().limit_patience(targets);
+        driver.initiator().limit_replacement_timeout(targets);
     }
 
     lock.share_with_children()?;

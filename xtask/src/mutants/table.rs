@@ -316,7 +316,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "letting go: the boot volume is spared",
         "crates/iscsi/src/logout.rs",
-        ["        self.spare_boot(target)?;\n", ""],
+        ["        self.refuse_boot_target(target)?;\n", ""],
         ["iscsi", ""],
     ),
     mutant(

@@ -64,7 +64,7 @@ fn a_session_that_is_adopted_keeps_io_waiting_no_longer_than_ours() {
         assert_eq!(world.tree().read(file), after);
 
         world.happens(Event::Write(file.into(), before));
-        world.initiator().limit_patience(&[volume()]);
+        world.initiator().limit_replacement_timeout(&[volume()]);
         assert_eq!(world.tree().read(file), after);
     }
     // A word of the kernel's against it does not keep anybody from the volume.

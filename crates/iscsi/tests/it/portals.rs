@@ -92,7 +92,7 @@ fn the_boot_portal_is_never_touched() {
     world.happens(Event::Write(patience.into(), "off"));
     let boot = target("169.254.0.2", IQN, 1);
     let initiator = world.initiator();
-    initiator.limit_patience(std::slice::from_ref(&boot));
+    initiator.limit_replacement_timeout(std::slice::from_ref(&boot));
     assert_eq!(world.tree().read(patience), "off");
     let errors = [
         initiator.log_in(&boot, None).unwrap_err(),

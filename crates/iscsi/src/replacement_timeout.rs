@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Initiator, Session, Target,
-    iscsiadm::GIVING_UP,
+    iscsiadm::REPLACEMENT_TIMEOUT,
     sysfs::{self, attribute},
 };
 
@@ -11,20 +11,24 @@ impl Initiator {
     /// One that somebody else has made may have I/O wait for ever.
     ///
     /// What cannot be limited is only logged. The boot volume's session is not touched.
-    pub fn limit_patience(&self, targets: &[Target]) {
+    pub fn limit_replacement_timeout(&self, targets: &[Target]) {
         for target in targets.iter().filter(|target| !target.is_boot()) {
             match self.session(target) {
-                Ok(Some(session)) => self.limit_patience_with(&session),
+                Ok(Some(session)) => self.limit_replacement_timeout_of(&session),
                 Ok(None) => {}
                 Err(error) => log::warn!("{target} may have I/O wait for ever: {error}"),
             }
         }
     }
 
-    /// As [`Initiator::limit_patience`], for a session that is not the boot volume's.
-    pub(crate) fn limit_patience_with(&self, session: &Session) {
+    /// As [`Initiator::limit_replacement_timeout`], for a session that is not the boot volume's.
+    pub(crate) fn limit_replacement_timeout_of(&self, session: &Session) {
         if let Err(error) = self.shorten(session) {
-            log::warn!("I/O may wait for {} longer than {} s: {error}", session.name, GIVING_UP.1);
+            log::warn!(
+                "I/O may wait for {} longer than {} s: {error}",
+                session.name,
+                REPLACEMENT_TIMEOUT.1
+            );
         }
     }
 
@@ -36,7 +40,7 @@ impl Initiator {
         let Some(now) = attribute(&limit)? else { return Ok(()) };
         if is_longer(&now) {
             log::info!("{} would be waited for {now} (s) when it is lost", session.name);
-            sysfs::write(&limit, GIVING_UP.1)?;
+            sysfs::write(&limit, REPLACEMENT_TIMEOUT.1)?;
         }
         Ok(())
     }
@@ -44,7 +48,7 @@ impl Initiator {
 
 /// Whether a time as the kernel tells it is beyond ours. It says `off`, or -1, where it waits for ever.
 fn is_longer(now: &str) -> bool {
-    !matches!((now.parse::<u32>(), GIVING_UP.1.parse()), (Ok(now), Ok(limit)) if now <= limit)
+    !matches!((now.parse::<u32>(), REPLACEMENT_TIMEOUT.1.parse()), (Ok(now), Ok(limit)) if now <= limit)
 }
 
 #[cfg(test)]
