@@ -65,7 +65,7 @@ impl Blank {
 }
 
 impl Disk {
-    /// Shows that the disk is blank: nobody uses it, every byte that is read is zero, and neither our own
+    /// Shows that the disk is blank: it is not in use, every byte that is read is zero, and neither our own
     /// search, nor blkid, nor wipefs, nor udev knows of anything on it. All are asked twice, a second or more
     /// apart; in between the rest of the disk is read, as far as `check` says, unless the target itself says that
     /// nothing is stored there. [`Blank::coverage`] tells how far that was.

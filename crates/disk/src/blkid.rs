@@ -9,7 +9,7 @@ use crate::{Disk, Error};
 /// What blkid says of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Exit code 2 and not a word. It says so of blank disks, of unknown data, and of disks it
+    /// Exit code 2 without output. It says so of blank disks, of unknown data, and of disks it
     /// could not read: worth something only beside a complete reading.
     Nothing,
     /// Several signatures, and no way to choose.

@@ -52,12 +52,12 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Whether it holds for every byte, by reading or by the target's word: more than a sample.
+    /// Whether it holds for every byte, by reading or because the target says so: more than a sample.
     pub fn is_proof(&self) -> bool {
         self.largest_gap == 0 || self.deallocated
     }
 
-    /// What the target's word makes of it, of which so many bytes were read.
+    /// The coverage where the target says that all is deallocated, and `read` bytes were read beside.
     pub(crate) fn deallocated(size: u64, read: u64) -> Self {
         let read = cmp::min(read, size);
         Self { size, read, largest_gap: size - read, cut: false, deallocated: true }

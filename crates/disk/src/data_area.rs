@@ -30,8 +30,8 @@ pub(crate) fn data_area(disk: &Disk, family: &str) -> Result<Option<Range<u64>>,
     Ok(area.filter(|area| area.start < area.end && area.end <= disk.size()))
 }
 
-/// Behind the inode tables of the first groups, and behind the first two labels of ZFS: whoever looks for
-/// signatures finds these by themselves.
+/// Behind the inode tables of the first groups, and behind the first two labels of ZFS, where the
+/// search for signatures looks anyway.
 fn ext(head: &[u8]) -> Option<Range<u64>> {
     let superblock = ExtSuperblock::parse(*head.get(1024..)?.first_chunk()?)?;
     let block = superblock.block_size()?;

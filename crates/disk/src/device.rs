@@ -36,7 +36,7 @@ pub enum Access {
     Write,
 }
 
-/// The device, opened exclusively: while it lives nobody else can mount, check or format it.
+/// The device, opened exclusively: while this lives nothing else can mount, check or format it.
 #[derive(Debug)]
 pub struct Claim {
     _file: File,
@@ -94,9 +94,9 @@ impl Disk {
         identity::read(&self.sysfs, &self.host)
     }
 
-    /// Everybody who is found to use the disk or a partition of it.
+    /// All users of the disk or a partition of it that can be found.
     ///
-    /// Finding nobody proves nothing: mounts can hide in a namespace whose processes have gone,
+    /// Finding none proves nothing: mounts can hide in a namespace whose processes have gone,
     /// and lazy unmounts show nowhere. Only [`Disk::claim`] is proof.
     ///
     /// # Errors
@@ -130,21 +130,22 @@ impl Disk {
         }
     }
 
-    /// As [`Disk::claim`], but waits some seconds for whoever is on his way out: a mount namespace ends a
-    /// moment after its last process, and what is mounted in it with it.
+    /// As [`Disk::claim`], but retries for some seconds while a dying mount namespace still holds the device: it
+    /// ends a moment after its last process, and its mounts with it.
     ///
     /// # Errors
     /// As [`Disk::claim`].
     pub fn claim_soon(&self, access: Access, clock: &dyn Clock) -> Result<Claim, Error> {
-        let patience = iter::successors(Some(LEAVING), |wait| Some(*wait * 2)).take(LEAVINGS);
-        let claimed = clock::poll(clock, patience, || match self.claim(access) {
+        let waits =
+            iter::successors(Some(CLAIM_RETRY_DELAY), |wait| Some(*wait * 2)).take(CLAIM_RETRIES);
+        let claimed = clock::poll(clock, waits, || match self.claim(access) {
             Err(error) if error.is_in_use() => Ok(None),
             claimed => claimed.map(Some),
         })?;
         claimed.map_or_else(|| self.claim(access), Ok)
     }
 
-    /// Proves that nobody uses the disk at `path` at this moment, also if the kernel has given it up; may be
+    /// Proves that the disk at `path` is not in use at this moment, also if the kernel has given it up; may be
     /// repeated.
     ///
     /// # Errors
@@ -158,8 +159,8 @@ impl Disk {
         }
     }
 
-    /// Proves that nobody uses a disk that the kernel has given up (`transport-offline`): it cannot be opened
-    /// any more, and so not be claimed by anybody afterwards.
+    /// Proves that a disk that the kernel has given up (`transport-offline`) is not in use: it cannot be opened any
+    /// more, and so not be claimed afterwards.
     ///
     /// The kernel looks for other claims before it asks the disk (`blkdev_get_by_dev`): an exclusive open fails
     /// with EBUSY while the disk is in use, and with ENXIO when it is not.
@@ -251,7 +252,7 @@ impl Disk {
     }
 }
 
-/// Somebody has the disk for himself; if nobody is found, by a file of what was unmounted lazily.
+/// The disk is claimed; where no user is found, perhaps by an open file of what was unmounted lazily.
 fn in_use(path: &Path, mut users: Vec<User>, host: &Host) -> Error {
     if users.is_empty() {
         users = users::of_unmounted(host);
@@ -297,8 +298,8 @@ fn end(path: &Path, mut file: &File) -> Result<u64, Error> {
 }
 
 /// Each wait is twice as long as the one before: some 3 seconds together.
-const LEAVING: Duration = Duration::from_millis(50);
-const LEAVINGS: usize = 6;
+const CLAIM_RETRY_DELAY: Duration = Duration::from_millis(50);
+const CLAIM_RETRIES: usize = 6;
 /// No such device or address: the disk cannot be opened.
 const ENXIO: i32 = 6;
 

@@ -4,7 +4,7 @@ use std::{fmt, path::Path, str::FromStr};
 
 use crate::Error;
 
-/// The number of a block device; one device has it for as long as somebody holds it open.
+/// The number of a block device; a device keeps it for as long as it is held open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceNumber {
     /// which driver

@@ -35,7 +35,7 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// The SCSI layer does not run the device: touching it now could hang for ever.
+    /// The SCSI layer does not run the device: touching it now could hang without end.
     #[error("{} is not ready: the kernel says {state:?}", path.display())]
     NotRunning {
         /// the device
@@ -62,12 +62,12 @@ pub enum Error {
         now: String,
     },
 
-    /// Somebody has the device: mounted it, built something on it, or opened it exclusively.
+    /// The device is in use: mounted, below another device, or opened exclusively.
     #[error("{} is in use{}", path.display(), by(users))]
     InUse {
         /// the device
         path: PathBuf,
-        /// who was found, which may be nobody: another mount namespace can hide its mounts
+        /// those that were found, perhaps none: another mount namespace can hide its mounts
         users: Vec<User>,
     },
 
@@ -189,7 +189,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether somebody uses the disk: waiting, or stopping the user, may help.
+    /// Whether the disk is in use: waiting, or stopping the user, may help.
     pub fn is_in_use(&self) -> bool {
         matches!(self, Self::InUse { .. })
     }

@@ -182,7 +182,7 @@ impl Evidence {
     }
 }
 
-/// What is said of bytes that are nobody's signature.
+/// What is said of bytes that are no known signature.
 pub(crate) fn unknown_data(offset: u64) -> String {
     format!("it holds data of unknown kind at offset {offset}")
 }

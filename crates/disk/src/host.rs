@@ -37,7 +37,7 @@ impl Host {
         Sysfs::of(number, self).state()
     }
 
-    /// Whether the SCSI layer has given the device up: nobody can open it any more.
+    /// Whether the SCSI layer has given the device up: it cannot be opened any more.
     ///
     /// # Errors
     /// If sysfs does not read.

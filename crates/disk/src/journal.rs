@@ -6,7 +6,7 @@ impl Disk {
     /// The error number with which the kernel has aborted the journal of the ext file system that is
     /// mounted from the disk; `None` if it has not, or if there is no journal to be found.
     ///
-    /// The kernel shows it nowhere else before somebody writes: not in the mount table, not in sysfs, not
+    /// The kernel shows it nowhere else before the next write: not in the mount table, not in sysfs, not
     /// through syncfs(2). It does note it in the journal's superblock (`s_errno`, jbd2.h), of which the
     /// page cache has the mounted file system's own copy, whatever has become of the disk. Mounting
     /// clears it.

@@ -2,7 +2,7 @@
 //!
 //! Nothing in this crate writes to a device. The way to destroy data is [`Blank`], a value that
 //! only [`Disk::prove_blank`] and [`Disk::prove_unfinished`] can make and that the formatting code
-//! takes by value: a disk that could not be read, that somebody uses, or on which any of five
+//! takes by value: a disk that could not be read, that is in use, or on which any of five
 //! witnesses sees anything, never becomes one.
 //!
 //! A [`Disk`] keeps the device open for as long as it lives. While it does, the kernel does not
@@ -22,6 +22,7 @@ mod extents;
 mod file_system_size;
 mod host;
 mod identity;
+mod io_blocked;
 mod journal;
 pub mod mountinfo;
 mod multipath;
@@ -30,7 +31,6 @@ mod reader;
 mod rescan;
 mod schedule;
 mod signature;
-mod stall;
 mod survey;
 mod sysfs;
 mod tail;
@@ -48,8 +48,8 @@ pub use error::Error;
 pub use ext::ExtSuperblock;
 pub use host::Host;
 pub use identity::Identity;
+pub use io_blocked::IoBlocked;
 pub use multipath::Map;
-pub use stall::Stall;
 pub use tail::BlankTail;
 pub use uevents::watch;
 pub use users::User;

@@ -1,7 +1,7 @@
 //! The mount table of a mount namespace: `/proc/PID/mountinfo`.
 //!
 //! Paths in it are bytes, with blanks, tabs, line ends and backslashes as octal escapes (proc(5)).
-//! Reading it while others mount and unmount may miss lines, so it is read until nobody did.
+//! Reading it while others mount and unmount may miss lines, so it is read until none did.
 
 use std::{
     borrow::Cow,

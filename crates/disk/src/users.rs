@@ -10,7 +10,7 @@ use std::{
 
 use crate::{DeviceNumber, Error, Host, mountinfo, sysfs::Sysfs};
 
-/// Somebody who uses a disk or a partition of it.
+/// A user of a disk or of a partition of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum User {
@@ -31,9 +31,8 @@ pub enum User {
         /// its name
         name: String,
     },
-    /// A process that has the device itself open. By itself that keeps nobody else away, so it
-    /// is looked for only when nobody else is found, and udev, which looks at a disk and goes, is
-    /// nobody.
+    /// A process that has the device itself open. By itself that excludes no other user, so it is looked for only
+    /// when no other is found. udev, which reads a disk and closes it, does not count.
     Process {
         /// the process
         pid: u32,
@@ -41,7 +40,7 @@ pub enum User {
         name: String,
     },
     /// A process that has a file open of a file system that is mounted nowhere any more. Of which disk
-    /// does not show, so this is only told by whoever knows that the disk is in use.
+    /// does not show, so this is only told of a disk that is known to be in use.
     Unmounted {
         /// the file, as seen from the root of its file system
         file: PathBuf,

@@ -58,7 +58,7 @@ impl Initiator {
         match unit.state.as_str() {
             "running" => {}
             "offline" => {
-                // A logout that was broken off has left it so; nobody else takes it back.
+                // A logout that was broken off has left it so; neither kernel nor iscsid takes it back.
                 unit.set_state("running")?;
                 return Ok(Readiness::NotYet("it was taken offline".to_owned()));
             }
@@ -90,7 +90,7 @@ impl Initiator {
 }
 
 impl Unit {
-    /// Lets nothing reach the disk any more. A lost one is so already, and the kernel lets nobody say otherwise
+    /// Lets nothing reach the disk any more. A lost one is so already, and the kernel refuses any other state
     /// (scsi_sysfs.c, `store_state_field`); the session may be given up at any moment, also now.
     pub(crate) fn take_offline(&self) -> Result<(), Error> {
         if self.is_lost()? {
@@ -111,7 +111,7 @@ impl Unit {
         sysfs::write(&self.device.join("state"), state)
     }
 
-    /// Makes the kernel forget the device, whoever has it open.
+    /// Makes the kernel forget the device, also while it is open.
     pub(crate) fn delete(&self) -> Result<(), Error> {
         sysfs::write(&self.device.join("delete"), "1")
     }

@@ -47,8 +47,8 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// iscsiadm finds no session where sysfs shows one: nobody answered it, or an iscsid that could make nothing of
-    /// the session's record when it started.
+    /// iscsiadm finds no session where sysfs shows one: iscsid did not answer, or could not read the session's
+    /// record when it started.
     #[error(
         "cannot log out of {target}: iscsid is not running, or does not know the session (iscsiadm does not \
          find what is in sysfs): systemctl restart iscsid"
@@ -195,7 +195,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether somebody uses the disk: it must be unmounted first.
+    /// Whether the disk is in use: it must be unmounted first.
     pub fn is_in_use(&self) -> bool {
         match self {
             Self::NotReleased { source, .. } => source.is_in_use(),
@@ -209,7 +209,7 @@ impl Error {
         matches!(self, Self::Iscsiadm { code, .. } if *code == ExitCode::UNAUTHORIZED)
     }
 
-    /// Whether iscsid may still make the session that nobody waits for any more.
+    /// Whether iscsid may still make the session, which this call no longer waits for.
     pub fn is_login_pending(&self) -> bool {
         matches!(self, Self::LoginPending { .. })
     }

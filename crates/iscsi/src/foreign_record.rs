@@ -1,7 +1,7 @@
 //! Node records that this driver has not written: an administrator's, or those of a discovery.
 //!
 //! The driver's own say `node.session.scan = manual`, which open-iscsi does by itself nowhere. `iscsiadm --op new`
-//! puts a record that is there back to the defaults, so one of somebody else is kept, and put back when the login fails.
+//! puts a record that is there back to the defaults, so a foreign one is kept, and put back when the login fails.
 
 use std::{
     fs::{self, DirBuilder},
@@ -26,7 +26,7 @@ pub(crate) struct ForeignRecord {
 }
 
 impl Initiator {
-    /// Whether there is a node record of `target` at its portal, whoever has written it.
+    /// Whether there is a node record of `target` at its portal, by this driver or foreign.
     pub fn has_record(&self, target: &Target) -> bool {
         let found = self.host.nodes.iter().map(|nodes| records(nodes, target));
         found.flatten().any(|records| !records.is_empty())

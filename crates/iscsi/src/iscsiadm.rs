@@ -30,7 +30,7 @@ pub(crate) fn log_in(target: &Target) -> Command {
     node(target, Duration::from_secs(40)).arg("--login")
 }
 
-/// Asks iscsid to end the session, whoever may use its disks.
+/// Asks iscsid to end the session, also while its disks are in use.
 pub(crate) fn log_out(target: &Target) -> Command {
     node(target, Duration::from_secs(40)).arg("--logout")
 }
@@ -80,17 +80,17 @@ pub(crate) const STARTUP: (&str, &str) = ("node.startup", "manual");
 
 pub(crate) const SCAN: (&str, &str) = ("node.session.scan", "manual");
 
-/// How long I/O waits for a lost session before it fails, in seconds: nothing may hang for ever.
+/// How long I/O waits for a lost session before it fails, in seconds: nothing may hang without end.
 pub(crate) const REPLACEMENT_TIMEOUT: (&str, &str) =
     ("node.session.timeo.replacement_timeout", "120");
 
-/// What our node records say, and why.
+/// What the node records of this driver say, and why.
 const SETTINGS: &[(&str, &str)] = &[
     // the volume may have moved by the next boot; kubelet asks for it again
     STARTUP,
     // whatever iscsid.conf says: which of several would be the volume's?
     ("node.session.nr_sessions", "1"),
-    // only the unit that is asked for is scanned, no strangers
+    // only the LUN that is asked for is scanned
     SCAN,
     REPLACEMENT_TIMEOUT,
     // a dead portal is noticed within 10 s
@@ -103,7 +103,7 @@ const SETTINGS: &[(&str, &str)] = &[
 
 /// Work on the record files. iscsiadm looks for the lock on them 3000 times, 10 ms apart (`idbm_lock`), and then takes
 /// it: one that was killed has left it. That is half a minute, and more where it gets the processor late. Stopped
-/// earlier, it would leave it to the next, for ever.
+/// earlier, it would leave it to the next one, and so on.
 const FILES: Duration = Duration::from_secs(120);
 
 #[cfg(test)]

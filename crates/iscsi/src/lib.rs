@@ -13,7 +13,7 @@
 //! A disk that is reached through several portals is that of a multipath map: `discover`, `log_in_path`,
 //! `multipath_disk` and `log_out_paths`.
 //!
-//! iscsid does what it was asked for also when whoever asked is gone, a login as well as a logout; it keeps the
+//! iscsid does what it was asked for also when the process that asked is gone, a login as well as a logout; it keeps the
 //! order. A session without its disk may have a logout coming, so `log_in` asks for one itself and makes a new one.
 //!
 //! A verb may be repeated; [`Outcome`] says whether there was anything to do. What a killed call has left behind

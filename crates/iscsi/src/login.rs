@@ -13,12 +13,11 @@ use crate::{
 impl Initiator {
     /// Brings about a working session to `target`; its disk may still be missing, see [`Initiator::disk`].
     ///
-    /// A session that is there is adopted, whoever made it, but kept from coming back at boot,
-    /// and from keeping I/O waiting for longer than ours do. One that does not
-    /// recover makes way for a new one if nobody uses its disk, and so does one without its disk: an abandoned
-    /// logout may still be on its way to iscsid, and ours comes after it. What this call has made is undone when it
-    /// fails, except for a pending login, which nothing can undo: the next call finds it. A node record of somebody
-    /// else is then as it was.
+    /// A session that is there is adopted, also a foreign one, but its record no longer logs in at boot, and its
+    /// replacement timeout becomes that of a new session. One that does not recover is logged out and made anew if
+    /// its disk is not in use, and so is one without its disk: an abandoned logout may still be on its way to iscsid,
+    /// and this one comes after it. What this call has made is undone when it fails, except for a pending login,
+    /// which nothing can undo: the next call finds it. A foreign node record is then as it was.
     ///
     /// With `chap`, a new session is authenticated; the secret goes into the node record, which is root's, and into
     /// no command line. It goes away with the record, when the session ends.
@@ -79,7 +78,7 @@ impl Initiator {
         }
         let sessions = sessions(&self.host.sysfs)?;
         let same_name = sessions.iter().filter(|session| session.iqn == target.iqn.as_ref());
-        // Another volume, whatever its name: nobody is to be told to log out there.
+        // Another volume, whatever its name: the message must not advise a logout there.
         let same_name = same_name.filter(|session| !session.is_boot());
         let known = |at: &SocketAddr| {
             *at == target.portal() || beside.iter().any(|path| path.portal() == *at)
@@ -101,8 +100,8 @@ impl Initiator {
         Ok(recovered.flatten())
     }
 
-    /// A session that somebody else made may have a record that logs in at boot. One of ours is not written again:
-    /// that could tear it.
+    /// A foreign session may have a record that logs in at boot. A record of this driver is not written again: that
+    /// could tear it.
     fn forbid_login_at_boot(&self, target: &Target) {
         if self.is_manual(target) {
             return;

@@ -1,4 +1,4 @@
-//! Logging out, of what nobody uses.
+//! Logging out of a session whose disk is not in use.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Initiator {
         let command = iscsiadm::delete_record(target);
         let mut answer = self.run(&command, self.after(RECORDS));
         if matches!(answer, Err(command::Error::Signalled { .. })) {
-            // Nobody asks for it a second time: the volume is let go.
+            // kubelet calls unmountdevice no second time: the volume is let go.
             answer = self.run(&command, self.after(RECORDS));
         }
         match answer.as_ref().map(|output| ExitCode(output.code)) {
@@ -93,7 +93,7 @@ impl Initiator {
 
 impl Session {
     /// Whether a logout may have been asked for that iscsid has not got to. It carries out what it finds in its
-    /// socket, also for an iscsiadm that is gone; whoever asks has let go of the session's last disk before.
+    /// socket, also for an iscsiadm that is gone; a caller of logout has let go of the session's last disk before.
     pub fn may_be_ending(&self, target: &Target) -> bool {
         self.unit(target).is_none() && !self.has_other_disks(target)
     }

@@ -1,6 +1,6 @@
 //! One disk through several portals, under one multipath map.
 //!
-//! multipathd makes the map; what is made sure of here is that it is the map of exactly our paths, and that all
+//! multipathd makes the map; this makes sure that it is the map of exactly the paths of this volume, and that all
 //! of them lead to one disk.
 
 use std::{path::PathBuf, time::Duration};
@@ -254,7 +254,7 @@ impl Initiator {
                 maps.push(map);
             }
         }
-        // Looked at after the maps: a path is a disk of ours before it is in a map.
+        // Read after the maps: a path is a disk of this volume before it is in a map.
         let mut ours = Vec::new();
         for path in paths {
             ours.extend(self.block(path)?.map(|block| block.number));
@@ -276,13 +276,16 @@ impl Initiator {
         Ok(self.session(target)?.as_ref().and_then(|it| it.unit(target)?.block.clone()))
     }
 
-    /// Makes sure that nobody uses the map, and has it removed. One to which I/O would hang is not touched.
+    /// Has the map removed; fails while anything uses it. One to which I/O would hang is not touched.
     fn remove_map(&self, map: &Map, paths: &[Target]) -> Result<(), Error> {
         let deadline = self.after(REMOVAL);
         let Some(target) = paths.first() else { return Ok(()) };
-        let stall = self.host.disk.stall(map.number, &*self.runner);
-        if let Some(stall) = stall.map_err(MultipathError::Sysfs)? {
-            return Err(Error::NotReady { target: target.clone(), obstacle: stall.to_string() });
+        let io_blocked = self.host.disk.io_blocked(map.number, &*self.runner);
+        if let Some(io_blocked) = io_blocked.map_err(MultipathError::Sysfs)? {
+            return Err(Error::NotReady {
+                target: target.clone(),
+                obstacle: io_blocked.to_string(),
+            });
         }
         let not_released =
             |error| Error::NotReleased { target: target.clone(), source: Box::new(error) };
@@ -294,7 +297,7 @@ impl Initiator {
         }
         let claim = disk.claim_soon(Access::Read, &*self.clock).map_err(not_released)?;
         disk.flush().map_err(not_released)?;
-        // The kernel removes no map that somebody has open, so nobody can come in between.
+        // The kernel removes no map that is open, so a user that comes in between keeps it.
         drop((claim, disk));
         self.ask_for_removal(map, paths, deadline)
     }
@@ -318,7 +321,7 @@ impl Initiator {
             if gone.is_some() {
                 return Ok(());
             }
-            // udev looks at a map and goes, but as long as it has it open the map stays.
+            // The map stays for as long as udev has it open.
             if left <= UDEV_GRACE {
                 let (map, said_last) = (map.name.clone(), output.stderr);
                 return Err(MultipathError::Remains { map, said_last }.into());
@@ -335,5 +338,5 @@ const FAST_PATH_TIMEOUT: Duration = Duration::from_secs(5);
 /// What multipathd needs when all its paths have come at once, and some.
 const MAPPING: Duration = Duration::from_secs(30);
 const REMOVAL: Duration = Duration::from_secs(10);
-/// How long somebody who only looks at a map may have it open.
+/// How long udev, which only reads a map, may have it open.
 const UDEV_GRACE: Duration = Duration::from_secs(2);

@@ -13,7 +13,7 @@ pub enum MultipathError {
     /// No path was given.
     #[error("there is no path to the disk")]
     NoPaths,
-    /// The paths are there, and nobody makes a map of them.
+    /// The paths are there, and multipathd makes no map of them.
     #[error(
         "the disk of {target} has the paths {} and no multipath map ({obstacle}): multipathd must run: install \
          multipath-tools (Oracle Linux: device-mapper-multipath), then systemctl enable --now multipathd",

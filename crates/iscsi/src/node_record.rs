@@ -107,7 +107,7 @@ fn replace(nodes: &Path, record: &Path, target: &Target, chap: &Chap) -> io::Res
 /// Replaces a record as a whole, readable by root only.
 pub(crate) fn write(nodes: &Path, record: &Path, target: &Target, text: &str) -> io::Result<()> {
     let draft = draft(nodes, target)?;
-    // Whoever has left it: a file that others opened must not get the secret.
+    // Also a foreign one: a file that others opened must not get the secret.
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

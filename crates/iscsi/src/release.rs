@@ -1,4 +1,4 @@
-//! The proof that nobody uses a disk, without which nothing is logged out.
+//! The proof that a disk is not in use, without which nothing is logged out.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{Block, Error, Initiator, Session, Target, Unit, device::LOST};
 /// Only [`Initiator::release`] makes one, and only for the target it is about to log out.
 #[derive(Debug)]
 pub(crate) struct Released {
-    /// Held until the session has ended, so that nobody comes in between. A unit without disk needs none.
+    /// Held until the session has ended, so that the disk stays unused. A unit without disk needs none.
     _claim: Option<Claim>,
 }
 

@@ -7,8 +7,8 @@ use crate::{
 };
 
 impl Initiator {
-    /// Sees to it that I/O waits for none of these targets' sessions for longer than for one of ours: two minutes.
-    /// One that somebody else has made may have I/O wait for ever.
+    /// Limits how long I/O waits for these targets' sessions when they are lost to what a new session has: two
+    /// minutes. A foreign one may have I/O wait without end.
     ///
     /// What cannot be limited is only logged. The boot volume's session is not touched.
     pub fn limit_replacement_timeout(&self, targets: &[Target]) {
@@ -16,7 +16,7 @@ impl Initiator {
             match self.session(target) {
                 Ok(Some(session)) => self.limit_replacement_timeout_of(&session),
                 Ok(None) => {}
-                Err(error) => log::warn!("{target} may have I/O wait for ever: {error}"),
+                Err(error) => log::warn!("{target} may have I/O wait without end: {error}"),
             }
         }
     }
@@ -46,7 +46,7 @@ impl Initiator {
     }
 }
 
-/// Whether a time as the kernel tells it is beyond ours. It says `off`, or -1, where it waits for ever.
+/// Whether a time as the kernel tells it is longer. It says `off`, or -1, where it waits without end.
 fn is_longer(now: &str) -> bool {
     !matches!((now.parse::<u32>(), REPLACEMENT_TIMEOUT.1.parse()), (Ok(now), Ok(limit)) if now <= limit)
 }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn for_ever_is_longer_than_two_minutes() {
+    fn no_limit_is_longer_than_two_minutes() {
         for (now, longer) in [
             ("0", false),
             ("5", false),

@@ -29,8 +29,7 @@ impl Target {
 
     /// The path that udev gives to the disk: `/dev/disk/by-path/ip-169.254.2.2:3260-iscsi-iqn.…-lun-1`.
     ///
-    /// It names the target and nothing else: nobody of us opens it, because the link may be late, missing or
-    /// wrong. An IPv6 address is put in brackets, which udev does not do.
+    /// It names the target and is never opened, because the link may be late, missing or wrong. An IPv6 address is put in brackets, which udev does not do.
     pub fn device_path(&self) -> PathBuf {
         let Self { iqn, lun, .. } = self;
         PathBuf::from(format!("{BY_PATH}/ip-{}-iscsi-{iqn}-lun-{lun}", self.portal()))

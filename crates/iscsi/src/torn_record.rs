@@ -1,7 +1,7 @@
-//! Node records that nobody can read, and that stand in the way.
+//! Node records that iscsiadm cannot read, and that stand in the way.
 //!
 //! iscsiadm writes a record in its place. When it is killed there, or power fails, the record is empty, cut off, or
-//! of NUL bytes. Then `--op new` fails for ever, `--op update` and `--op delete` do not find it, and an iscsid that
+//! of NUL bytes. Then every `--op new` fails, `--op update` and `--op delete` do not find it, and an iscsid that
 //! starts anew takes an empty name and portal from it and gives its session up, which with no record at all it keeps.
 //! Records of other targets that are like that do no harm. (open-iscsi 2.1.8, `usr/idbm.c`, `usr/iscsid.c`; tried.)
 

@@ -24,7 +24,7 @@ impl Mounter {
         disk.confirm()?;
         // To read: closing what was open for writing makes udev look at the disk anew.
         drop(disk.claim(Access::Read)?);
-        let command = Command::new("e2fsck", patience(disk.size())).arg("-p").arg(disk.path());
+        let command = Command::new("e2fsck", time_limit(disk.size())).arg("-p").arg(disk.path());
         let mut output = self.run(&command, disk.path())?;
         let mut verdict = verdict(output.code);
         if verdict == Verdict::Again {
@@ -101,7 +101,7 @@ fn from_backup(disk: &Disk) -> Result<Option<Command>, Error> {
     let Some(superblock) = disk.ext_superblock()? else { return Ok(None) };
     let Some(size) = superblock.block_size() else { return Ok(None) };
     let block = superblock.first_backup();
-    let command = Command::new("e2fsck", patience(disk.size())).arg("-p");
+    let command = Command::new("e2fsck", time_limit(disk.size())).arg("-p");
     let command = command.args(["-b", &block.to_string(), "-B", &size.to_string()]);
     Ok(Some(command.arg(disk.path())))
 }
@@ -137,10 +137,10 @@ fn verdict(code: i32) -> Verdict {
     }
 }
 
-/// What a check, an mkfs or a growth may take on a disk of `size` bytes. One that is stopped makes work for
-/// the next call, which is stopped at the same place, for ever. A full check reads all inodes and folders,
-/// mostly block by block, and OCI's slowest volumes give 2 of them a second for each GB.
-pub(crate) fn patience(size: u64) -> Duration {
+/// What a check, an mkfs or a growth may take on a disk of `size` bytes. One that is stopped
+/// leaves the work to the next call, which would be stopped at the same place. A full check reads all inodes and
+/// folders, mostly block by block, and slow volumes of a cloud give 2 blocks a second for each GB.
+pub(crate) fn time_limit(size: u64) -> Duration {
     Duration::from_secs(30 * 60 + 4 * (size / GIB))
 }
 
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_large_disk_may_take_longer() {
         let minutes =
-            [1, 50 * GIB, 1024 * GIB, 32 * 1024 * GIB].map(|it| patience(it).as_secs() / 60);
+            [1, 50 * GIB, 1024 * GIB, 32 * 1024 * GIB].map(|it| time_limit(it).as_secs() / 60);
         assert_eq!(minutes, [30, 33, 98, 2214]);
     }
 

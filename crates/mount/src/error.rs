@@ -215,7 +215,7 @@ pub enum Error {
         uuid: String,
     },
 
-    /// Somebody holds the lock on the device node.
+    /// Another process holds the lock on the device node.
     #[error("{} is locked by another process, perhaps udev", path.display())]
     Locked {
         /// the disk
@@ -305,7 +305,7 @@ pub enum Error {
         source: command::Error,
     },
 
-    /// What is mounted there is no disk's file system: not ours to unmount.
+    /// What is mounted there is no disk's file system: it is not unmounted.
     #[error("{} is a mount point of {found}, which is not on a disk: it is left alone", dir.display())]
     NotOnADisk {
         /// the mount point
@@ -322,12 +322,12 @@ pub enum Error {
     },
 
     /// I/O to the device hangs at present, and so would the unmount.
-    #[error("{} is not unmounted now: {stall}", dir.display())]
+    #[error("{} is not unmounted now: {io_blocked}", dir.display())]
     Blocked {
         /// the mount point
         dir: PathBuf,
         /// why
-        stall: disk::Stall,
+        io_blocked: disk::IoBlocked,
     },
 
     /// The file system is mounted at other places too, by pods.
@@ -380,7 +380,7 @@ impl Error {
         }
     }
 
-    /// Whether the file system is damaged: nothing changes until somebody repairs it.
+    /// Whether the file system is damaged: nothing changes until it is repaired.
     pub fn needs_repair(&self) -> bool {
         matches!(self, Self::NeedsRepair { .. })
     }

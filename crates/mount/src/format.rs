@@ -6,7 +6,7 @@ use std::{fs::File, iter, path::Path, time::Duration};
 use command::Command;
 use disk::{Blank, Contents, Disk};
 
-use crate::{Error, FsType, Mounter, check::patience, said};
+use crate::{Error, FsType, Mounter, check::time_limit, said};
 
 impl Mounter {
     /// Makes a file system with `uuid` on a disk on which nothing was found, and looks whether it is
@@ -62,7 +62,7 @@ impl Mounter {
             log::warn!("{} holds {contents:?}, not {expected:?}", disk.path().display());
             return Ok(false);
         }
-        let limit = patience(disk.size());
+        let limit = time_limit(disk.size());
         let command = match fs {
             FsType::Ext4 | FsType::Ext3 => Command::new("e2fsck", limit).arg("-fn"),
             FsType::Xfs => Command::new("xfs_repair", limit).arg("-n"),
@@ -83,10 +83,10 @@ impl Mounter {
         self.run(&Command::new(program(fs), SHORT).arg("-V"), disk.path()).map(drop)
     }
 
-    /// The command that makes the file system. Force is never used to get past a check of mkfs's
-    /// own that ours do not cover.
+    /// The command that makes the file system. Force is never used, so that mkfs's own checks
+    /// hold too.
     fn mkfs(&self, fs: FsType, uuid: &str, blank: &Blank) -> Result<Command, Error> {
-        let limit = patience(blank.size());
+        let limit = time_limit(blank.size());
         let command = match fs {
             FsType::Xfs => {
                 let command = Command::new(program(fs), limit).arg("-q");

@@ -5,12 +5,12 @@ use std::{path::Path, time::Duration};
 use command::Command;
 use disk::{BlankTail, Disk};
 
-use crate::{Entry, Error, Mounter, check::patience, said};
+use crate::{Entry, Error, Mounter, check::time_limit, said};
 
 /// What became of a file system that was to grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Growth {
-    /// It has more room now.
+    /// It is larger now.
     Grown,
     /// There was nothing to do.
     AlreadyDone,
@@ -73,9 +73,9 @@ impl Mounter {
         let (disk, entry) = (tail.disk(), &growable.entry);
         disk.confirm()?;
         let path = || disk.path().to_owned();
-        let command = command(entry, disk.path(), patience(disk.size()))
+        let command = command(entry, disk.path(), time_limit(disk.size()))
             .ok_or_else(|| Error::NeverGrows { path: path(), fs_type: entry.fs_type.clone() })?;
-        let before = room(&entry.dir)?;
+        let before = free_and_used(&entry.dir)?;
         let output = self.run(&command, disk.path())?;
         log::debug!("{command}: exit code {}: {}", output.code, said(&output));
         if !output.success() {
@@ -87,7 +87,7 @@ impl Mounter {
                 said: said(&output),
             });
         }
-        let after = room(&entry.dir)?;
+        let after = free_and_used(&entry.dir)?;
         log::info!("the file system at {} had {before} bytes, now {after}", entry.dir.display());
         Ok(if after > before { Growth::Grown } else { Growth::AlreadyDone })
     }
@@ -121,7 +121,7 @@ fn command(entry: &Entry, disk: &Path, limit: Duration) -> Option<Command> {
 }
 
 /// The bytes that the mounted file system has for data, used and free.
-fn room(dir: &Path) -> Result<u64, Error> {
+fn free_and_used(dir: &Path) -> Result<u64, Error> {
     let counted = rustix::fs::statvfs(dir);
     let counted =
         counted.map_err(|errno| Error::Folder { dir: dir.to_owned(), source: errno.into() })?;

@@ -1,4 +1,4 @@
-//! Unmounting, with a word on whether everything written has reached the disk.
+//! Unmounting, and whether everything written has reached the disk.
 
 use std::{
     fs::File,
@@ -28,7 +28,7 @@ pub struct Unmounted {
 
 /// The device did not take everything that had been written to the file system.
 ///
-/// The kernel says so only once: whoever gets this value must tell the operator.
+/// The kernel says so only once: the operator must be told.
 #[derive(Debug, thiserror::Error)]
 #[error("writes to {} may be lost: the disk did not take them", dir.display())]
 pub struct DataLoss {
@@ -136,8 +136,8 @@ impl Mounter {
         if !places.is_empty() {
             return Err(Error::StillBound { dir, places });
         }
-        if let Some(stall) = self.host.stall(device, &*self.runner)? {
-            return Err(Error::Blocked { dir, stall });
+        if let Some(io_blocked) = self.host.io_blocked(device, &*self.runner)? {
+            return Err(Error::Blocked { dir, io_blocked });
         }
         Ok(Some(Mounted { mounter: self, dir, device }))
     }

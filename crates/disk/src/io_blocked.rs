@@ -6,10 +6,10 @@ use command::{Command, Runner};
 
 use crate::{DeviceNumber, Error, Host, Map};
 
-/// Why I/O to a device would wait, perhaps for ever.
+/// Why I/O to a device would wait, perhaps without end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Stall {
+pub enum IoBlocked {
     /// For as long as the SCSI layer says so of the device, or of the paths of its map.
     #[error("its device is {state:?} in the kernel, I/O to it would hang")]
     Blocked {
@@ -35,10 +35,14 @@ impl Host {
     ///
     /// # Errors
     /// If sysfs does not read, or dmsetup does not run.
-    pub fn stall(&self, number: DeviceNumber, runner: &dyn Runner) -> Result<Option<Stall>, Error> {
+    pub fn io_blocked(
+        &self,
+        number: DeviceNumber,
+        runner: &dyn Runner,
+    ) -> Result<Option<IoBlocked>, Error> {
         let Some(map) = self.map(number)? else {
             let state = self.device_state(number)?.filter(|state| hangs(state));
-            return Ok(state.map(|state| Stall::Blocked { state }));
+            return Ok(state.map(|state| IoBlocked::Blocked { state }));
         };
         let mut blocked = None;
         for path in &map.paths {
@@ -50,9 +54,9 @@ impl Host {
             }
         }
         if let Some(state) = blocked {
-            return Ok(Some(Stall::Blocked { state }));
+            return Ok(Some(IoBlocked::Blocked { state }));
         }
-        Ok(queues(&map, runner)?.then_some(Stall::Queues { map: map.name }))
+        Ok(queues(&map, runner)?.then_some(IoBlocked::Queues { map: map.name }))
     }
 }
 
@@ -90,7 +94,7 @@ mod tests {
 
     /// A map whose paths have these states; what it is asked for its table, and what it answers.
     #[track_caller]
-    fn check(states: &[&str], table: Option<(i32, &str)>, stall: Option<Stall>) {
+    fn check(states: &[&str], table: Option<(i32, &str)>, stall: Option<IoBlocked>) {
         let dir = tempfile::tempdir().unwrap();
         let write = |file: &str, text: &str| {
             let path = dir.path().join("dev/block").join(file);
@@ -110,7 +114,7 @@ mod tests {
         if let Some((code, table)) = table {
             script = script.expect("dmsetup table mpatha", code, table);
         }
-        let found = host(dir.path()).stall(DeviceNumber { major: 253, minor: 0 }, &script);
+        let found = host(dir.path()).io_blocked(DeviceNumber { major: 253, minor: 0 }, &script);
         assert_eq!(found.unwrap(), stall, "{states:?}");
     }
 
@@ -120,14 +124,14 @@ mod tests {
 
     #[test]
     fn a_map_hangs_if_no_path_works_and_it_queues() {
-        let queues = || Some(Stall::Queues { map: "mpatha".into() });
+        let queues = || Some(IoBlocked::Queues { map: "mpatha".into() });
         check(&["running", "transport-offline"], None, None);
         check(&["blocked", "running"], None, None);
         check(&["transport-offline", "offline"], Some((0, QUEUES)), queues());
         check(&["transport-offline", "offline"], Some((0, FAILS)), None);
         check(&[], Some((0, QUEUES)), queues());
         check(&["transport-offline"], Some((1, "")), queues());
-        let blocked = Stall::Blocked { state: "blocked".into() };
+        let blocked = IoBlocked::Blocked { state: "blocked".into() };
         check(&["transport-offline", "blocked"], None, Some(blocked));
     }
 }
