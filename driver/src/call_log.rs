@@ -132,7 +132,7 @@ fn call_id() -> String {
     format!("{:08x}", hasher.finish() >> 32)
 }
 
-/// The HTTP and TLS libraries log headers; ours say what matters.
+/// The HTTP and TLS libraries log headers; the crates of this workspace say what matters.
 const LIBRARIES: [&str; 3] = ["ureq", "ureq_proto", "rustls"];
 const LEVEL: &str = "OCI_FLEXD_LOG_LEVEL";
 const FORMAT: &str = "OCI_FLEXD_LOG_FORMAT";

@@ -47,7 +47,7 @@ pub fn exec(log: &Log, help: &str, driver: impl FnOnce() -> Box<dyn Driver>) -> 
 }
 
 /// A variable of the environment.
-#[expect(clippy::disallowed_methods, reason = "the one door to the environment")]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn env_var(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }

@@ -35,7 +35,7 @@ impl<'a> LogFile<'a> {
         Self { log, state: State::New }
     }
 
-    /// Appends lines with one write, so that those of several processes do not mix. Errors are nobody's: there is
+    /// Appends lines with one write, so that those of several processes do not mix. Errors are dropped: there is
     /// no place to tell them.
     pub(crate) fn append(&mut self, line: &[u8]) {
         if matches!(self.state, State::New) {
@@ -157,7 +157,7 @@ mod tests {
         assert!(!numbered(&log.file, 4).exists());
     }
 
-    /// As the installer leaves it, with the variable as people had it for the Go driver.
+    /// As the installer leaves it, with the variable as it was set for the Go driver.
     #[test]
     fn a_link_in_the_driver_directory_is_followed_and_stays() {
         let dir = tempfile::tempdir().unwrap();

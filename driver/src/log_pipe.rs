@@ -33,7 +33,7 @@ enum State {
     #[default]
     Idle,
     Open(Child, ChildStdin),
-    /// Nobody writes, or no longer.
+    /// No process has it open for writing.
     Closed,
 }
 
@@ -85,7 +85,7 @@ impl LogPipe {
                 Ok(length) => drop(self.rest.drain(..length)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Nobody reads.
+                // The reader is gone.
                 Err(_) => self.rest.clear(),
             }
         }
@@ -99,7 +99,7 @@ impl LogPipe {
 fn start() -> io::Result<(Child, ChildStdin)> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "no program of the host, and nobody waits for it"
+        reason = "no program of the host, and the call does not wait for it"
     )]
     let mut writer = process::Command::new("/proc/self/exe");
     writer.arg0("oci").arg(WRITE_LOG).process_group(0);

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_is_somebodys_is_not_followed() {
+    fn a_link_of_another_user_is_not_followed() {
         let dir = tempfile::tempdir().unwrap();
         let link = dir.path().join("file");
         symlink("victim", &link).unwrap();

@@ -1,6 +1,6 @@
 //! The process that writes the log for a call: lines come in over its standard input until the call has ended.
 //!
-//! When the log's file system has died it may wait in the kernel for ever, and nobody waits for it.
+//! When the log's file system has died it may wait in the kernel without end, and no call waits for it.
 
 use std::{
     convert::Infallible,
@@ -45,7 +45,7 @@ pub(crate) fn run(log: &Log) {
 /// Lets one process write at a time, so that a file system that has died holds up one and not hundreds.
 struct Turn {
     lock: Option<File>,
-    /// Somebody had it for too long: a look is enough from now on.
+    /// It was held for too long: one try is enough from now on.
     gave_up: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Signals that end a process: kubelet's SIGTERM says that it no longer waits, the others come from people.
+//! Signals that end a process: kubelet's SIGTERM says that it no longer waits, the others come from a terminal or
+//! an administrator.
 
 use std::{
     ffi::OsString,

@@ -79,7 +79,7 @@ impl Demo<'_> {
             demo.tool("The pod writes", &place, &["sh", "-c", &script])?;
             let options = demo.options();
             demo.refuse(
-                "Somebody wants it on node-2 meanwhile: refused, never taken away",
+                "Attach to node-2 meanwhile: refused, never taken away from node-1",
                 &demo.cluster.controller(),
                 &["attach", &options, "node-2"],
             )

@@ -1,4 +1,4 @@
-//! What people and CI do with this checkout: `cargo xtask --help`.
+//! The tasks of this checkout, by hand and in CI: `cargo xtask --help`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

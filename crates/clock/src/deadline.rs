@@ -16,7 +16,7 @@ impl Deadline {
         Self { at: clock.monotonic().saturating_add(budget) }
     }
 
-    /// What is left of the budget; zero when it has passed.
+    /// The rest of the budget; zero when it has passed.
     pub fn remaining(&self, clock: &dyn Clock) -> Duration {
         self.at.saturating_sub(clock.monotonic())
     }

@@ -19,7 +19,7 @@ use crate::Clock;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one door to the wall clock")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
@@ -28,7 +28,7 @@ impl Clock for SystemClock {
         START.elapsed()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one door to waiting")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that waits")]
     fn sleep(&self, duration: Duration) {
         thread::sleep(duration);
     }
@@ -47,5 +47,5 @@ impl Clock for SystemClock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one door to the monotonic clock")]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);

@@ -29,7 +29,7 @@ impl Capture {
         Ok(Self { pipe: Some(pipe.into()), keep, kept: Vec::new() })
     }
 
-    /// Reads what is there, at most as much as a pipe can hold, so that an endless writer holds nobody up.
+    /// Reads what is there, at most as much as a pipe can hold, so that an endless writer does not hold up the call.
     pub(crate) fn read(&mut self) -> io::Result<()> {
         let mut chunk = [0; CHUNK];
         for _ in 0..PIPE_SIZE_MAX / CHUNK {
@@ -45,7 +45,7 @@ impl Capture {
         Ok(())
     }
 
-    /// The pipe, while somebody can still write to it.
+    /// The pipe, while a process can still write to it.
     pub(crate) fn open(&self) -> Option<BorrowedFd<'_>> {
         self.pipe.as_ref().map(AsFd::as_fd)
     }

@@ -49,7 +49,7 @@ pub enum Error {
         /// It survived even SIGKILL, as a process does that waits for a dead disk, and may still be at work.
         stuck: bool,
     },
-    /// Somebody else killed it, or it crashed.
+    /// It was killed from outside, or it crashed.
     #[error("{program} was ended by signal {signal}")]
     Signalled {
         /// Its name.

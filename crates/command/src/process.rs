@@ -54,7 +54,7 @@ impl Process {
     /// Waits until the program has ended, and stops it, with its children, when it takes longer than `limit`.
     ///
     /// The end of the program counts, not the end of its output: a child it leaves behind may keep the pipes
-    /// open for ever.
+    /// open without end.
     pub(crate) fn finish(mut self, limit: Duration) -> io::Result<End> {
         let end = self.wait_or_stop(limit);
         if end.is_err() {
@@ -127,7 +127,7 @@ impl Process {
 
     fn signal(&self, signal: Signal) -> io::Result<()> {
         match kill_process_group(self.pid, signal) {
-            // The group is empty: whoever was in it has left it.
+            // The group is empty: its processes have ended or left it.
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(error) => Err(error.into()),
         }

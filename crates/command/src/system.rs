@@ -11,7 +11,7 @@ use crate::{
 /// Runs commands for real.
 ///
 /// A program inherits nothing: its environment is the search path and `LC_ALL=C`, its directory `/`, its input
-/// empty, its outputs ours. It is alone in its process group, which is stopped at the command's limit: SIGTERM,
+/// empty, its outputs pipes of the caller. It is alone in its process group, which is stopped at the command's limit: SIGTERM,
 /// 2 s later SIGKILL, and when not even that ends it within 2 s, it is left behind.
 #[derive(Clone, Debug)]
 pub struct SystemRunner {
@@ -65,7 +65,7 @@ impl SystemRunner {
         let program = command.program();
         let path = which::which_in(program, Some(&self.search_path), "/")
             .map_err(|_| Error::NotFound { program, search_path: self.search_path.clone() })?;
-        #[expect(clippy::disallowed_methods, reason = "the one door to processes")]
+        #[expect(clippy::disallowed_methods, reason = "the one place that starts processes")]
         let mut child = process::Command::new(path);
         child
             .args(command.arguments())

@@ -1,4 +1,4 @@
-//! Reads files that people write for a program: regular, of bounded size, without waiting.
+//! Reads configuration files: regular, of bounded size, without waiting.
 //!
 #![doc = include_str!("../README.md")]
 

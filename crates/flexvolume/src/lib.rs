@@ -23,7 +23,7 @@
 //! for records through the `log` facade.
 //!
 //! Lenient in: unknown options, `null` values, either order of `isattached`'s arguments and both
-//! spellings of the fsGroup option are fine, and a call nobody knows yet is "Not supported".
+//! spellings of the fsGroup option are fine, and an unknown call is "Not supported".
 //! Strict out: one line, no field that has nothing to say, never `null`.
 //!
 //! "Not supported" is a statement about the driver: the caller remembers it and never makes that

@@ -10,7 +10,7 @@ use crate::secret;
 /// What the caller is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reply {
-    // callers read by name; people read logs, and they read them in this order
+    // callers read by name; the log shows them in this order
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,

@@ -12,7 +12,7 @@ impl Secret {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The secret itself. Whoever takes it keeps it out of logs, messages and argument lists.
+    /// The secret itself. Keep it out of logs, messages and argument lists.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -21,7 +21,7 @@ pub struct Instance {
     pub region: Option<String>,
     /// Its shape, such as `VM.Standard.E4.Flex`.
     pub shape: Option<String>,
-    /// A name for people; not unique.
+    /// The display name; not unique.
     pub display_name: Option<String>,
     /// What it was launched with.
     pub launch_options: Option<LaunchOptions>,

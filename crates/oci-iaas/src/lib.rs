@@ -52,7 +52,7 @@
 //!
 //! # What answers hold
 //!
-//! Only fields that somebody uses are modelled. Answers are read with tolerance: unknown fields are
+//! Only fields that are used are modelled. Answers are read with tolerance: unknown fields are
 //! skipped, unknown states and kinds are values, optional fields may be `null` or absent. An answer
 //! without its `id` or `lifecycleState` is an error.
 //!

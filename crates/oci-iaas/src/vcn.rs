@@ -31,7 +31,7 @@ pub struct Vcn {
     pub compartment_id: Ocid,
     /// Its state.
     pub lifecycle_state: NetworkState,
-    /// A name for people.
+    /// The display name.
     pub display_name: Option<String>,
 }
 
@@ -48,7 +48,7 @@ pub struct Subnet {
     pub vcn_id: Ocid,
     /// Its state.
     pub lifecycle_state: NetworkState,
-    /// A name for people.
+    /// The display name.
     pub display_name: Option<String>,
 }
 

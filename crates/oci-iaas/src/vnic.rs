@@ -1,25 +1,25 @@
-//! Virtual network interface cards and their attachments to instances.
+//! Virtual network interface cards (VNICs) and their attachments to instances.
 
 use serde::Deserialize;
 
 use crate::{AttachmentState, Call, ListOperation, Mismatch, NetworkState, Ocid, Operation};
 
-/// A virtual network interface card.
+/// A VNIC.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Vnic {
-    /// The card.
+    /// The VNIC's OCID.
     pub id: Ocid,
     /// Its compartment.
     pub compartment_id: Ocid,
     /// Its state.
     pub lifecycle_state: NetworkState,
-    /// A name for people.
+    /// The display name.
     pub display_name: Option<String>,
     /// The first label of its host name.
     pub hostname_label: Option<String>,
-    /// Whether it is the first card of its instance.
+    /// Whether it is the first VNIC of its instance.
     pub is_primary: Option<bool>,
     /// Its address in the subnet.
     pub private_ip: Option<String>,
@@ -31,7 +31,7 @@ pub struct Vnic {
     pub subnet_id: Option<Ocid>,
 }
 
-/// The tie between a card and an instance.
+/// The attachment of a VNIC to an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -44,16 +44,16 @@ pub struct VnicAttachment {
     pub instance_id: Ocid,
     /// How far it is.
     pub lifecycle_state: AttachmentState,
-    /// The card; none while it is being attached.
+    /// The VNIC's OCID; none while it is being attached.
     pub vnic_id: Option<Ocid>,
-    /// The subnet of the card.
+    /// The subnet of the VNIC.
     pub subnet_id: Option<Ocid>,
 }
 
-/// Looks at one card.
+/// Reads one VNIC.
 #[derive(Clone, Copy, Debug)]
 pub struct GetVnic<'a> {
-    /// The card.
+    /// The VNIC's OCID.
     pub id: &'a Ocid,
 }
 
@@ -73,7 +73,7 @@ impl Operation for GetVnic<'_> {
     }
 }
 
-/// Lists which cards the instances of a compartment have, DETACHED ones included.
+/// Lists which VNICs the instances of a compartment have, DETACHED ones included.
 #[derive(Clone, Copy, Debug)]
 pub struct ListVnicAttachments<'a> {
     /// The compartment of the instances.

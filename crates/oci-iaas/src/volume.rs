@@ -19,7 +19,7 @@ pub struct Volume {
     pub availability_domain: String,
     /// Its state; an attached volume stays `Available`.
     pub lifecycle_state: VolumeState,
-    /// A name for people.
+    /// The display name.
     pub display_name: Option<String>,
     /// Its size in GiB.
     #[serde(rename = "sizeInGBs")]

@@ -31,7 +31,7 @@ pub struct VolumeAttachment {
     pub lifecycle_state: AttachmentState,
     /// The consistent device path, such as `/dev/oracleoci/oraclevdb`.
     pub device: Option<String>,
-    /// A name for people, and for callers that mark what they made.
+    /// The display name, by which callers can mark what they made.
     pub display_name: Option<String>,
     /// Whether the instance may only read.
     pub is_read_only: Option<bool>,

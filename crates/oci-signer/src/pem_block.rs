@@ -62,7 +62,7 @@ impl PemBlock {
     }
 }
 
-/// The lines of a key, as people paste it: the two characters `\n` count as the end of a line, as in keys
+/// The lines of a key, as it is pasted: the two characters `\n` count as the end of a line, as in keys
 /// on one line of JSON or YAML; blanks around a line, and lines of nothing else, do not count. One empty
 /// line ends the headers.
 fn lines(text: &str) -> Zeroizing<String> {

@@ -122,7 +122,7 @@ pub(crate) fn refusal(fault: &Effect) -> Option<Reply> {
     }
 }
 
-/// What somebody between client and service answers.
+/// What a proxy between client and service answers.
 pub(crate) fn foreign_answer(fault: &Effect) -> Option<Response<Vec<u8>>> {
     let Effect::Answer { status, content_type, body } = fault else { return None };
     let mut response = Response::new(body.clone().into_bytes());

@@ -34,12 +34,12 @@ impl Clock {
 }
 
 /// Waits in real time, for requests that are answered late.
-#[expect(clippy::disallowed_methods, reason = "the simulator's door to time")]
+#[expect(clippy::disallowed_methods, reason = "the one place of the simulator that reads the time")]
 pub(crate) fn wait(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-#[expect(clippy::disallowed_methods, reason = "the simulator's door to time")]
+#[expect(clippy::disallowed_methods, reason = "the one place of the simulator that reads the time")]
 fn system_time() -> SystemTime {
     SystemTime::now()
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::blueprint::{NewInstance, NewVolume};
 use crate::credentials::ApiKeyUser;
 use crate::faults::Fault;
 use crate::lifecycle::Due;
 use crate::log::{Entry, Event};
+use crate::new_resources::{NewInstance, NewVolume};
 use crate::sim::{Sim, locked};
 use crate::state::{Attachment, Network, VOLUME_STATES};
 use crate::throttle::{Bucket, Throttle};
@@ -70,7 +70,7 @@ impl Sim {
         }
     }
 
-    /// Detaches the volume from wherever it is, as somebody at the console does: now, in use or not.
+    /// Detaches the volume from wherever it is, as the console does: now, in use or not.
     pub fn force_detach(&self, volume: &str) {
         let now = self.now();
         let mut state = locked(&self.state);

@@ -68,7 +68,7 @@ pub enum Effect {
     Late(u64),
     /// The call is performed twice, as by a proxy that repeats; the second answer is given.
     Twice,
-    /// What the call begins never ends: ATTACHING, DETACHING or PROVISIONING for ever.
+    /// What the call begins never ends: it stays ATTACHING, DETACHING or PROVISIONING.
     Stuck,
     /// What the call begins fails: ATTACHING is followed by DETACHED, DETACHING by ATTACHED, PROVISIONING by FAULTY.
     Fails,

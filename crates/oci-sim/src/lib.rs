@@ -34,7 +34,6 @@
 //! [`Config::storage`], which exports and plugs volumes, makes both kinds of attachments real on a machine.
 
 mod answer;
-mod blueprint;
 mod certificate;
 mod clock;
 mod config;
@@ -49,6 +48,7 @@ mod ids;
 mod lifecycle;
 mod log;
 mod metadata;
+mod new_resources;
 mod node;
 mod pages;
 mod principals;
@@ -67,17 +67,17 @@ mod state;
 mod storage;
 mod throttle;
 mod tls;
-mod token_door;
+mod token_service;
 mod verify;
 
 pub use answer::{Answer, Delivery};
-pub use blueprint::{NewInstance, NewVolume};
 pub use config::{Config, Region};
 pub use credentials::ApiKeyUser;
 pub use error::Error;
 pub use faults::{Calls, Effect, Fault};
 pub use lifecycle::Delay;
 pub use log::{Entry, Event, Phase};
+pub use new_resources::{NewInstance, NewVolume};
 pub use node::Node;
 pub use running::Running;
 pub use script::Script;

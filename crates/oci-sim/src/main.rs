@@ -47,7 +47,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let added = script.play(&cloud)?;
     cloud.on_request(|event| {
         if let Event { phase: Phase::Performed, entry, .. } = event {
-            // nobody may be reading any more
+            // the reader may be gone
             let _ = writeln!(io::stdout(), "{}", line(entry));
         }
     });

@@ -1,4 +1,4 @@
-//! Who is somebody without an API key: instances by their certificates, pods by their service accounts. Both get tokens.
+//! Callers without an API key: instances by their certificates, pods by their service accounts. Both get tokens.
 //!
 //! Source: what Oracle's SDKs do and expect; nothing of our own clients is used here.
 

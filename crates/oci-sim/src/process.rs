@@ -1,4 +1,4 @@
-//! The simulator's door to host programs.
+//! The simulator's calls of host programs.
 
 use std::ffi::OsStr;
 use std::io;

@@ -41,7 +41,7 @@ struct Body {
     session_public_key: String,
 }
 
-/// Whether somebody vouches for resources at this path.
+/// Whether the service at this path vouches for resources.
 pub(crate) fn is_vouched_for(sim: &Sim, path: &str) -> bool {
     let is_parent = || locked(&sim.resources).parents.contains_key(path);
     [OF_INSTANCE, OF_KEY, OF_KEY_212].iter().any(|start| path.starts_with(start)) || is_parent()

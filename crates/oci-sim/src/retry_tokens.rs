@@ -60,7 +60,7 @@ impl State {
         self.retry_tokens.insert(token.to_owned(), remembered);
     }
 
-    /// Nobody has changed or deleted it; becoming ATTACHED or AVAILABLE is no change.
+    /// It was neither changed nor deleted; becoming ATTACHED or AVAILABLE is no change.
     fn is_as_created(&self, id: &str) -> bool {
         let attachment = self.attachments.iter().find(|attachment| attachment.id == id);
         let volume = self.volumes.iter().find(|volume| volume.id == id);

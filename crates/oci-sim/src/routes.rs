@@ -69,7 +69,7 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<(&'static Route, Strin
 }
 
 impl Route {
-    /// Only documented parameters: a mistyped one would be ignored by the service, and nobody would notice.
+    /// Only documented parameters: the service would ignore a mistyped one without an error.
     pub(crate) fn check_query(&self, query: &Query) -> Result<(), Refusal> {
         match query.names().find(|name| !self.query.contains(name)) {
             Some(name) => Err(Refusal::invalid(format!("{} has no parameter {name}", self.name))),

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::blueprint::{NewInstance, NewVolume};
 use crate::error::Error;
 use crate::faults::Fault;
+use crate::new_resources::{NewInstance, NewVolume};
 use crate::sim::Sim;
 
 /// What a script file holds; every part may be absent. `testdata/script.json` shows all of it.

@@ -71,7 +71,7 @@ fn listen(port: u16) -> Result<(TcpListener, SocketAddr), Error> {
     Ok((TcpListener::from_std(listener).map_err(error)?, address))
 }
 
-/// What is due happens even if nobody asks: disks appear by themselves.
+/// What is due happens even without a request: disks appear by themselves.
 async fn tick(sim: Arc<Sim>) {
     loop {
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -26,7 +26,7 @@ use crate::resources::Resources;
 use crate::routes::{self, Ask, Route, Twist};
 use crate::state::State;
 use crate::throttle::Bucket;
-use crate::token_door::TokenDoor;
+use crate::token_service::TokenService;
 use crate::verify::{KeyRing, Purpose};
 
 /// The cloud in memory. All methods take `&self` and may be called while requests are served.
@@ -80,11 +80,11 @@ impl Sim {
     /// Performs a request: verified, logged, and with the faults that are set.
     pub fn handle(&self, request: Request<Vec<u8>>) -> Answer {
         let (parts, body) = request.into_parts();
-        let door = TokenDoor::at(self, &parts);
-        let purpose = door.map_or(Purpose::Operation, TokenDoor::purpose);
+        let service = TokenService::at(self, &parts);
+        let purpose = service.map_or(Purpose::Operation, TokenService::purpose);
         let signature = locked(&self.keys).verify(&parts, &body, self.now(), purpose);
         let route = routes::find(&parts.method, parts.uri.path());
-        let operation = door.map_or_else(|| operation(&parts, &route), TokenDoor::name);
+        let operation = service.map_or_else(|| operation(&parts, &route), TokenService::name);
         let mut entry = entry(&parts, &body, operation, signature.is_ok(), self.now());
         entry.on_behalf_of = locked(&self.keys).delegator(&parts).map(str::to_owned);
         let mut entry = self.log.begin(entry);
@@ -97,9 +97,9 @@ impl Sim {
         }
         self.tell(Phase::Received, &entry);
         let answer = self.answer(&entry.faults, &parts, || {
-            match (metadata::Path::read(parts.uri.path()), door) {
+            match (metadata::Path::read(parts.uri.path()), service) {
                 (Some(path), _) => metadata::answer(self, &path, &parts),
-                (None, Some(door)) => door
+                (None, Some(service)) => service
                     .answer(self, &parts, &body, signature.clone())
                     .unwrap_or_else(Reply::from)
                     .into_response(),

@@ -7,11 +7,11 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::blueprint::{NewInstance, NewVolume};
 use crate::config::Config;
 use crate::disk::Disks;
 use crate::ids;
 use crate::lifecycle::Life;
+use crate::new_resources::{NewInstance, NewVolume};
 use crate::retry_tokens::Remembered;
 use crate::storage::Targets;
 
@@ -107,7 +107,7 @@ pub struct Attachment {
     pub attachment_type: &'static str,
     /// The consistent device path, `/dev/oracleoci/oraclevdb` to `…ag`.
     pub device: Option<String>,
-    /// The name people see.
+    /// The display name.
     pub display_name: String,
     /// The instance may only read.
     pub is_read_only: bool,

@@ -1,4 +1,4 @@
-//! Real disks for attachments: somebody exports the volume or plugs it with ATTACHED, and takes it away with DETACHED.
+//! Real disks for attachments: the volume is exported or plugged with ATTACHED, and taken away with DETACHED.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// What stands against it; noted in [`Sim::violations`](crate::Sim::violations).
     fn export(&self, target: &IscsiTarget) -> Result<(), String>;
 
-    /// The attachment has become DETACHED: nobody can log in any more, and whoever is logged in loses the volume.
+    /// The attachment has become DETACHED: no initiator can log in any more, and one that is logged in loses the volume.
     ///
     /// # Errors
     /// What should not be so, such as an initiator that was still logged in; noted in
@@ -57,7 +57,7 @@ pub struct IscsiTarget {
     pub portals: Vec<SocketAddr>,
     /// The user and the secret that initiators must know.
     pub chap: Option<(String, String)>,
-    /// Nobody may write.
+    /// Writes are refused.
     pub is_read_only: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct VirtualDisk {
     pub bytes: u64,
     /// The consistent device path, `/dev/oracleoci/oraclevdb` to `…ag`.
     pub device: String,
-    /// Nobody may write.
+    /// Writes are refused.
     pub is_read_only: bool,
 }
 

@@ -124,7 +124,7 @@ impl KeyRing {
         Ok(authorization.key_id.to_owned())
     }
 
-    /// Whoever has a token may act on behalf of a user who has delegated that.
+    /// The holder of a token may act on behalf of a user who has delegated that.
     fn check_delegation(&self, request: &Parts, kind: &Kind) -> Result<(), &'static str> {
         match (request.headers.contains_key(DELEGATION), kind) {
             (false, _) => Ok(()),

@@ -104,7 +104,7 @@ impl<'a> Place<'a> {
 }
 
 /// Runs a command with both streams in one pipe and waits until the pipe is closed by everybody, as
-/// kubelet does; but not for ever, as kubelet would.
+/// kubelet does; but not without end, as kubelet would.
 ///
 /// # Errors
 /// The program could not be started, or it was killed because it hangs.
@@ -133,7 +133,7 @@ fn read(mut output: io::PipeReader) -> Receiver<io::Result<Vec<u8>>> {
     thread::spawn(move || {
         let mut text = Vec::new();
         let read = output.read_to_end(&mut text).map(|_| text);
-        // Nobody listens any more if it took too long.
+        // The receiver is gone if it took too long.
         let _ = sender.send(read);
     });
     receiver

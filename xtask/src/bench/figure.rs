@@ -7,7 +7,7 @@ pub(super) struct Figure {
     pub(super) unit: &'static str,
     /// The median of all rounds.
     pub(super) median: f64,
-    /// The best round: the one that nobody disturbed.
+    /// The best round: the least disturbed one.
     pub(super) best: Option<f64>,
     /// The same in another unit.
     pub(super) also: Option<String>,

@@ -1,4 +1,4 @@
-//! The figures for people: a table, a sentence, a document.
+//! The figures as text: a table, a sentence, a document.
 
 use super::{binary::Binary, figure::Figure, machine::Machine, mounting::Child};
 

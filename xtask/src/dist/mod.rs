@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: the files that are given to people, byte for byte reproducible.
+//! `cargo xtask dist`: the files of a release, byte for byte reproducible.
 //!
 //! `build` makes the static binary, `toolchain` the tools for it where rustup has none, `package`
 //! collects what belongs together, `archive` packs it and `check` builds it twice. Another format

@@ -1,4 +1,4 @@
-//! What people get: the binary, its installer, examples, licence, README and the pages that it leads to.
+//! What a release holds: the binary, its installer, examples, licence, README and the pages that it leads to.
 
 use std::{
     fs,

@@ -8,7 +8,7 @@ pub(super) struct Row {
     pub(super) fault: &'static str,
     /// What must come out.
     pub(super) must: &'static str,
-    /// Why no test of ours can see it.
+    /// Why no test can see it.
     pub(super) elsewhere: Option<&'static str>,
 }
 

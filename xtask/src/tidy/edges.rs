@@ -1,10 +1,10 @@
-//! Who may import whom: the house's picture as a table, compared with the manifests.
+//! Who may import whom: the layers as a table, compared with the manifests.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use xshell::{Shell, cmd};
 
-/// A crate and the crates of ours it may import. Arrows point down; a new one is a reviewed line.
+/// A crate and the crates of this workspace that it may import. Arrows point down; a new one is a reviewed line.
 const EDGES: [(&str, &[&str]); 16] = [
     ("clock", &[]),
     ("command", &[]),
@@ -113,7 +113,7 @@ fn complaint(package: &Package, dependency: &Dependency, allowed: &[&str]) -> St
     line.sort_unstable();
     let kind = dependency.kind.as_deref().map(|kind| format!(" ({kind})")).unwrap_or_default();
     format!(
-        "{FILE}: {} may not import {}{kind}; if the house is to change, its line becomes    (\"{0}\", &{line:?}),",
+        "{FILE}: {} may not import {}{kind}; if the layers are to change, its line becomes    (\"{0}\", &{line:?}),",
         package.name, dependency.name
     )
 }
@@ -146,7 +146,7 @@ mod tests {
             "iscsi",
             &ours("mount", "null", ""),
             &expect![[
-                r#"xtask/src/tidy/edges.rs: iscsi may not import mount; if the house is to change, its line becomes    ("iscsi", &["clock", "command", "disk", "mount"]),"#
+                r#"xtask/src/tidy/edges.rs: iscsi may not import mount; if the layers are to change, its line becomes    ("iscsi", &["clock", "command", "disk", "mount"]),"#
             ]],
         );
         check(
@@ -166,21 +166,21 @@ mod tests {
             "oci-rest",
             &ours("oci-sim", "null", ""),
             &expect![[
-                r#"xtask/src/tidy/edges.rs: oci-rest may not import oci-sim; if the house is to change, its line becomes    ("oci-rest", &["clock", "config-file", "oci-iaas", "oci-signer", "oci-sim"]),"#
+                r#"xtask/src/tidy/edges.rs: oci-rest may not import oci-sim; if the layers are to change, its line becomes    ("oci-rest", &["clock", "config-file", "oci-iaas", "oci-signer", "oci-sim"]),"#
             ]],
         );
         check(
             "kube-node",
             &ours("clock", r#""dev""#, ""),
             &expect![[
-                r#"xtask/src/tidy/edges.rs: kube-node may not import clock (dev); if the house is to change, its line becomes    ("kube-node", &["clock", "config-file", "oci-rest"]),"#
+                r#"xtask/src/tidy/edges.rs: kube-node may not import clock (dev); if the layers are to change, its line becomes    ("kube-node", &["clock", "config-file", "oci-rest"]),"#
             ]],
         );
         check(
             "disk",
             &ours("oci-sim", r#""dev""#, ""),
             &expect![[
-                r#"xtask/src/tidy/edges.rs: disk may not import oci-sim (dev); if the house is to change, its line becomes    ("disk", &["clock", "command", "oci-sim"]),"#
+                r#"xtask/src/tidy/edges.rs: disk may not import oci-sim (dev); if the layers are to change, its line becomes    ("disk", &["clock", "command", "oci-sim"]),"#
             ]],
         );
     }

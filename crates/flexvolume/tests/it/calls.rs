@@ -68,7 +68,7 @@ fn isattached_takes_its_arguments_in_either_order() {
 }
 
 #[test]
-fn what_nobody_knows_is_not_supported() {
+fn an_unknown_call_is_not_supported() {
     for args in [
         &["waitfordetach", "/dev/sdb"][..],
         &["INIT"],

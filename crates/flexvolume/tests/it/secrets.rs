@@ -1,4 +1,4 @@
-//! A marked secret through every door: it is in no reply and in no log record.
+//! A marked secret in every call: it is in no reply and in no log record.
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
 

@@ -125,8 +125,8 @@ fn an_element_is_one_of_those_that_were_asked_for() {
     let of_another = "instanceId is ocid1.instance.oc1.phx.x, and \
                       ocid1.instance.oc1.phx.abyhqljrone was asked for";
     let other = "instanceId=ocid1.instance.oc1.phx.x";
-    let cards = ListVnicAttachments { compartment, instance: Some(instance) };
-    check_item(&cards, sample!("vnic-attachment"), other, of_another);
+    let vnics = ListVnicAttachments { compartment, instance: Some(instance) };
+    check_item(&vnics, sample!("vnic-attachment"), other, of_another);
     let attachments =
         ListVolumeAttachments { compartment, instance: Some(instance), volume: Some(volume) };
     check_item(&attachments, sample!("volume-attachment-iscsi"), other, of_another);

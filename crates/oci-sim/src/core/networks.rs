@@ -121,5 +121,5 @@ fn subnet(network: &Network) -> Value {
     })
 }
 
-/// Every VNIC has it; nobody here sends a frame.
+/// Every VNIC has it; no frame is ever sent here.
 pub(crate) const MAC_ADDRESS: &str = "00:00:17:00:00:02";

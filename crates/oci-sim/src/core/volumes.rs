@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{body, compartment, mandatory, time};
-use crate::blueprint::NewVolume;
+use crate::new_resources::NewVolume;
 use crate::pages::{empty_page, page};
 use crate::reply::{Refusal, Reply};
 use crate::routes::Ask;

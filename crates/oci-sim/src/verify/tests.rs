@@ -218,7 +218,7 @@ fn each_kind_of_key_signs_at_its_own_door() {
     }
 }
 
-/// Whoever changes it, or adds one, would act as somebody else: it must be signed, and known, and the caller's to use.
+/// A caller that changes it, or adds one, would act as another: it must be signed, and known, and the caller's to use.
 #[test]
 fn a_delegation_token_is_signed_and_known() {
     let vector = vector("get-simple");

@@ -77,7 +77,7 @@ impl Points {
         let killed = self.reach(point, stage)?;
         let (again, said) = again(stage, &killed)?;
         ensure!(again.is_success(), "killed at {point:?}: {again:?}");
-        ensure!(said, "killed at {point:?}: nobody was told");
+        ensure!(said, "killed at {point:?}: no reply told it");
         let found = stage.end();
         ensure!(found == end, "killed at {point:?}: the end is\n{found}\nand not\n{end}");
         stage.check_data();
@@ -113,7 +113,7 @@ impl Points {
     }
 }
 
-/// Calls again as kubelet does, until nobody else is at work, and no program that the killed call has left
+/// Calls again as kubelet does, until no other call is at work, and no program that the killed call has left
 /// has the disk. The last answer, and whether one of them, or that of the killed call, has said what must be said.
 fn again(stage: &impl Stage, killed: &Answer) -> Result<(Answer, bool)> {
     let must_say = stage.must_say();
@@ -154,7 +154,7 @@ fn tracer(stage: &impl Stage, expressions: &[String]) -> Vec<String> {
     words
 }
 
-/// The system calls that `trace` shows, but for those that are seen by nobody outside.
+/// The system calls that `trace` shows, but for those without an effect outside the process.
 fn system_calls<'a>(trace: impl Iterator<Item = &'a str>) -> impl Iterator<Item = SystemCall> {
     let mut counts = BTreeMap::new();
     trace.filter_map(move |line| {

@@ -10,21 +10,21 @@ use crate::verify::Purpose;
 
 /// Where tokens are given out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TokenDoor {
+pub(crate) enum TokenService {
     /// To instances.
     Federation,
     /// To pods.
     WorkloadIdentity,
     /// A service vouches for a resource of its own.
     ResourceVoucher,
-    /// To resources that somebody vouches for.
+    /// To resources for which a service vouches.
     ResourceToken,
-    /// To those whom an identity domain trusts.
+    /// To callers that an identity domain trusts.
     TokenExchange,
 }
 
-impl TokenDoor {
-    /// The door at this path, if there is one.
+impl TokenService {
+    /// The service at this path, if there is one.
     pub(crate) fn at(sim: &Sim, request: &Parts) -> Option<Self> {
         match (request.method.as_str(), request.uri.path()) {
             ("POST", "/v1/x509") => Some(Self::Federation),

@@ -11,7 +11,7 @@ use serde_json::Value;
 pub struct NewInstance {
     /// Its OCID; a new one if absent.
     pub id: Option<String>,
-    /// The name people see; need not be unique.
+    /// The display name; need not be unique.
     pub display_name: String,
     /// The first label of the VNIC's host name.
     pub hostname_label: Option<String>,
@@ -39,7 +39,7 @@ pub struct NewInstance {
 pub struct NewVolume {
     /// Its OCID; a new one if absent.
     pub id: Option<String>,
-    /// The name people see.
+    /// The display name.
     pub display_name: String,
     /// Size in GiB; 50 if 0. Smaller than Oracle's least of 50 is allowed here.
     pub size_gb: u64,
