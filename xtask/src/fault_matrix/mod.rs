@@ -52,6 +52,11 @@ pub(crate) fn write(checkout: &Checkout) -> Result<()> {
     complaints(&seen)
 }
 
+/// The rows that a test must see.
+pub(crate) fn needed() -> impl Iterator<Item = &'static str> {
+    rows::rows().filter(|row| row.elsewhere.is_none()).map(|row| row.id)
+}
+
 fn complaints(seen: &[Observation]) -> Result<()> {
     let known: BTreeSet<_> = rows::rows().map(|row| row.id).collect();
     let observed: BTreeSet<_> = seen.iter().map(|it| it.row.as_str()).collect();
@@ -59,8 +64,7 @@ fn complaints(seen: &[Observation]) -> Result<()> {
     ensure!(unknown.is_empty(), "rows that are not in {}: {unknown:?}", rows::FILE);
     let failed: Vec<_> = seen.iter().filter(|it| !it.passed).map(|it| &it.done).collect();
     ensure!(failed.is_empty(), "rows of the fault matrix failed: {failed:?}");
-    let needed = rows::rows().filter(|row| row.elsewhere.is_none()).map(|row| row.id);
-    let missing: Vec<_> = needed.filter(|id| !observed.contains(id)).collect();
+    let missing: Vec<_> = needed().filter(|id| !observed.contains(id)).collect();
     ensure!(missing.is_empty(), "no test has seen these rows of the fault matrix: {missing:?}");
     Ok(())
 }

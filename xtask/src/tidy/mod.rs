@@ -11,13 +11,14 @@ use anyhow::{Context as _, Result, ensure};
 use crate::checkout::Checkout;
 
 mod edges;
+mod fault_rows;
 mod links;
 mod manifest;
 mod sources;
 mod variables;
 
 /// Check the rules of the workspace: who may import whom, file headers and length, links, paths and variables in
-/// documents
+/// documents, rows of the fault matrix
 #[derive(clap::Args)]
 pub(crate) struct Args;
 
@@ -34,7 +35,7 @@ impl Args {
 fn complaints(checkout: &Checkout) -> Result<Vec<String>> {
     let mut complaints = edges::complaints(&edges::metadata(&checkout.sh)?);
     complaints.extend(manifest::complaints(&read(&checkout.dir.join("Cargo.toml"))?));
-    let mut variables = BTreeSet::new();
+    let (mut variables, mut literals) = (BTreeSet::new(), BTreeSet::new());
     for folder in ["crates", "driver", "xtask"] {
         for file in files(&checkout.dir.join(folder), "rs")? {
             let (name, text) = (file.strip_prefix(&checkout.dir)?, read(&file)?);
@@ -42,10 +43,14 @@ fn complaints(checkout: &Checkout) -> Result<Vec<String>> {
             if is_driver(name) {
                 variables.extend(variables::literals(&text));
             }
+            if name.iter().any(|part| part == "tests") {
+                literals.extend(fault_rows::literals(&text));
+            }
         }
     }
     complaints
         .extend(variables::complaints(&variables, &read(&checkout.dir.join(variables::PAGE))?));
+    complaints.extend(fault_rows::complaints(&literals));
     for file in documents(&checkout.dir)? {
         let name = file.strip_prefix(&checkout.dir)?;
         complaints.extend(links::complaints(&checkout.dir, name, &read(&file)?));
