@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead, Write as _},
+    io::{self, Write as _},
     path::Path,
 };
 
@@ -50,11 +50,11 @@ impl Console {
     /// Reads to the end, a line at a time; calls `grant` when the guest asks for something.
     pub(super) fn follow(
         mut self,
-        said: impl BufRead,
+        said: impl Iterator<Item = io::Result<Vec<u8>>>,
         mut grant: impl FnMut(Wish) -> Result<()>,
     ) -> Result<Verdict> {
         let mut verdict = Verdict::default();
-        for line in said.split(b'\n') {
+        for line in said {
             let line = line?;
             let line = String::from_utf8_lossy(&line);
             let line = line.trim_end_matches('\r');
@@ -143,6 +143,8 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
+    use std::io::BufRead as _;
+
     use super::*;
 
     fn verdict(text: &str) -> Verdict {
@@ -203,7 +205,8 @@ mod tests {
         let console = Console::new(log.path(), String::new()).unwrap();
         let mut wishes = Vec::new();
         let said = "NEXT\r\nBOOT node-2\r\nCASE a ok\r\nNEXT\r\nVERDICT 0\r\n";
-        let verdict = console.follow(said.as_bytes(), |wish| {
+        let lines = io::Cursor::new(said).split(b'\n');
+        let verdict = console.follow(lines, |wish| {
             wishes.push(wish);
             Ok(())
         });

@@ -3,11 +3,12 @@
 use std::{
     fmt,
     fs::{self, File},
-    io::{self, BufReader, Write as _},
+    io::{self, Write as _},
     panic::resume_unwind,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread::{self, ScopedJoinHandle},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -22,6 +23,7 @@ use super::{
     hypervisor,
     image::{self, Image},
     kernel::Kernel,
+    lines::Lines,
     packages::{Closure, inside},
     second::{self, Second},
 };
@@ -88,8 +90,10 @@ pub(super) struct Boot {
     pub(super) guests: usize,
     /// For the first process.
     pub(super) words: String,
-    /// How long it may take.
-    pub(super) seconds: u32,
+    /// How long the whole may take.
+    pub(super) limit: Duration,
+    /// How long a guest may say nothing; a case says nothing until it ends.
+    pub(super) silence: Duration,
 }
 
 impl Guest {
@@ -121,13 +125,14 @@ impl Guest {
         let mut command = self.command(boot, &boot.words, &hardware);
         command.current_dir(volumes.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut guest = command.spawn().context("cannot start the guest")?;
-        let said = BufReader::new(guest.stdout.take().context("the guest has no console")?);
+        let said = guest.stdout.take().context("the guest has no console")?;
+        let lines = Lines::new(said, guest.id(), boot.silence);
         let mut answers = guest.stdin.take().context("the guest has no console")?;
         let name = if boot.guests > 1 { format!("[{number}] ") } else { String::new() };
         let console = Console::new(&dir.join("console.log"), name)?;
         second::prepare(&dir)?;
         let mut second = Second::default();
-        let verdict = console.follow(said, |wish| match wish {
+        let verdict = console.follow(lines, |wish| match wish {
             Wish::Case => {
                 let case = cases.next(number).unwrap_or_default();
                 writeln!(answers, "{case}").context("the guest takes no case")
@@ -146,10 +151,10 @@ impl Guest {
         let files = self.dir.join("probe");
         sh.create_dir(&files)?;
         let init = files.join("init");
-        sh.write_file(&init, PROBE)?;
+        sh.write_file(&init, PROBE_INIT)?;
         cmd!(sh, "chmod 755 {init}").quiet().run()?;
         let initrd = self.initrd(sh, &files)?;
-        let boot = Boot { initrd, guests: 1, words: String::new(), seconds: PROBE_SECONDS };
+        let boot = Boot { initrd, guests: 1, words: String::new(), limit: PROBE, silence: PROBE };
         let output = self.command(&boot, "", &words(FIRST)).output()?;
         ensure!(
             String::from_utf8_lossy(&output.stdout).contains(PROBE_MARK),
@@ -171,11 +176,11 @@ impl Guest {
 
     #[expect(clippy::disallowed_methods, reason = "xshell cannot read a program while it runs")]
     fn command(&self, boot: &Boot, word: &str, hardware: &[String]) -> Command {
-        let Boot { initrd, seconds, .. } = boot;
+        let Boot { initrd, limit, .. } = boot;
         let kernel = &self.image.kernel.file;
         let mut command = Command::new("timeout");
         // In the foreground, so that an interrupt reaches the guest too.
-        command.args(["--foreground", "--kill-after=5", &seconds.to_string()]);
+        command.args(["--foreground", "--kill-after=5", &limit.as_secs().to_string()]);
         let accelerator = match self.machine {
             Machine::Qemu => ["tcg,thread=multi", "max"],
             Machine::Kvm => ["kvm", "host"],
@@ -242,6 +247,6 @@ const FIRST: &str = "-m 1536 -serial stdio -no-reboot";
 // Without no_timer_check a busy host makes the kernel doubt its clock, and panic.
 const KERNEL: &str = "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr audit=0 no_timer_check net.ifnames=0";
 const UML: &str = "mem=1536M quiet loglevel=3 con=null con0=fd:0,fd:1";
-const PROBE_SECONDS: u32 = 20;
+const PROBE: Duration = Duration::from_secs(20);
 const PROBE_MARK: &str = "the guest runs";
-const PROBE: &str = "#!/bin/sh\necho the guest runs\nexec busybox poweroff -f\n";
+const PROBE_INIT: &str = "#!/bin/sh\necho the guest runs\nexec busybox poweroff -f\n";

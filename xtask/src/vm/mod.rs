@@ -2,13 +2,14 @@
 //!
 //! `packages` has Debian's packages unpacked, not installed; `image` makes the guest of them; `overlay`
 //! adds the driver and the suite; `machine` boots it all, several times side by side, and `second` another one
-//! beside each; `hypervisor` has the suite plug disks; `cases` deals the cases to the guests; `console` reads what
-//! a guest says; `turn` keeps two runs of a checkout apart.
+//! beside each; `hypervisor` has the suite plug disks; `cases` deals the cases to the guests; `lines` and `console` read
+//! what a guest says; `run_lock` keeps two runs of a checkout apart.
 
 use std::{
     num::NonZero,
     path::{Path, PathBuf},
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -24,18 +25,19 @@ use crate::{
 };
 use cases::Cases;
 use machine::{Boot, GUESTS, Machine};
-use turn::Turn;
+use run_lock::RunLock;
 
 mod cases;
 mod console;
 mod hypervisor;
 mod image;
 mod kernel;
+mod lines;
 mod machine;
 mod overlay;
 mod packages;
+mod run_lock;
 mod second;
-mod turn;
 
 /// Run the driver on open-iscsi, a target, udev and real file systems, in a virtual machine
 #[derive(clap::Args)]
@@ -101,7 +103,9 @@ impl Choice {
             guests: guests.min(cases),
             // What the kernel does not know is in the environment of its first process.
             words: points.map(|points| format!("KILL_POINTS={points}")).unwrap_or_default(),
-            seconds: if points.is_some() { 4 * 3600 } else { 1800 },
+            limit: WHOLE,
+            // A bit more than a case may take (guest/cases.sh), so that a guest with a case that hangs says so itself.
+            silence: Duration::from_secs(if points.is_some() { 14_600 } else { 1000 }),
         }
     }
 }
@@ -115,7 +119,7 @@ fn run(
 ) -> Result<Vec<String>> {
     let (vm, sh) = (checkout.target().join("vm"), &checkout.sh);
     sh.create_dir(&vm)?;
-    let _turn = Turn::wait(&vm)?;
+    let _lock = RunLock::wait(&vm)?;
     prerequisites::provide(sh, HOST)?;
     let cases = Cases::of(sh, suite, &choice.case)?;
     let driver = match sh.var_os("OCI_DRIVER") {
@@ -137,7 +141,10 @@ fn run(
         match verdict.exit {
             Some(0) => {}
             Some(_) => bail!("cases failed; what they said is in target/vm/failed"),
-            None => bail!("a guest gave no verdict; its console is below target/vm/guests"),
+            None => bail!(
+                "a guest gave no verdict while it ran {:?}; its console is below target/vm/guests",
+                cases.running()
+            ),
         }
         ensure!(verdict.passed == all, "only {} of {all} cases were run", verdict.passed);
         Ok(verdict.figures)
@@ -175,6 +182,9 @@ fn range(text: &str) -> Result<String, String> {
         _ => Err("a range like 40-46".to_owned()),
     }
 }
+
+/// Guests of a run that was broken off do not stay for longer.
+const WHOLE: Duration = Duration::from_secs(4 * 3600);
 
 /// What the host needs; everything else is unpacked in the target folder.
 const HOST: &[prerequisites::Program] = &[

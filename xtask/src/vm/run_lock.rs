@@ -12,11 +12,11 @@ use anyhow::{Context as _, Result};
 
 /// The right to use the folder, until it is dropped or the process ends.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct RunLock {
     _file: File,
 }
 
-impl Turn {
+impl RunLock {
     /// Takes the folder; if another run has it, says which and waits for its end.
     pub(super) fn wait(dir: &Path) -> Result<Self> {
         let mut file = open(dir)?;
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_second_run_learns_who_has_the_folder_until_it_is_free() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Turn::wait(dir.path()).unwrap();
+        let first = RunLock::wait(dir.path()).unwrap();
         let mut second = open(dir.path()).unwrap();
         let holder = take(&mut second).unwrap().unwrap();
         assert!(holder.starts_with(&format!("process {}: cargo xtask", process::id())), "{holder}");
