@@ -13,6 +13,7 @@ use clap::Parser;
 use checkout::Checkout;
 
 mod bench;
+mod beside;
 mod checkout;
 mod ci;
 mod demo;

@@ -1,14 +1,15 @@
 //! `cargo xtask test`: every test there is.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use xshell::cmd;
 
 use crate::{
+    beside::Beside,
     checkout::Checkout,
     fault_matrix::{self, Run},
     prerequisites::{self, DESTROYERS, DISKS, SCRIPTS},
     progress::loudly,
-    sdk_test, vm,
+    sdk_test,
 };
 
 /// Run every test: on this machine, with Oracle's clients, and on real iSCSI in a virtual machine
@@ -40,18 +41,24 @@ impl Args {
     }
 }
 
-/// Every test, and the fault matrix as they have seen it.
+/// Every test, and the fault matrix as they have seen it. Most of the tests on this machine wait, and the guests of
+/// the virtual machine compute: so they run side by side, and all of them run, whichever fails.
 pub(crate) fn all(checkout: &Checkout, scope: &Scope) -> Result<()> {
-    loudly("tests", || {
-        let tests = cargo_test(checkout, &["--workspace", "--no-fail-fast"])?;
-        Ok(tests.env("FAULT_MATRIX", fault_matrix::afresh(checkout, Run::Host)?).run()?)
-    })?;
-    if scope.without_sdk {
+    let observed = fault_matrix::afresh(checkout, Run::Host)?;
+    let tests = || cargo_test(checkout, &["--workspace", "--no-fail-fast"]);
+    loudly("build the tests", || Ok(tests()?.arg("--no-run").run()?))?;
+    let guests = Beside::start(checkout, "vm-test")?;
+    let tests = loudly("tests", || Ok(tests()?.env("FAULT_MATRIX", &observed).run()?));
+    let clients = if scope.without_sdk {
         println!("▸ Oracle's clients are left out");
+        Ok(())
     } else {
-        loudly("Oracle's clients", || sdk_test::all(checkout))?;
-    }
-    loudly("tests on real iSCSI", || vm::all(checkout))?;
+        loudly("Oracle's clients", || sdk_test::all(checkout))
+    };
+    let guests = loudly("tests on real iSCSI, since the tests began", || guests.end());
+    tests.context("tests on this machine")?;
+    clients.context("Oracle's clients")?;
+    guests.context("tests on real iSCSI")?;
     loudly("the fault matrix", || fault_matrix::write(checkout))
 }
 
