@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use command::shortened;
+use rustix::io::Errno;
 
 use crate::{DeviceNumber, Disk, User};
 
@@ -207,6 +208,12 @@ impl Error {
         matches!(self, Self::NotRunning { .. } | Self::NoSize { .. })
     }
 
+    /// Whether there is no such device any more: no node, or none that the kernel has a driver for.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Open { source, .. }
+            if GONE.iter().any(|errno| source.raw_os_error() == Some(errno.raw_os_error())))
+    }
+
     /// `program` ended in a way that answers nothing.
     pub(crate) fn no_answer(disk: &Disk, program: &'static str, output: &command::Output) -> Self {
         let said = shortened(&[&*output.stdout, &*output.stderr].join(" "), SHOWN);
@@ -230,5 +237,6 @@ fn by(users: &[User]) -> String {
     format!(": {}", users.join(", "))
 }
 
+const GONE: [Errno; 3] = [Errno::NOENT, Errno::NXIO, Errno::NODEV];
 /// Characters of a program's words that go into a message.
 const SHOWN: usize = 300;

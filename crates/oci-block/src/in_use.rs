@@ -72,8 +72,7 @@ fn local_use(
 
 /// What uses the disk, or why that cannot be told. One that is gone is used by nothing.
 fn use_of(path: &Path, host: &Host) -> Option<disk::Error> {
-    let unused = Disk::prove_unused(path, host);
-    unused.err().filter(|error| error.is_in_use() || error.is_not_ready())
+    Disk::prove_unused(path, host).err().filter(|error| !error.is_gone())
 }
 
 /// The agent logs in and out by itself, after an attach and after a detach; only what it has begun
@@ -108,11 +107,16 @@ mod tests {
 
     /// What keeps the disk from being taken away, while the SCSI layer says `state` of it.
     fn use_while(disk: &LoopDisk, state: &str) -> Option<String> {
+        use_as_seen(disk, state, &["dev", "size", "ro"])
+    }
+
+    /// The same where sysfs shows only these files of the disk.
+    fn use_as_seen(disk: &LoopDisk, state: &str, files: &[&str]) -> Option<String> {
         let sysfs = disk.dir.path().join("sys");
         let device = sysfs.join(format!("dev/block/{}", disk.disk.number()));
         fs::create_dir_all(device.join("device")).unwrap();
         fs::write(device.join("device/state"), state).unwrap();
-        for file in ["dev", "size", "ro"] {
+        for file in files {
             let real = Path::new("/sys/dev/block").join(disk.disk.number().to_string());
             fs::copy(real.join(file), device.join(file)).unwrap();
         }
@@ -138,5 +142,22 @@ mod tests {
     fn a_disk_that_is_blocked_is_not_taken_away() {
         let found = use_while(&LoopDisk::new(), "blocked").unwrap();
         assert!(found.contains("blocked"), "{found}");
+    }
+
+    /// The disk is there, and whether something uses it is not known.
+    #[test]
+    fn a_disk_that_cannot_be_looked_at_is_not_taken_away() {
+        for (missing, shown) in
+            [("dev", ["size", "ro"]), ("size", ["dev", "ro"]), ("ro", ["dev", "size"])]
+        {
+            let found = use_as_seen(&LoopDisk::new(), "running", &shown);
+            let found = found.unwrap_or_else(|| panic!("taken away without {missing}"));
+            assert!(found.starts_with("cannot read ") && found.ends_with(missing), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_gone_may_be_taken_away() {
+        assert!(use_of(Path::new("/dev/gone"), &Host::default()).is_none());
     }
 }
