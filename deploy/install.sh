@@ -89,7 +89,7 @@ must_be_program() {
     [ "$for" = "$(uname -m)" ] || fail "$binary is for $for, and this machine is $(uname -m); take the package for that"
 }
 
-[ -f "$binary" ] || fail "there is no driver at $binary; name it as the last argument"
+[ -f "$binary" ] || fail "there is no driver at $binary; cargo xtask dist makes a package with one, or name it as the last argument"
 [ -r "$binary" ] || fail "$binary cannot be read; run it as root: sudo install.sh"
 must_be_program
 must_be_folder --plugin-dir "$plugin_dir"

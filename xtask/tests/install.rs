@@ -203,7 +203,10 @@ fn what_cannot_be_installed_leaves_the_driver_as_it_was() {
     let gone = node.path("gone");
     check_refusal(
         node.install(&gone),
-        &format!("there is no driver at {}; name it as the last argument", gone.display()),
+        &format!(
+            "there is no driver at {}; cargo xtask dist makes a package with one, or name it as the last argument",
+            gone.display()
+        ),
     );
     let binary = Path::new("/bin/true");
     check_refusal(node.install(binary).arg("--frob"), "unknown option --frob; see --help");

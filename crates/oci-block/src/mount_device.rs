@@ -192,7 +192,7 @@ impl Mounting<'_> {
         let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
         let blank = self.disk.prove_blank(runner, clock, self.wanted.check_at_random())?;
         if let Some(coverage) = blank.coverage() {
-            log::info!(volume = self.volume, read:% = coverage; "the disk is proven blank");
+            log::info!(volume = self.volume, read:% = coverage; "nothing is found on the disk");
         }
         let uuid = random_uuid().map_err(Error::Uuid)?;
         self.make_file_system(blank, uuid)

@@ -93,7 +93,7 @@ fn every_change_of_a_volumes_life_has_its_line() {
     expect![[r#"
         call begins
         disk identified
-        the disk is proven blank
+        nothing is found on the disk
         record written
         formatting
         file system made, and checked
