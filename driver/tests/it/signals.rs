@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -142,26 +142,31 @@ fn a_log_that_blocks_holds_up_neither_the_call_nor_its_end() {
 fn a_dead_log_holds_up_one_process_and_not_one_a_call() {
     let cluster = cluster_with(&Setup { nodes: 1, ..Setup::default() });
     let dead = DeadFileSystem::at(&cluster.dir().join("dead"));
-    let mut writers = Vec::new();
     for _ in 0..3 {
         let options = cluster.options(&[]);
         let mut command = cluster.controller().command(&["isattached", &options, "node-1"]);
         command.env("OCI_FLEXD_DRIVER_LOG_DIR", cluster.dir().join("dead"));
         success(&testbed::run(command).unwrap());
     }
-    for process in std::fs::read_dir("/proc").unwrap() {
-        let read = |name: &str| std::fs::read(process.as_ref().unwrap().path().join(name));
-        let (command, environment) = (read("cmdline"), read("environ"));
-        if command.is_ok_and(|it| it == b"oci\0--write-log\0")
-            && environment.is_ok_and(|it| {
-                String::from_utf8_lossy(&it).contains(&*cluster.dir().to_string_lossy())
-            })
-        {
-            writers.push(process.unwrap().file_name());
-        }
+    // The writers of the later calls end when they see that the first one has the lock.
+    let asked = Instant::now();
+    while log_writers(&cluster) != 1 {
+        assert!(asked.elapsed() < Duration::from_secs(60), "{} writers", log_writers(&cluster));
+        thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(writers.len(), 1, "{writers:?}");
     drop(dead);
+}
+
+/// How many processes write the log of this cluster's calls.
+fn log_writers(cluster: &Cluster) -> usize {
+    let dir = cluster.dir().to_string_lossy();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let writes = |process: &std::fs::DirEntry| {
+        let read = |name: &str| std::fs::read(process.path().join(name)).unwrap_or_default();
+        read("cmdline") == b"oci\0--write-log\0"
+            && String::from_utf8_lossy(&read("environ")).contains(&*dir)
+    };
+    processes.filter(writes).count()
 }
 
 #[test]
