@@ -172,7 +172,7 @@ impl Evidence {
         if let Some(found) = self.udev.as_ref().filter(|found| is_other(found.uuid.as_deref())) {
             return other(format!("{found}, remembered by udev,"));
         }
-        finished(&self.head).map(str::to_owned)
+        finished(&self.head).map(str::to_owned).or_else(|| in_boot_sector(&self.head))
     }
 
     /// Whether our own search found `family_name`, and nothing else that is conclusive.
@@ -200,6 +200,13 @@ fn finished(head: &[u8]) -> Option<&'static str> {
         return Some("its mkfs had finished: the file system can be checked and mounted as it is");
     }
     None
+}
+
+/// What is in the first sector and no mkfs of ours puts there: mke2fs makes it zeros, and mkfs.xfs a superblock.
+fn in_boot_sector(head: &[u8]) -> Option<String> {
+    let sector = head.get(..512)?;
+    let offset = first_non_zero(sector)?;
+    (!sector.starts_with(b"XFSB")).then(|| unknown_data(offset))
 }
 
 /// ext2, ext3 and ext4 share their magic number.

@@ -200,6 +200,21 @@ fn anything_of_others_is_foreign() {
 }
 
 #[test]
+fn data_in_the_first_sector_is_no_leftover_of_a_mkfs() {
+    for at in [0, 3, 511] {
+        let mut evidence = silence();
+        evidence.head[at] = b'x';
+        let what = format!("it holds data of unknown kind at offset {at}");
+        assert_eq!(evidence.foreign(OURS), Some(what));
+        check_foreign(
+            |e| e.head[at] = b'x',
+            Some(&format!("it holds data of unknown kind at offset {at}")),
+        );
+    }
+    check_foreign(|e| e.head[512] = b'x', None);
+}
+
+#[test]
 fn a_mounted_or_finished_file_system_is_not_made_again() {
     let mounted = Some("its file system has been mounted since it was made");
     check_foreign(|e| e.head[1024 + 44] = 1, mounted);

@@ -252,6 +252,28 @@ fn an_interrupted_format_does_not_excuse_the_next_disk() {
 }
 
 #[test]
+fn an_interrupted_format_does_not_excuse_data_that_came_later() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    format_interrupted(&kubelet, &device, &options);
+    kubelet.sh(&format!("yes precious | dd of={device} bs=64k count=9 conv=notrunc status=none"));
+    let hash = || kubelet.sh(&format!("sync; sha256sum < {device}"));
+    let before = hash();
+    seen_to_fail(
+        "M15",
+        "mkfs was killed, and the disk was written to since",
+        &kubelet.mount(&device, &options),
+        &["is not formatted again: it holds data of unknown kind at offset 0"],
+    );
+    assert_eq!(hash(), before);
+    // What a mkfs leaves is not in the way.
+    kubelet.sh(&format!("blkdiscard -f {device}"));
+    success(&kubelet.mount(&device, &options));
+}
+
+#[test]
 fn a_volume_may_not_borrow_another_ones_disk() {
     let cluster = cluster();
     let kubelet = Kubelet { cluster: &cluster, number: 1 };
