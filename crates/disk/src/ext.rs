@@ -47,6 +47,19 @@ impl ExtSuperblock {
         self.half(58) & (VALID | ERRORS) == VALID && self.word(404) == 0
     }
 
+    /// Whether it has a journal that is not on the same disk: the kernel and e2fsck then write to that other disk.
+    pub fn has_journal_elsewhere(&self) -> bool {
+        const HAS_JOURNAL: u32 = 4;
+        self.word(92) & HAS_JOURNAL != 0 && self.word(224) == 0
+    }
+
+    /// Whether an error in the file system is to stop the whole machine, unless mount is told otherwise.
+    pub fn panics(&self) -> bool {
+        const PANIC: u16 = 3;
+        let options: [u8; 64] = self.bytes(512);
+        self.half(60) == PANIC || options.windows(12).any(|it| it == b"errors=panic")
+    }
+
     /// The block of the backup in the second block group.
     pub fn first_backup(&self) -> u64 {
         u64::from(self.word(20)) + u64::from(self.word(32))
@@ -111,6 +124,27 @@ mod tests {
         ] {
             assert_eq!(superblock(words).is_clean(), clean, "{words:?}");
         }
+    }
+
+    #[test]
+    fn a_journal_without_an_inode_is_elsewhere() {
+        for (words, elsewhere) in [
+            (&[(92, 4), (224, 8)][..], false),
+            (&[(92, 4), (228, 0x810)], true),
+            (&[(92, 4)], true),
+            (&[(92, 0x38)], false),
+        ] {
+            assert_eq!(superblock(words).has_journal_elsewhere(), elsewhere, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_system_may_ask_for_a_panic_in_two_places() {
+        for (words, panics) in [(&[(60, 1)][..], false), (&[(60, 2)], false), (&[(60, 3)], true)] {
+            assert_eq!(superblock(words).panics(), panics, "{words:?}");
+        }
+        let [a, b, c] = [b"erro", b"rs=p", b"anic"].map(|it| u32::from_le_bytes(*it));
+        assert!(superblock(&[(532, a), (536, b), (540, c)]).panics());
     }
 
     #[test]

@@ -202,6 +202,7 @@ impl Mounting<'_> {
     fn adopt(&self, fs_type: &str, uuid: Option<String>) -> Result<Room, Error> {
         let Self { volume, disk, recall, witnesses, .. } = *self;
         prove_file_system(volume, disk, self.device, uuid.as_deref(), recall, witnesses)?;
+        self.refuse_journal_elsewhere(fs_type)?;
         let room = Room::on(disk, fs_type)?;
         if !self.wanted.read_only {
             self.mounter.check(disk, fs_type)?;
@@ -216,6 +217,17 @@ impl Mounting<'_> {
             self.remember(witness).unwrap_or_else(|error| log::warn!("{error}"));
         }
         Ok(room)
+    }
+
+    /// A check or a mount, even for reading, would write to a disk that is another volume's, by its superblock's word.
+    fn refuse_journal_elsewhere(&self, fs_type: &str) -> Result<(), Error> {
+        let superblock =
+            if fs_type.starts_with("ext") { self.disk.ext_superblock()? } else { None };
+        if superblock.is_some_and(|it| it.has_journal_elsewhere()) {
+            let (device, fs_type) = (self.disk.path().to_owned(), fs_type.to_owned());
+            return Err(Refusal::JournalElsewhere { device, fs_type }.into());
+        }
+        Ok(())
     }
 
     /// Takes over what a format of ours has finished before it could be recorded, or formats again

@@ -177,6 +177,19 @@ pub enum Refusal {
         /// What was found.
         what: String,
     },
+    /// What is written to the file system goes to another disk first.
+    #[error(
+        "the {fs_type} file system on the disk at {} has its journal on another disk, which this driver does not guard; \
+         it is neither mounted nor checked: give it a journal of its own while the other disk is there, with \
+         e2fsck -f, tune2fs -O ^has_journal and tune2fs -j",
+        .device.display()
+    )]
+    JournalElsewhere {
+        /// The disk.
+        device: PathBuf,
+        /// The file system.
+        fs_type: String,
+    },
     /// The disk ends before its file system does.
     #[error(
         "the {fs_type} file system on the disk at {} has {size} bytes and the disk only {disk}; it is \

@@ -317,3 +317,26 @@ fn a_link_is_followed_when_udev_says_so() {
     assert_eq!(kubelet.sh(r#"findmnt -no SOURCE "$0""#).trim(), disk);
     assert_eq!(kubelet.sh(&format!("blkid -p {another} || echo $?")), "2");
 }
+
+/// The superblock names another disk as its journal, and the kernel and e2fsck believe it.
+#[test]
+fn a_file_system_with_its_journal_on_another_disk_is_not_mounted() {
+    let cluster = cluster();
+    let kubelet = Kubelet { cluster: &cluster, number: 1 };
+    let disk_bytes = Some(320 << 20);
+    let other = cluster.sim.add_volume(NewVolume { disk_bytes, ..NewVolume::default() });
+    let other = other.rsplit('.').next().unwrap();
+    let other = kubelet.attach(&cluster.options(&[("kubernetes.io/pvOrVolumeName", other)]));
+    let options = cluster.options(&[]);
+    let device = kubelet.attach(&options);
+    kubelet.sh(&format!(
+        "mke2fs -q -O journal_dev {other} && mke2fs -q -t ext4 -J device=$(readlink -f {other}) {device}"
+    ));
+    let hash = || kubelet.sh(&format!("sync; sha256sum < {other}; sha256sum < {device}"));
+    let before = hash();
+    for mode in ["rw", "ro"] {
+        let options = cluster.options(&[("kubernetes.io/readwrite", mode)]);
+        failure_with(&kubelet.mount(&device, &options), &["has its journal on another disk"]);
+    }
+    assert_eq!(hash(), before);
+}
