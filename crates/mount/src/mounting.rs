@@ -81,7 +81,7 @@ impl Mounter {
                 disk.path().display()
             );
         }
-        let command = request.command(&dir);
+        let command = request.command(&dir, self.calmed(request)?);
         let output = self.run(&command, disk.path())?;
         log::debug!("{command}: exit code {}: {}", output.code, said(&output));
         match self.at(&dir)? {
@@ -115,6 +115,18 @@ impl Mounter {
             return Err(Error::ReadOnlyDisk { path: disk.path().to_owned() });
         }
         Ok(())
+    }
+
+    /// The option that keeps an error in the volume's file system from stopping the whole node, where the file system
+    /// asks for that.
+    fn calmed(&self, request: &Request<'_>) -> Result<Option<&'static str>, Error> {
+        if !matches!(request.fs_type, "ext2" | "ext3" | "ext4")
+            || request.options.iter().any(|option| option.starts_with("errors="))
+        {
+            return Ok(None);
+        }
+        let panics = request.disk.ext_superblock()?.is_some_and(|it| it.panics());
+        Ok(panics.then_some("errors=remount-ro"))
     }
 
     /// Undoes a mount that is not what was asked for.
@@ -201,8 +213,8 @@ impl Request<'_> {
         format!("{path} ({number}, {}, {mode})", self.fs_type)
     }
 
-    fn command(&self, dir: &Path) -> Command {
-        let mut options: Vec<_> = self.options.iter().collect();
+    fn command(&self, dir: &Path, more: Option<&'static str>) -> Command {
+        let mut options: Vec<_> = self.options.iter().chain(more).collect();
         if self.is_read_only() {
             options.push("ro");
         }

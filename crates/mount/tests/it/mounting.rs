@@ -36,6 +36,28 @@ fn a_second_mount_is_a_success() {
     });
 }
 
+/// What the kernel does on errors in the mounted file system.
+fn on_errors(disk: &LoopDisk, options: &str) -> String {
+    disk.mount_with(&mounter(), &disk.mnt(), "ext4", options, false).unwrap();
+    let name = disk.path().file_name().unwrap().display();
+    let said = run(&format!("grep -o errors=[a-z-]* /proc/fs/ext4/{name}/options"));
+    mounter().unmount(&disk.mnt()).unwrap();
+    said.trim().to_owned()
+}
+
+#[test]
+fn no_file_system_stops_the_node() {
+    private(|| {
+        for tune in ["-e panic", "-E mount_opts=errors=panic"] {
+            let disk = LoopDisk::ext4();
+            run(&format!("tune2fs {tune} {}", disk.path().display()));
+            assert_eq!(on_errors(&disk, ""), "errors=remount-ro", "{tune}");
+            assert_eq!(on_errors(&disk, "noatime,errors=continue"), "errors=continue", "{tune}");
+        }
+        assert_eq!(on_errors(&LoopDisk::ext4(), ""), "errors=continue");
+    });
+}
+
 #[test]
 fn a_missing_folder_is_made() {
     private(|| {
