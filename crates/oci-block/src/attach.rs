@@ -42,7 +42,7 @@ pub(crate) fn attach(
     asked.refuse_second_writer()?;
     let cloud = Cloud::open(driver, TO_CHANGE, name.given())?;
     let volume = name.ocid(cloud.region())?;
-    let _lock = driver.lock_if_possible(volume.unique(), "attach")?;
+    let _lock = driver.staging.lock_if_possible(volume.unique(), "attach")?;
     let instance = find_node(&cloud, node)?.instance;
     refuse_instance(&instance, node)?;
     let found = cloud.volume(&volume)?;

@@ -38,7 +38,7 @@ impl Cloud {
     /// The configuration is missing or wrong, or nobody knows the region.
     pub(crate) fn open(driver: &OciBlock, budget: Duration, volume: &str) -> Result<Self, Error> {
         let settings = driver.settings.clone();
-        let clock = Arc::clone(&driver.clock);
+        let clock = Arc::clone(&driver.staging.clock);
         let deadline = Deadline::after(&*clock, budget);
         let config = Config::read(&settings.config)?;
         let network = Network {

@@ -5,9 +5,9 @@ use disk::Disk;
 use mount::{Entry, Mounter};
 
 use crate::{
-    OciBlock,
     error::Error,
     losses::Losses,
+    staging::Staging,
     volume::{DRIVER, VolumeName},
 };
 
@@ -16,16 +16,16 @@ use crate::{
 /// # Errors
 /// It is in use, such as bound into a pod, or data were lost with the disk, or by an earlier call.
 pub(crate) fn clear(
-    driver: &OciBlock,
+    staging: &Staging,
     mounter: &Mounter,
     name: VolumeName<'_>,
     disk: &Disk,
 ) -> Result<(), Error> {
-    let losses = Losses::of(driver, name.key()?);
+    let losses = Losses::of(staging, name.key()?);
     for found in &*mounter.mounts()? {
         // What is on no disk has major number 0.
         let is_disk = found.number.major != 0 && found.number != disk.number();
-        if is_global_mount(found, name) && is_disk && is_dead(driver, found)? {
+        if is_global_mount(found, name) && is_disk && is_dead(staging, found)? {
             log::warn!("{} is mounted from a disk that is gone: unmounting", found.dir.display());
             losses.unmount(mounter, &found.dir)?;
         }
@@ -39,7 +39,7 @@ pub(crate) fn is_global_mount(found: &Entry, name: VolumeName<'_>) -> bool {
 }
 
 /// Whether the kernel has given the disk up for good.
-fn is_dead(driver: &OciBlock, mount: &Entry) -> Result<bool, Error> {
-    let here = driver.host.sysfs.join("dev/block").join(mount.number.to_string());
-    Ok(!here.exists() || driver.host.has_given_up(mount.number)?)
+fn is_dead(staging: &Staging, mount: &Entry) -> Result<bool, Error> {
+    let here = staging.host.sysfs.join("dev/block").join(mount.number.to_string());
+    Ok(!here.exists() || staging.host.has_given_up(mount.number)?)
 }

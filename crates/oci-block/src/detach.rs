@@ -158,7 +158,7 @@ impl Detaching<'_> {
     }
 
     fn lock(&self, volume: &Ocid) -> Result<Option<VolumeLock>, LockError> {
-        self.driver.lock_if_possible(volume.unique(), "detach")
+        self.driver.staging.lock_if_possible(volume.unique(), "detach")
     }
 
     /// The node's instance cannot be seen. What the lists that can be asked do not show may still be

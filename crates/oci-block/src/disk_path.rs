@@ -26,7 +26,7 @@ impl OciBlock {
             // Of these alone the kernel was not asked for the size yet.
             Device::Paravirtualized(path) => return Ok(self.plugged_disk(path)?.rescan()?),
         };
-        let disk = Disk::open(&path, &self.host)?;
+        let disk = Disk::open(&path, &self.staging.host)?;
         // From now on the name is this disk's; until now it may have gone to another one.
         let targets = self.initiator().targets_of(disk.number())?;
         if targets.is_empty() || targets.iter().any(|it| !device.targets().contains(it)) {
@@ -54,12 +54,12 @@ impl OciBlock {
     /// Waits for the hypervisor and for udev, which makes the link.
     fn plugged_disk(&self, path: &Path) -> Result<Disk, Error> {
         let waits = std::iter::repeat_n(LOOK_EVERY, LOOKS);
-        let found = disk::watch(&*self.clock, waits, || {
+        let found = disk::watch(&*self.staging.clock, waits, || {
             // A link that leads nowhere yet is not there; whatever else is there is judged when opened.
             if !path.exists() {
                 return Ok::<_, Error>(None);
             }
-            let disk = Disk::open(path, &self.host)?;
+            let disk = Disk::open(path, &self.staging.host)?;
             Ok(disk.is_linked(path)?.then_some(disk))
         })?;
         let (path, seconds) = (|| path.to_owned(), (LOOK_EVERY * LOOKS as u32).as_secs());

@@ -34,8 +34,8 @@ pub(crate) fn expand_fs(
     new_bytes: u64,
 ) -> Result<u64, Error> {
     let volume = options.name.key()?;
-    let lock = driver.lock(volume, "expandfs")?;
-    let witnesses = Witnesses::new(&driver.settings.state_dir);
+    let lock = driver.staging.lock(volume, "expandfs")?;
+    let witnesses = Witnesses::new(&driver.staging.state_dir);
     let recall = witnesses.read(volume);
     // Some callers give the directory twice.
     let device = if device == dir { Path::new("") } else { device };
@@ -44,7 +44,7 @@ pub(crate) fn expand_fs(
     let disk = present_disk(driver, &device, volume, options)?;
     let identity = prove_identity(volume, &disk, &recall, &witnesses)?;
 
-    let mounter = driver.mounter();
+    let mounter = driver.staging.mounter();
     if let Some(found) = mounter.at(dir)?.filter(|entry| entry.number != disk.number()) {
         return Err(other_device(volume, &disk, dir, &found).into());
     }
@@ -72,7 +72,7 @@ pub(crate) fn expand_fs(
         }
         Recall::Damaged | Recall::Unreadable(_) => None,
     };
-    let (clock, check) = (&*driver.clock, options.wanted.check_at_random());
+    let (clock, check) = (&*driver.staging.clock, options.wanted.check_at_random());
     let (disk, mounter, witnesses) = (&disk, &mounter, &witnesses);
     Growth { volume, disk, mounter, clock, check, witnesses }.run(record)?;
     Ok(disk.size())

@@ -26,7 +26,7 @@ pub(crate) fn expand_volume(
     let name = name.for_the_api()?;
     let cloud = Cloud::open(driver, TO_CHANGE, name.given())?;
     let volume = name.block_volume(cloud.region())?;
-    let _lock = driver.lock_if_possible(volume.unique(), "expandvolume")?;
+    let _lock = driver.staging.lock_if_possible(volume.unique(), "expandvolume")?;
     Expanding { cloud: &cloud, volume: &volume, asked: new_bytes.div_ceil(GIB) }.settle()
 }
 

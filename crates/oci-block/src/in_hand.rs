@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     identity::prove_identity,
     paths::{other_paths, with_all_portals},
+    staging::Staging,
     volume::VolumeName,
     volume_options::VolumeOptions,
     witness::{Recall, Witness, Witnesses},
@@ -36,16 +37,16 @@ impl InHand {
     ) -> Result<Self, Error> {
         let name = options.name;
         let volume = name.key()?;
-        let witnesses = Witnesses::new(&driver.settings.state_dir);
+        let witnesses = Witnesses::new(&driver.staging.state_dir);
         let recall = witnesses.read(volume);
         let device = named_device(device, &recall, volume)?;
         let device = with_all_portals(driver, device, options, &recall)?;
         let disk = driver.disk(&device, options)?;
         let identity = prove_identity(volume, &disk, &recall, &witnesses)?;
-        take_name(driver, name, volume, &recall, &witnesses);
+        take_name(&driver.staging, name, volume, &recall, &witnesses);
         note_device(&device, &recall, name, volume, &witnesses);
-        let mounter = driver.mounter();
-        dead_mount::clear(driver, &mounter, name, &disk)?;
+        let mounter = driver.staging.mounter();
+        dead_mount::clear(&driver.staging, &mounter, name, &disk)?;
         Ok(Self { witnesses, recall, device, disk, identity, mounter })
     }
 }
@@ -64,7 +65,7 @@ pub(crate) fn named_device(device: &Path, recall: &Recall, volume: &str) -> Resu
 /// From now on what Kubernetes calls this volume is the name of no other one: a persistent volume may be
 /// made anew over another volume, and unmountdevice is given nothing but the name.
 fn take_name(
-    driver: &OciBlock,
+    staging: &Staging,
     name: VolumeName<'_>,
     volume: &str,
     recall: &Recall,
@@ -75,7 +76,7 @@ fn take_name(
         return;
     }
     for (other, _) in witnesses.others(volume).into_iter().filter(|(_, it)| it.is_called(name)) {
-        let Some(_lock) = driver.lock_at_once(&other, "a volume of the same name") else {
+        let Some(_lock) = staging.lock_at_once(&other, "a volume of the same name") else {
             log::warn!("volume {other} is called {name} too, and another call is at work for it");
             continue;
         };

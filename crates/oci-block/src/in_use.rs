@@ -21,7 +21,7 @@ pub(crate) fn refuse_in_use(
     node: &Node,
     attachment: &VolumeAttachment,
 ) -> Result<(), Error> {
-    let mounts = driver.host.mount_table().entries()?;
+    let mounts = driver.staging.host.mount_table().entries()?;
     for name in names {
         let place = Path::new(GLOBAL_MOUNTS).join(name);
         if let Some(entry) = mounts.iter().find(|entry| entry.dir.ends_with(&place)) {
@@ -67,7 +67,7 @@ fn local_use(
     if !is_ours {
         return Ok(None);
     }
-    Ok(use_of(&path, &driver.host))
+    Ok(use_of(&path, &driver.staging.host))
 }
 
 /// What uses the disk, or why that cannot be told. One that is gone is used by nothing.

@@ -10,7 +10,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use clock::Clock;
@@ -61,6 +61,7 @@ mod room;
 mod sessions;
 mod settings;
 mod setup_error;
+mod staging;
 mod standing;
 mod unmount_device;
 mod volume;
@@ -83,9 +84,8 @@ pub use settings::{NetworkVariables, ServiceAccount, Settings};
 pub use setup_error::SetupError;
 pub use volume::VolumeNameError;
 
-use lock::VolumeLock;
-use losses::Loss;
 use requests::Requests;
+use staging::Staging;
 use volume::VolumeName;
 use volume_options::VolumeOptions;
 
@@ -93,53 +93,23 @@ use volume_options::VolumeOptions;
 #[derive(Debug)]
 pub struct OciBlock {
     settings: Settings,
-    runner: Arc<dyn Runner>,
-    clock: Arc<dyn Clock>,
-    host: disk::Host,
+    /// The node's side of the calls.
+    staging: Staging,
     iscsi: iscsi::Host,
     /// What this call has asked OCI.
     requests: Arc<Requests>,
-    /// The volume and the loss that the reply to this call says.
-    told: OnceLock<(String, Loss)>,
 }
 
 impl OciBlock {
     /// A backend that will do as `settings` say; nothing is touched yet.
     pub fn new(settings: Settings, runner: Arc<dyn Runner>, clock: Arc<dyn Clock>) -> Self {
-        let (host, iscsi) = (disk::Host::default(), iscsi::Host::default());
-        let (requests, told) = (Arc::default(), OnceLock::new());
-        Self { settings, runner, clock, host, iscsi, requests, told }
-    }
-
-    fn mounter(&self) -> mount::Mounter {
-        mount::Mounter::new(Arc::clone(&self.runner), Arc::clone(&self.clock), self.host.clone())
+        let staging = Staging::new(&settings.state_dir, &settings.run_dir, runner, clock);
+        Self { settings, staging, iscsi: iscsi::Host::default(), requests: Arc::default() }
     }
 
     fn initiator(&self) -> iscsi::Initiator {
-        iscsi::Initiator::new(Arc::clone(&self.runner), Arc::clone(&self.clock), self.iscsi.clone())
-    }
-
-    /// One call per volume and host at a time.
-    fn lock(&self, volume: &str, verb: &str) -> Result<VolumeLock, LockError> {
-        VolumeLock::acquire(&self.settings.run_dir, volume, verb, &*self.clock)
-    }
-
-    /// As [`Self::lock`], unless another call has it or it cannot be had: nothing is waited for.
-    fn lock_at_once(&self, volume: &str, verb: &str) -> Option<VolumeLock> {
-        VolumeLock::try_acquire(&self.settings.run_dir, volume, verb).ok().flatten()
-    }
-
-    /// As [`Self::lock`]; a container of the controller manager may have no place for a lock, and
-    /// there the API's own exclusion is enough.
-    fn lock_if_possible(&self, volume: &str, verb: &str) -> Result<Option<VolumeLock>, LockError> {
-        match self.lock(volume, verb) {
-            Ok(lock) => Ok(Some(lock)),
-            Err(error @ LockError::Io { .. }) => {
-                log::warn!("going on without a lock: {error}");
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        let (runner, clock) = (&self.staging.runner, &self.staging.clock);
+        iscsi::Initiator::new(Arc::clone(runner), Arc::clone(clock), self.iscsi.clone())
     }
 }
 
@@ -170,7 +140,7 @@ impl flexvolume::Driver for OciBlock {
         let options = VolumeOptions::parse(options)?;
         let path = wait_for_attach::wait_for_attach(self, device, &options);
         if path.is_ok() {
-            orphans::end_one(self);
+            orphans::end_one(&self.staging, &self.initiator());
         }
         Ok(path?)
     }
@@ -184,9 +154,9 @@ impl flexvolume::Driver for OciBlock {
     }
 
     fn unmount_device(&self, dir: &Path) -> flexvolume::Result<()> {
-        let unmounted = unmount_device::unmount_device(self, dir);
+        let unmounted = unmount_device::unmount_device(&self.staging, &self.initiator(), dir);
         if unmounted.is_ok() {
-            orphans::end_one(self);
+            orphans::end_one(&self.staging, &self.initiator());
         }
         Ok(unmounted?)
     }
@@ -213,6 +183,6 @@ impl flexvolume::Driver for OciBlock {
     }
 
     fn said(&self) {
-        losses::forget_told(self);
+        losses::forget_told(&self.staging);
     }
 }

@@ -65,10 +65,10 @@ impl<'a> Login<'a> {
         main: &'a Target,
         paths: &'a [Target],
     ) -> Result<Self, Error> {
-        let sessions = Sessions::new(&driver.settings.run_dir);
+        let sessions = Sessions::new(&driver.staging.run_dir);
         let volume = options.name.key()?;
         // A call wants it now, whatever comes of that.
-        sessions.put_off(volume, &*driver.clock);
+        sessions.put_off(volume, &*driver.staging.clock);
         let (chap, has_noted) = (None, false);
         Ok(Self { driver, initiator, options, main, paths, chap, sessions, volume, has_noted })
     }

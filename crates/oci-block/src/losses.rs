@@ -15,9 +15,9 @@ use mount::{DataLoss, Mounter};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OciBlock,
     error::Error,
     private_dir::{Lasting, PrivateDir, is_unusable},
+    staging::Staging,
 };
 
 /// What was written to a mount and may not have reached the disk.
@@ -32,13 +32,13 @@ pub(crate) struct Loss {
 /// The losses of one volume on this host. To be used with the volume's lock held.
 #[derive(Debug)]
 pub(crate) struct Losses<'a> {
-    driver: &'a OciBlock,
+    staging: &'a Staging,
     volume: &'a str,
 }
 
 impl<'a> Losses<'a> {
-    pub(crate) fn of(driver: &'a OciBlock, volume: &'a str) -> Self {
-        Self { driver, volume }
+    pub(crate) fn of(staging: &'a Staging, volume: &'a str) -> Self {
+        Self { staging, volume }
     }
 
     /// Unmounts `dir` after a flush; nothing mounted is a success. What may be lost is noted, for
@@ -80,7 +80,7 @@ impl<'a> Losses<'a> {
     /// # Errors
     /// There is one, or a note that cannot be read.
     pub(crate) fn tell(&self) -> Result<(), Error> {
-        if let Err(error) = PrivateDir::existing(&self.driver.settings.state_dir, LOSSES)
+        if let Err(error) = PrivateDir::existing(&self.staging.state_dir, LOSSES)
             && is_unusable(&error)
         {
             // A directory that the driver does not use holds none of its notes.
@@ -95,7 +95,7 @@ impl<'a> Losses<'a> {
 
     fn is_told(&self, loss: &Loss) {
         // A call says one loss; the next call says the next one.
-        let _ = self.driver.told.set((self.volume.to_owned(), loss.clone()));
+        let _ = self.staging.told.set((self.volume.to_owned(), loss.clone()));
     }
 
     fn note(&self, loss: &Loss) -> Result<(), Error> {
@@ -116,7 +116,7 @@ impl<'a> Losses<'a> {
     }
 
     fn noted(&self) -> io::Result<Vec<Loss>> {
-        let Some(dir) = PrivateDir::existing(&self.driver.settings.state_dir, LOSSES)? else {
+        let Some(dir) = PrivateDir::existing(&self.staging.state_dir, LOSSES)? else {
             return Ok(Vec::new());
         };
         match dir.read(self.volume) {
@@ -129,7 +129,7 @@ impl<'a> Losses<'a> {
     }
 
     fn write(&self, losses: &[Loss]) -> io::Result<()> {
-        let dir = PrivateDir::make(&self.driver.settings.state_dir, LOSSES)?;
+        let dir = PrivateDir::make(&self.staging.state_dir, LOSSES)?;
         if losses.is_empty() {
             return dir.remove(self.volume);
         }
@@ -138,36 +138,36 @@ impl<'a> Losses<'a> {
 
     /// Whether a call was ended before it knew what the kernel says.
     fn was_asked(&self) -> bool {
-        let dir = PrivateDir::existing(&self.driver.settings.run_dir, QUESTIONS);
+        let dir = PrivateDir::existing(&self.staging.run_dir, QUESTIONS);
         dir.ok().flatten().is_some_and(|dir| dir.has(self.volume))
     }
 
     /// That it cannot is no reason not to unmount: only a call that is killed just now would need it.
     fn note_question(&self) {
-        let dir = PrivateDir::make(&self.driver.settings.run_dir, QUESTIONS);
+        let dir = PrivateDir::make(&self.staging.run_dir, QUESTIONS);
         if let Err(error) = dir.and_then(|dir| dir.open_or_make(self.volume)) {
             log::warn!("a call that is killed now may not tell of lost writes: {error}");
         }
     }
 
     fn forget_question(&self) {
-        let dir = PrivateDir::existing(&self.driver.settings.run_dir, QUESTIONS);
+        let dir = PrivateDir::existing(&self.staging.run_dir, QUESTIONS);
         if let Err(error) = dir.and_then(|dir| dir.map_or(Ok(()), |dir| dir.remove(self.volume))) {
             log::warn!("volume {} may be said to have lost writes: {error}", self.volume);
         }
     }
 
     fn path(&self) -> PathBuf {
-        self.driver.settings.state_dir.join(LOSSES).join(self.volume)
+        self.staging.state_dir.join(LOSSES).join(self.volume)
     }
 }
 
 /// Forgets the loss that the reply to this call has said.
-pub(crate) fn forget_told(driver: &OciBlock) {
-    let Some((volume, told)) = driver.told.get() else { return };
+pub(crate) fn forget_told(staging: &Staging) {
+    let Some((volume, told)) = staging.told.get() else { return };
     // Whoever has the lock by now may be at the note too; then it is said once more.
-    let Some(_lock) = driver.lock_at_once(volume, "the end of a call") else { return };
-    let losses = Losses::of(driver, volume);
+    let Some(_lock) = staging.lock_at_once(volume, "the end of a call") else { return };
+    let losses = Losses::of(staging, volume);
     let forgotten = losses.noted().and_then(|mut noted| {
         noted.retain(|it| it != told);
         losses.write(&noted)
@@ -216,7 +216,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::Settings;
+    use crate::{OciBlock, Settings};
 
     const ASKED: &str =
         "the call that flushed them was ended before it could say whether the disk took them";
@@ -231,7 +231,7 @@ mod tests {
     /// What the next call says, and has printed.
     fn next_call(dir: &TempDir) -> Result<(), String> {
         let driver = call(dir);
-        let told = Losses::of(&driver, "v").tell().map_err(|error| error.to_string());
+        let told = Losses::of(&driver.staging, "v").tell().map_err(|error| error.to_string());
         driver.said();
         told
     }
@@ -243,23 +243,23 @@ mod tests {
     #[test]
     fn a_loss_is_said_until_a_reply_is_printed() {
         let dir = tempfile::tempdir().unwrap();
-        Losses::of(&call(&dir), "v").note(&lost("/mnt")).unwrap();
+        Losses::of(&call(&dir).staging, "v").note(&lost("/mnt")).unwrap();
         let said = "writes to /mnt may be lost: the disk did not take them";
         for _ in 0..2 {
             // Killed before, or while, it printed.
-            let error = Losses::of(&call(&dir), "v").tell().unwrap_err();
+            let error = Losses::of(&call(&dir).staging, "v").tell().unwrap_err();
             assert_eq!(error.to_string(), said);
         }
         assert_eq!(next_call(&dir), Err(said.to_owned()));
         assert_eq!(next_call(&dir), Ok(()));
-        Losses::of(&call(&dir), "w").tell().unwrap();
+        Losses::of(&call(&dir).staging, "w").tell().unwrap();
     }
 
     #[test]
     fn each_loss_is_said_once() {
         let dir = tempfile::tempdir().unwrap();
         let driver = call(&dir);
-        let losses = Losses::of(&driver, "v");
+        let losses = Losses::of(&driver.staging, "v");
         let asked = Loss::unknown(Path::new("/b"));
         for loss in [lost("/a"), lost("/a"), Loss::unknown(Path::new("/a")), asked.clone(), asked] {
             losses.note(&loss).unwrap();
@@ -274,19 +274,23 @@ mod tests {
     fn a_question_without_an_answer_is_said() {
         let dir = tempfile::tempdir().unwrap();
         let driver = call(&dir);
-        Losses::of(&driver, "v").note_question();
+        Losses::of(&driver.staging, "v").note_question();
         // Nothing is mounted there any more.
-        Losses::of(&driver, "v").unmount(&driver.mounter(), &dir.path().join("mnt")).unwrap();
+        Losses::of(&driver.staging, "v")
+            .unmount(&driver.staging.mounter(), &dir.path().join("mnt"))
+            .unwrap();
         let place = dir.path().join("mnt").display().to_string();
         assert_eq!(next_call(&dir), Err(format!("writes to {place} may be lost: {ASKED}")));
-        Losses::of(&driver, "v").unmount(&driver.mounter(), &dir.path().join("mnt")).unwrap();
+        Losses::of(&driver.staging, "v")
+            .unmount(&driver.staging.mounter(), &dir.path().join("mnt"))
+            .unwrap();
         assert_eq!(next_call(&dir), Ok(()));
     }
 
     #[test]
     fn a_note_that_makes_no_sense_is_a_loss_and_one_that_does_not_read_stays() {
         let dir = tempfile::tempdir().unwrap();
-        Losses::of(&call(&dir), "v").note(&lost("/mnt")).unwrap();
+        Losses::of(&call(&dir).staging, "v").note(&lost("/mnt")).unwrap();
         let note = dir.path().join("state/losses/v");
         fs::write(&note, "x").unwrap();
         assert_eq!(next_call(&dir), Err(format!("writes to v may be lost: {ASKED}")));
@@ -297,7 +301,7 @@ mod tests {
         let unread = format!("writes may be lost, and the note {shown} of them cannot be read");
         assert_eq!(next_call(&dir), Err(unread));
         // What cannot be noted is said at once, and is not unmounted.
-        let error = Losses::of(&call(&dir), "v").note(&lost("/mnt")).unwrap_err();
+        let error = Losses::of(&call(&dir).staging, "v").note(&lost("/mnt")).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(

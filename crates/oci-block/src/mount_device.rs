@@ -20,6 +20,7 @@ use crate::{
     refusal::Refusal,
     refused,
     room::Room,
+    staging::Staging,
     volume::VolumeName,
     volume_options::VolumeOptions,
     witness::{Recall, Witness, Witnesses},
@@ -38,10 +39,10 @@ pub(crate) fn mount_device(
 ) -> Result<(), Error> {
     options.attachment.refuse_second_writer()?;
     let volume = options.name.key()?;
-    let lock = driver.lock(volume, "mountdevice")?;
+    let lock = driver.staging.lock(volume, "mountdevice")?;
     let mounted = mount_locked(driver, dir, device, options, &lock);
     if mounted.as_ref().is_err_and(Error::is_lasting) {
-        refused::take_back(driver, volume, &lock, Some(dir));
+        refused::take_back(&driver.staging, &driver.initiator(), volume, &lock, Some(dir));
     }
     mounted
 }
@@ -61,10 +62,10 @@ fn mount_locked(
         [&identity.wwid, &identity.serial].map(|it| it.as_deref().unwrap_or_default());
     let path = disk.path().display();
     log::info!(volume, device:% = path, wwid, serial, size = disk.size(); "disk identified");
-    let name = *name;
     let mounting = Mounting {
-        driver,
-        name,
+        staging: &driver.staging,
+        name: *name,
+        refuse_restored: &|| refuse_restored(driver, *name),
         volume,
         device,
         dir,
@@ -81,8 +82,10 @@ fn mount_locked(
 
 /// One volume on its way to one directory.
 struct Mounting<'a> {
-    driver: &'a OciBlock,
+    staging: &'a Staging,
     name: VolumeName<'a>,
+    /// Refuses to format a volume that was made from something.
+    refuse_restored: &'a dyn Fn() -> Result<(), Error>,
     volume: &'a str,
     device: &'a Device,
     dir: &'a Path,
@@ -117,7 +120,7 @@ impl Mounting<'_> {
         drop(self.disk.claim(access)?);
         // What cannot be mounted there in the end is not worth a format.
         self.mounter.prepare(self.dir)?;
-        let contents = self.disk.contents(&*self.driver.runner)?;
+        let contents = self.disk.contents(&*self.staging.runner)?;
         let plan = plan(self.disk.path(), contents, self.recall, self.wanted)?;
         // What cannot be mounted in the end is not worth a format.
         let fs_type = plan.mounted_as().unwrap_or(self.fs().as_str());
@@ -154,7 +157,7 @@ impl Mounting<'_> {
         }
         match witnesses.read(volume) {
             Recall::Seen(record) if record.grown_from.or(record.growing).is_some() => {
-                let (clock, check) = (&*self.driver.clock, self.wanted.check_at_random());
+                let (clock, check) = (&*self.staging.clock, self.wanted.check_at_random());
                 let growth = Growth { volume, disk, mounter, clock, check, witnesses };
                 growth.run(Some(record)).unwrap_or_else(|error| stays(&error.to_string()));
             }
@@ -188,8 +191,8 @@ impl Mounting<'_> {
             }
             Recall::Seen(_) | Recall::Nothing => {}
         }
-        refuse_restored(self.driver, self.name)?;
-        let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
+        (self.refuse_restored)()?;
+        let (runner, clock) = (&*self.staging.runner, &*self.staging.clock);
         let blank = self.disk.prove_blank(runner, clock, self.wanted.check_at_random())?;
         if let Some(coverage) = blank.coverage() {
             log::info!(volume = self.volume, read:% = coverage; "nothing is found on the disk");
@@ -281,7 +284,7 @@ impl Mounting<'_> {
             return Err(unknown().into());
         }
         may_write(disk.path(), self.wanted)?;
-        let (runner, clock) = (&*self.driver.runner, &*self.driver.clock);
+        let (runner, clock) = (&*self.staging.runner, &*self.staging.clock);
         if self.has_stayed() {
             return Ok(disk.prove_unfinished(runner, clock, uuid)?);
         }

@@ -21,7 +21,7 @@ use crate::{
 /// not to attach.
 pub(crate) fn note(driver: &OciBlock, volume: &Volume) {
     let Some(origin) = origin(volume) else { return };
-    let noted = PrivateDir::make(&driver.settings.state_dir, ORIGINS)
+    let noted = PrivateDir::make(&driver.staging.state_dir, ORIGINS)
         .and_then(|dir| dir.write(volume.id.unique(), origin.as_bytes(), Lasting::Durable));
     noted.unwrap_or_else(|error| {
         log::warn!("{} comes from {origin}, not noted: {error}", volume.id)
@@ -36,7 +36,7 @@ pub(crate) fn refuse_restored(driver: &OciBlock, name: VolumeName<'_>) -> Result
     let volume = name.key()?;
     let noted = noted(driver, volume).map_err(|error| Refusal::RecordUnreadable {
         volume: volume.to_owned(),
-        record: driver.settings.state_dir.join(ORIGINS).join(volume),
+        record: driver.staging.state_dir.join(ORIGINS).join(volume),
         why: error.to_string(),
     })?;
     match noted.or_else(|| asked(driver, name)) {
@@ -46,7 +46,7 @@ pub(crate) fn refuse_restored(driver: &OciBlock, name: VolumeName<'_>) -> Result
 }
 
 fn noted(driver: &OciBlock, volume: &str) -> io::Result<Option<String>> {
-    let Some(dir) = PrivateDir::existing(&driver.settings.state_dir, ORIGINS)? else {
+    let Some(dir) = PrivateDir::existing(&driver.staging.state_dir, ORIGINS)? else {
         return Ok(None);
     };
     match dir.read(volume) {

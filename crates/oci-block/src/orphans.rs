@@ -4,10 +4,11 @@
 use std::{path::Path, time::Duration};
 
 use disk::{DeviceNumber, Disk};
+use iscsi::Initiator;
 
 use crate::{
-    OciBlock,
     sessions::{Forgotten, Sessions},
+    staging::Staging,
     unmount_device::end_sessions,
 };
 
@@ -16,16 +17,16 @@ use crate::{
 /// Only sessions that this driver has made; only if no call has wanted the volume for [`PATIENCE`] and none is at
 /// work for it, it is mounted nowhere, and nobody has its disk open; and then as unmountdevice does it, which
 /// proves that the disk is free. Whatever comes of it, it is no matter of the call's.
-pub(crate) fn end_one(driver: &OciBlock) {
-    let sessions = Sessions::new(&driver.settings.run_dir);
-    let forgotten = sessions.forgotten(PATIENCE, &*driver.clock);
+pub(crate) fn end_one(staging: &Staging, initiator: &Initiator) {
+    let sessions = Sessions::new(&staging.run_dir);
+    let forgotten = sessions.forgotten(PATIENCE, &*staging.clock);
     for it in forgotten {
-        match is_ended(driver, &sessions, &it) {
+        match is_ended(staging, initiator, &sessions, &it) {
             Ok(true) => return,
             Ok(false) => {}
             Err(error) => {
                 log::warn!("a session of volume {} is left over: {error}", it.volume);
-                sessions.put_off(&it.volume, &*driver.clock);
+                sessions.put_off(&it.volume, &*staging.clock);
                 return;
             }
         }
@@ -34,43 +35,43 @@ pub(crate) fn end_one(driver: &OciBlock) {
 
 /// Whether there was work to do for this volume.
 fn is_ended(
-    driver: &OciBlock,
+    staging: &Staging,
+    initiator: &Initiator,
     sessions: &Sessions,
     forgotten: &Forgotten,
 ) -> Result<bool, Box<dyn std::error::Error>> {
     let Forgotten { volume, targets } = forgotten;
-    let Some(_lock) = driver.lock_at_once(volume, "the search for left-over sessions") else {
+    let Some(_lock) = staging.lock_at_once(volume, "the search for left-over sessions") else {
         return Ok(false);
     };
     // Another call may have had the lock until now.
-    if sessions.read_if_old(volume.clone(), PATIENCE, &*driver.clock).as_ref() != Some(forgotten) {
+    if sessions.read_if_old(volume.clone(), PATIENCE, &*staging.clock).as_ref() != Some(forgotten) {
         return Ok(false);
     }
-    let initiator = driver.initiator();
     if targets.iter().any(|target| initiator.has_foreign_record(target)) {
         // Written since by somebody else, whose session it may be.
         sessions.forget(volume);
         return Ok(false);
     }
     if let Some(path) = initiator.present(targets)?
-        && is_used(driver, &path)?
+        && is_used(staging, &path)?
     {
-        sessions.put_off(volume, &*driver.clock);
+        sessions.put_off(volume, &*staging.clock);
         return Ok(false);
     }
     log::info!("nobody has wanted volume {volume} for long: its session is ended");
-    end_sessions(driver, volume, targets)?;
+    end_sessions(staging, initiator, volume, targets)?;
     Ok(true)
 }
 
 /// Whether the disk is mounted, or used otherwise as far as can be seen; the proof comes with the logout.
-fn is_used(driver: &OciBlock, path: &Path) -> Result<bool, disk::Error> {
+fn is_used(staging: &Staging, path: &Path) -> Result<bool, disk::Error> {
     let number = DeviceNumber::at(path)?;
-    let mounts = driver.host.mount_table().entries()?;
+    let mounts = staging.host.mount_table().entries()?;
     if mounts.iter().any(|entry| entry.number == number) {
         return Ok(true);
     }
-    match Disk::open(path, &driver.host) {
+    match Disk::open(path, &staging.host) {
         Ok(disk) => Ok(!disk.users()?.is_empty()),
         // The session is lost, and so was the disk.
         Err(disk::Error::NotRunning { .. } | disk::Error::NoSize { .. }) => Ok(false),

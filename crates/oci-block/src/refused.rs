@@ -5,14 +5,23 @@
 
 use std::{fs, io, path::Path};
 
+use iscsi::Initiator;
+
 use crate::{
-    OciBlock, error::Error, lock::VolumeLock, sessions::Sessions, unmount_device::end_sessions,
+    error::Error, lock::VolumeLock, sessions::Sessions, staging::Staging,
+    unmount_device::end_sessions,
 };
 
 /// Ends the volume's sessions, if this driver has made them and nothing uses the disk, which is proven as in
 /// unmountdevice, and removes `dir` if it is an empty directory. Best effort: never changes the result of the call.
-pub(crate) fn take_back(driver: &OciBlock, volume: &str, lock: &VolumeLock, dir: Option<&Path>) {
-    if let Err(error) = end(driver, volume, lock) {
+pub(crate) fn take_back(
+    staging: &Staging,
+    initiator: &Initiator,
+    volume: &str,
+    lock: &VolumeLock,
+    dir: Option<&Path>,
+) {
+    if let Err(error) = end(staging, initiator, volume, lock) {
         log::warn!("the session of volume {volume}, whose disk is refused, stays: {error}");
     }
     match dir.map_or(Ok(()), fs::remove_dir) {
@@ -23,14 +32,19 @@ pub(crate) fn take_back(driver: &OciBlock, volume: &str, lock: &VolumeLock, dir:
     }
 }
 
-fn end(driver: &OciBlock, volume: &str, lock: &VolumeLock) -> Result<(), Error> {
-    let targets = Sessions::new(&driver.settings.run_dir).targets(volume);
+fn end(
+    staging: &Staging,
+    initiator: &Initiator,
+    volume: &str,
+    lock: &VolumeLock,
+) -> Result<(), Error> {
+    let targets = Sessions::new(&staging.run_dir).targets(volume);
     if targets.is_empty() {
         return Ok(());
     }
     // iscsiadm may leave a daemon behind, which must not keep the volume locked.
     lock.keep_from_children()?;
-    end_sessions(driver, volume, &targets)
+    end_sessions(staging, initiator, volume, &targets)
 }
 
 /// It was never made, or is a mount point, holds something, or is no directory.

@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use disk::{Access, DeviceNumber, Disk};
-use iscsi::Target;
+use iscsi::{Initiator, Target};
 use mount::Mounter;
 
 use crate::{
-    OciBlock,
     device::Device,
     error::Error,
     identity::is_same,
     losses::Losses,
     paths::{log_out, recorded},
     sessions::Sessions,
+    staging::Staging,
     volume_at::volume_at,
     witness::{Recall, Witness, Witnesses},
 };
@@ -21,26 +21,30 @@ use crate::{
 /// Unmounts the directory, proves that nobody uses the disk any more, and logs out.
 ///
 /// Not mounted is a success, after the session that a killed call may have left is ended.
-pub(crate) fn unmount_device(driver: &OciBlock, dir: &Path) -> Result<(), Error> {
-    let mounter = driver.mounter();
-    let volume = volume_at(driver, &mounter, dir)?;
-    let lock = driver.lock(&volume, "unmountdevice")?;
-    if volume_at(driver, &mounter, dir)? != volume {
+pub(crate) fn unmount_device(
+    staging: &Staging,
+    initiator: &Initiator,
+    dir: &Path,
+) -> Result<(), Error> {
+    let mounter = staging.mounter();
+    let volume = volume_at(staging, initiator, &mounter, dir)?;
+    let lock = staging.lock(&volume, "unmountdevice")?;
+    if volume_at(staging, initiator, &mounter, dir)? != volume {
         // Another call has unmounted or mounted there, and had the lock until now.
         return Err(Error::MountChanged { dir: dir.to_owned() });
     }
-    let held = held_disk(driver, &mounter, &volume, dir)?;
+    let held = held_disk(staging, initiator, &mounter, &volume, dir)?;
     if let Some(Held::Sessions(targets)) = &held {
         // Should the portal fall silent now: this call must end.
-        driver.initiator().limit_replacement_timeout(targets);
+        initiator.limit_replacement_timeout(targets);
     }
 
     lock.share_with_children()?;
-    let losses = Losses::of(driver, &volume);
+    let losses = Losses::of(staging, &volume);
     losses.unmount(&mounter, dir)?;
     // iscsiadm may leave a daemon behind, which must not keep the volume locked.
     lock.keep_from_children()?;
-    let released = held.map_or(Ok(()), |held| release(driver, &volume, &held));
+    let released = held.map_or(Ok(()), |held| release(staging, initiator, &volume, &held));
 
     if let Err(loss) = losses.tell() {
         // The next call tries again.
@@ -60,14 +64,15 @@ enum Held {
 
 /// Looked at before the unmount: afterwards only the record leads from the directory to the disk.
 fn held_disk(
-    driver: &OciBlock,
+    staging: &Staging,
+    initiator: &Initiator,
     mounter: &Mounter,
     volume: &str,
     dir: &Path,
 ) -> Result<Option<Held>, Error> {
-    let recall = Witnesses::new(&driver.settings.state_dir).read(volume);
+    let recall = Witnesses::new(&staging.state_dir).read(volume);
     if let Some(entry) = mounter.at(dir)? {
-        let mut targets = driver.initiator().targets_of(entry.number)?;
+        let mut targets = initiator.targets_of(entry.number)?;
         // A path that is down may not be in the map any more.
         let known = targets.iter().flat_map(|target| recorded(target, &recall)).collect::<Vec<_>>();
         targets.extend(known);
@@ -85,19 +90,19 @@ fn held_disk(
     };
     if let (Recall::Seen(witness), Some(Device::Paravirtualized(path))) = (&recall, &device) {
         // The path may lead to another volume's disk by now.
-        return Ok(Disk::open(path, &driver.host)
+        return Ok(Disk::open(path, &staging.host)
             .ok()
             .filter(|disk| is_same(witness, &disk.identity()))
             .map(|disk| Held::Disk { number: disk.number(), path: path.clone() }));
     }
     // A call that was killed after its login has recorded no device yet, and one that was killed after its logout
     // has left node record and note.
-    let mut targets = Sessions::new(&driver.settings.run_dir).targets(volume);
+    let mut targets = Sessions::new(&staging.run_dir).targets(volume);
     if let Some(Device::Iscsi(target)) = &device {
         let paths = recorded(target, &recall);
         let mut is_held = paths.iter().any(|path| targets.contains(path));
         for path in &paths {
-            is_held |= driver.initiator().session(path)?.is_some();
+            is_held |= initiator.session(path)?.is_some();
         }
         if is_held {
             targets.extend(paths);
@@ -117,18 +122,23 @@ fn distinct(targets: Vec<Target>) -> Vec<Target> {
     seen
 }
 
-fn release(driver: &OciBlock, volume: &str, held: &Held) -> Result<(), Error> {
+fn release(
+    staging: &Staging,
+    initiator: &Initiator,
+    volume: &str,
+    held: &Held,
+) -> Result<(), Error> {
     match held {
-        Held::Sessions(targets) => end_sessions(driver, volume, targets)?,
+        Held::Sessions(targets) => end_sessions(staging, initiator, volume, targets)?,
         Held::Disk { path, number } if path.exists() => {
-            match Disk::open(path, &driver.host) {
+            match Disk::open(path, &staging.host) {
                 Ok(disk) if disk.number() == *number => {
-                    disk.claim_soon(Access::Read, &*driver.clock)?;
+                    disk.claim_soon(Access::Read, &*staging.clock)?;
                 }
                 Ok(_) => {}
                 // What is left of a disk that is gone: its node, without a size, or given up.
                 Err(disk::Error::NoSize { .. }) => {}
-                Err(_) if driver.host.has_given_up(*number)? => {}
+                Err(_) if staging.host.has_given_up(*number)? => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -140,11 +150,12 @@ fn release(driver: &OciBlock, volume: &str, held: &Held) -> Result<(), Error> {
 
 /// Logs out of what nobody uses, and forgets that the sessions were made here.
 pub(crate) fn end_sessions(
-    driver: &OciBlock,
+    staging: &Staging,
+    initiator: &Initiator,
     volume: &str,
     targets: &[Target],
 ) -> Result<(), Error> {
-    log_out(&driver.initiator(), targets)?;
-    Sessions::new(&driver.settings.run_dir).forget(volume);
+    log_out(initiator, targets)?;
+    Sessions::new(&staging.run_dir).forget(volume);
     Ok(())
 }

@@ -6,14 +6,14 @@
 use std::path::Path;
 
 use disk::{Disk, Identity};
-use iscsi::Target;
+use iscsi::{Initiator, Target};
 use mount::{Entry, Mounter};
 
 use crate::{
-    OciBlock,
     error::Error,
     identity::is_same,
     sessions::Sessions,
+    staging::Staging,
     volume::volume_key,
     witness::{Witness, Witnesses},
 };
@@ -23,12 +23,18 @@ use crate::{
 ///
 /// # Errors
 /// The name can be no volume's, or the mount table or sysfs do not read.
-pub(crate) fn volume_at(driver: &OciBlock, mounter: &Mounter, dir: &Path) -> Result<String, Error> {
+pub(crate) fn volume_at(
+    staging: &Staging,
+    initiator: &Initiator,
+    mounter: &Mounter,
+    dir: &Path,
+) -> Result<String, Error> {
     let unnamed = || Error::MountPoint { dir: dir.to_owned() };
     let name = dir.file_name().and_then(|name| name.to_str()).ok_or_else(unnamed)?;
     let own = volume_key(name).ok();
-    let known = Known::on(driver);
-    let mounted = mounter.at(dir)?.map(|entry| Mounted::of(driver, &entry)).transpose()?;
+    let known = Known::on(staging);
+    let mounted =
+        mounter.at(dir)?.map(|entry| Mounted::of(staging, initiator, &entry)).transpose()?;
     if let Some(mounted) = &mounted {
         let holders: Vec<_> = known.holders(mounted).collect();
         let holder = holders.iter().find(|it| Some(it.volume.as_str()) == own);
@@ -54,9 +60,9 @@ struct Mounted {
 }
 
 impl Mounted {
-    fn of(driver: &OciBlock, entry: &Entry) -> Result<Self, Error> {
-        let targets = driver.initiator().targets_of(entry.number)?;
-        let disk = Disk::open(Path::new(&entry.source), &driver.host).ok();
+    fn of(staging: &Staging, initiator: &Initiator, entry: &Entry) -> Result<Self, Error> {
+        let targets = initiator.targets_of(entry.number)?;
+        let disk = Disk::open(Path::new(&entry.source), &staging.host).ok();
         // Its name may be another disk's by now.
         let disk = disk.filter(|disk| disk.number() == entry.number);
         Ok(Self { targets, identity: disk.map(|disk| disk.identity()) })
@@ -82,9 +88,9 @@ struct Volume {
 }
 
 impl Known {
-    fn on(driver: &OciBlock) -> Self {
-        let witnesses = Witnesses::new(&driver.settings.state_dir);
-        let sessions = Sessions::new(&driver.settings.run_dir);
+    fn on(staging: &Staging) -> Self {
+        let witnesses = Witnesses::new(&staging.state_dir);
+        let sessions = Sessions::new(&staging.run_dir);
         let mut volumes: Vec<_> = witnesses
             .others("")
             .into_iter()

@@ -19,10 +19,10 @@ pub(crate) fn wait_for_attach(
 ) -> Result<PathBuf, Error> {
     options.attachment.refuse_second_writer()?;
     let volume = options.name.key()?;
-    let lock = driver.lock(volume, "waitforattach")?;
+    let lock = driver.staging.lock(volume, "waitforattach")?;
     let found = wait_locked(driver, device, options, &lock);
     if found.as_ref().is_err_and(Error::is_lasting) {
-        refused::take_back(driver, volume, &lock, None);
+        refused::take_back(&driver.staging, &driver.initiator(), volume, &lock, None);
     }
     found
 }

@@ -8,10 +8,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "format: the volume was not made from something",
         MOUNT_DEVICE,
-        [
-            "        refuse_restored(self.driver, self.name)?;\n",
-            "        let _ = refuse_restored;\n",
-        ],
+        ["        (self.refuse_restored)()?;\n", "        let _ = self.refuse_restored;\n"],
         ["driver", "origins"],
     ),
     mutant(

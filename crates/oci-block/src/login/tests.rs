@@ -162,14 +162,13 @@ fn the_portals_of_a_multipath_volume_come_from_the_api_and_then_from_the_record(
 
 #[test]
 fn without_credentials_the_portal_is_asked_for_the_others() {
-    let scene = multipath_scene("");
+    let mut scene = multipath_scene("");
     fs::remove_file(&scene.driver.settings.config).unwrap();
     let answer = format!("169.254.2.2:3260,1 {0}\n169.254.9.9:3260,1 {0}\n", scene.target.iqn);
     let line =
         "iscsiadm --mode discovery --type sendtargets --op nonpersistent --portal 169.254.2.2:3260";
     let script = command::testing::Script::default().expect(line, 0, &answer);
-    let driver = OciBlock { runner: Arc::new(script), ..scene.driver };
-    let scene = Scene { driver, ..scene };
+    scene.driver.staging.runner = Arc::new(script);
     let portals = scene.portals(MULTIPATH, &Recall::Nothing).unwrap();
     assert_eq!(portals, ["169.254.2.2:3260", "169.254.9.9:3260"]);
 }

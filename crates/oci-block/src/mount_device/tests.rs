@@ -100,14 +100,15 @@ impl Scene {
     fn mount(&self, options: &str) -> Result<(), Error> {
         let options = Options::from_json(options.as_bytes()).unwrap();
         let options = VolumeOptions::parse(&options)?;
-        let lock = self.driver.lock(VOLUME, "mountdevice")?;
-        let witnesses = Witnesses::new(&self.driver.settings.state_dir);
+        let lock = self.driver.staging.lock(VOLUME, "mountdevice")?;
+        let witnesses = Witnesses::new(&self.driver.staging.state_dir);
         let recall = witnesses.read(VOLUME);
         let identity =
             crate::identity::prove_identity(VOLUME, &self.disk.disk, &recall, &witnesses)?;
         let mounting = Mounting {
-            driver: &self.driver,
+            staging: &self.driver.staging,
             name: options.name,
+            refuse_restored: &|| refuse_restored(&self.driver, options.name),
             volume: VOLUME,
             device: &Device::Paravirtualized("/dev/oracleoci/oraclevdb".into()),
             dir: &self.disk.mount_point(),
@@ -117,7 +118,7 @@ impl Scene {
             identity: &identity,
             recall: &recall,
             witnesses: &witnesses,
-            mounter: &self.driver.mounter(),
+            mounter: &self.driver.staging.mounter(),
         };
         mounting.run()
     }
@@ -127,7 +128,7 @@ impl Scene {
     }
 
     fn record(&self, record: &Witness) {
-        Witnesses::new(&self.driver.settings.state_dir).write(VOLUME, record).unwrap();
+        Witnesses::new(&self.driver.staging.state_dir).write(VOLUME, record).unwrap();
     }
 
     /// The refusal, with what varies from run to run made constant, of a call that has written nothing.

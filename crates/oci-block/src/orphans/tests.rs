@@ -14,7 +14,7 @@ use iscsi::Target;
 use tempfile::TempDir;
 
 use super::*;
-use crate::Settings;
+use crate::{OciBlock, Settings};
 
 /// iscsiadm, as far as logging out goes.
 #[derive(Debug, Default)]
@@ -87,20 +87,20 @@ impl Scene {
     }
 
     fn sessions(&self) -> Sessions {
-        Sessions::new(&self.driver.settings.run_dir)
+        Sessions::new(&self.driver.staging.run_dir)
     }
 
     /// The volume's sessions are ours, and were wanted so long ago.
     fn noted(&self, volume: &str, ago: Duration) {
         self.sessions().note(volume, &[target(volume)]);
-        let file = self.driver.settings.run_dir.join("sessions").join(volume);
+        let file = self.driver.staging.run_dir.join("sessions").join(volume);
         let file = fs::File::options().append(true).open(file).unwrap();
         file.set_modified(SystemClock.now() - ago).unwrap();
     }
 
     /// What is run on the way of a call.
     fn end_one(&self) -> Vec<String> {
-        end_one(&self.driver);
+        end_one(&self.driver.staging, &self.driver.initiator());
         std::mem::take(&mut *self.portal.ran.lock().unwrap())
     }
 }
@@ -144,7 +144,7 @@ fn a_session_that_we_have_not_made_stays() {
 fn a_volume_that_a_call_is_at_work_for_stays() {
     let scene = Scene::new(&["a"]);
     scene.noted("a", LONG);
-    let lock = scene.driver.lock("a", "mountdevice").unwrap();
+    let lock = scene.driver.staging.lock("a", "mountdevice").unwrap();
     assert_eq!(scene.end_one(), [""; 0]);
     drop(lock);
     assert_eq!(scene.end_one(), ["logout a", "delete a"]);
@@ -185,7 +185,7 @@ fn the_boot_volumes_session_stays_whatever_a_note_says() {
     let scene = Scene::new(&["a"]);
     let boot = Target { address: "169.254.0.2".parse().unwrap(), ..target("a") };
     scene.sessions().note("a", &[boot]);
-    let file = scene.driver.settings.run_dir.join("sessions/a");
+    let file = scene.driver.staging.run_dir.join("sessions/a");
     let file = fs::File::options().append(true).open(file).unwrap();
     file.set_modified(SystemClock.now() - LONG).unwrap();
     assert_eq!(scene.end_one(), [""; 0]);

@@ -7,7 +7,7 @@ use command::testing::Script;
 use tempfile::TempDir;
 
 use super::*;
-use crate::Settings;
+use crate::{OciBlock, Settings};
 
 /// A host whose kubelet has the directory `mounts/victimvol`.
 struct Scene {
@@ -44,9 +44,9 @@ impl Scene {
         let settings = Settings { state_dir, run_dir, ..Settings::default() };
         let mut driver =
             OciBlock::new(settings, Arc::new(Script::default()), Arc::new(ManualClock::default()));
-        driver.host = disk::Host { proc, sysfs: sysfs.clone(), ..disk::Host::default() };
+        driver.staging.host = disk::Host { proc, sysfs: sysfs.clone(), ..disk::Host::default() };
         driver.iscsi.sysfs = sysfs;
-        driver.iscsi.disk = driver.host.clone();
+        driver.iscsi.disk = driver.staging.host.clone();
         let scene = Self { driver, dir };
         if let At::DiskOf(volume) = at {
             scene.open_session(volume);
@@ -83,25 +83,31 @@ impl Scene {
     fn record(self, volume: &str, name: Option<&str>) -> Self {
         let device = Some(target(volume).device_path().display().to_string());
         let witness = Witness { device, name: name.map(str::to_owned), ..Witness::default() };
-        Witnesses::new(&self.driver.settings.state_dir).write(volume, &witness).unwrap();
+        Witnesses::new(&self.driver.staging.state_dir).write(volume, &witness).unwrap();
         self
     }
 
     fn damaged_record(self, volume: &str) -> Self {
         let scene = self.record(volume, None);
-        fs::write(Witnesses::new(&scene.driver.settings.state_dir).path(volume), "x").unwrap();
+        fs::write(Witnesses::new(&scene.driver.staging.state_dir).path(volume), "x").unwrap();
         scene
     }
 
     fn note(self, volume: &str) -> Self {
-        Sessions::new(&self.driver.settings.run_dir).note(volume, &[target(volume)]);
+        Sessions::new(&self.driver.staging.run_dir).note(volume, &[target(volume)]);
         self
     }
 
     #[track_caller]
     fn check(&self, expected: &str) {
         let dir = fs::canonicalize(self.dir.path()).unwrap().join("mounts/victimvol");
-        let found = volume_at(&self.driver, &self.driver.mounter(), &dir).unwrap();
+        let found = volume_at(
+            &self.driver.staging,
+            &self.driver.initiator(),
+            &self.driver.staging.mounter(),
+            &dir,
+        )
+        .unwrap();
         assert_eq!(found, expected);
     }
 }
