@@ -78,7 +78,7 @@ impl Document {
 }
 
 impl UserEntry {
-    /// Whether the entry itself holds what nobody else may know.
+    /// Whether the entry itself holds a secret.
     pub(crate) fn is_secret(&self) -> bool {
         let values = [&self.client_key_data, &self.token, &self.password];
         values.into_iter().flatten().any(|it| !it.is_empty())

@@ -93,7 +93,7 @@ impl Error {
         matches!(self, Self::Refused { .. })
     }
 
-    /// Whether the same question may be answered later, with nobody changing anything.
+    /// Whether the same question may be answered later, without any change by an operator.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,

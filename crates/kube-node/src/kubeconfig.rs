@@ -100,10 +100,10 @@ impl Source<'_> {
         let context = self.entry("context", &document.contexts, current)?;
         let cluster = context.cluster.as_deref().unwrap_or_default();
         let cluster = self.entry("cluster", &document.clusters, cluster)?;
-        let nobody = UserEntry::default();
+        let anonymous = UserEntry::default();
         let user = match context.user.as_deref().filter(|user| !user.is_empty()) {
             Some(user) => self.entry("user", &document.users, user)?,
-            None => &nobody,
+            None => &anonymous,
         };
         let text = |it: &Option<String>| it.clone().filter(|it| !it.is_empty());
         let server = cluster.server.as_deref().unwrap_or_default();

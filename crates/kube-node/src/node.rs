@@ -18,7 +18,7 @@ pub struct KubeNode {
     pub internal_addresses: Vec<String>,
     /// Addresses of type `ExternalIP`.
     pub external_addresses: Vec<String>,
-    /// Whether somebody declared the node dead with the taint `node.kubernetes.io/out-of-service`.
+    /// Whether the node was declared dead with the taint `node.kubernetes.io/out-of-service`.
     pub out_of_service: bool,
 }
 

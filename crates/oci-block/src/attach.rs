@@ -131,7 +131,7 @@ impl Attaching<'_> {
                 Look::Free if !may_pass(&refusal) || !self.is_usable() => {
                     return Err(self.explain(refusal));
                 }
-                // Somebody was faster, the list lags behind, or the volume is being made.
+                // Another call was faster, the list lags behind, or the volume is being made.
                 Look::Free | Look::Left => refusal,
                 Look::Lags(lags) => lags,
             };

@@ -35,7 +35,7 @@ impl Cloud {
     /// that neither the volume's OCID nor the file gives. All requests and waits of the call together take `budget` at most.
     ///
     /// # Errors
-    /// The configuration is missing or wrong, or nobody knows the region.
+    /// The configuration is missing or wrong, or the region is not known.
     pub(crate) fn open(driver: &OciBlock, budget: Duration, volume: &str) -> Result<Self, Error> {
         let settings = driver.settings.clone();
         let clock = Arc::clone(&driver.staging.clock);
@@ -130,7 +130,7 @@ impl Cloud {
         };
         let client = KubeClient::in_cluster(server, service_account, &network)?;
         match client.with_limit(limit).node(name) {
-            // Every pod has an account, and nobody has promised that this one may look at nodes.
+            // Every pod has an account, which need not have the right to read nodes.
             Err(error) if error.is_refused() => {
                 log::warn!("the node is found without Kubernetes: {error}");
                 Ok(None)

@@ -240,7 +240,7 @@ impl Step {
     }
 }
 
-/// Removes this very attachment, unless somebody has touched it since it was looked at.
+/// Removes this very attachment, unless it has changed since it was read.
 fn remove(cloud: &Cloud, attachment: &VolumeAttachment) -> Result<Step, Error> {
     let id = &attachment.id;
     let seen = match cloud.client.send_tagged(&GetVolumeAttachment { id }) {
@@ -286,7 +286,7 @@ fn list(
     Ok(cloud.client.list(&list)?)
 }
 
-// What was refused has changed by then; what is refused still will be refused for ever.
+// What was refused has changed by then; what is refused still will always be refused.
 const LOOK_AGAIN: [Duration; 4] = [
     Duration::from_millis(250),
     Duration::from_millis(500),

@@ -66,13 +66,13 @@ pub enum Error {
         /// The attachment.
         attachment: String,
     },
-    /// Nobody knows the region.
+    /// Neither configuration nor metadata service tell the region.
     #[error(
         "the region is not known: give auth.region in config.yaml, or run where the metadata \
          service answers"
     )]
     RegionUnknown(#[source] oci_rest::Error),
-    /// Nobody knows the compartment.
+    /// Neither configuration nor metadata service tell the compartment.
     #[error(
         "the compartment of the nodes is not known: give auth.compartment in config.yaml, or run \
          where the metadata service answers"
@@ -366,7 +366,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the disk stays refused until somebody does something about it or about the pod.
+    /// Whether the disk stays refused until an operator changes it or the pod.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
             Self::Refusal(_) => true,

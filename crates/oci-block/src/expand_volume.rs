@@ -67,7 +67,7 @@ impl Expanding<'_> {
         }
     }
 
-    /// Asks for the size, unless somebody has changed the volume since it was `seen`; whether it was
+    /// Asks for the size, unless the volume has changed since it was `seen`; whether it was
     /// accepted.
     fn update(&self, seen: &Tagged<Volume>, size: u64) -> Result<bool, Error> {
         let (id, size_in_gbs, if_match) = (self.volume, self.asked, seen.etag.as_deref());

@@ -53,7 +53,7 @@ impl VolumeLock {
         Ok(Self { file })
     }
 
-    /// Takes the lock, unless somebody else has it.
+    /// Takes the lock, unless another call has it.
     ///
     /// # Errors
     /// The lock file cannot be made.
@@ -112,8 +112,7 @@ fn try_lock(file: &File) -> io::Result<Option<()>> {
     }
 }
 
-/// Who has it, for the message of whoever comes second. A file system without room is no reason to go
-/// without the lock, or not to go.
+/// Which call has it, for the message of the next one. ENOSPC must not fail the lock.
 fn note(file: &mut File, verb: &str) {
     let mut write = || {
         file.set_len(0)?;
@@ -128,7 +127,7 @@ fn note(file: &mut File, verb: &str) {
 /// Why the lock was not had.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else holds it.
+    /// Another call holds it.
     #[error("another call for volume {volume} is still running ({holder}); it will be tried again")]
     Busy {
         /// The volume.
@@ -163,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// A child that another test starts holds every open file of ours until it is a program.
+    /// A child that another test starts holds every open file of this process until it executes its program.
     fn becomes_free(dir: &Path) -> bool {
         (0..1000).any(|_| {
             SystemClock.sleep(Duration::from_millis(1));

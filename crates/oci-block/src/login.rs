@@ -19,7 +19,7 @@ impl OciBlock {
     /// Brings about sessions through all `paths`, the main one first; at least one must work.
     ///
     /// Where all are broken, as after the volume has been attached anew, they make way for new ones if
-    /// nobody uses the disk.
+    /// the disk is not in use.
     pub(crate) fn log_in_paths(
         &self,
         initiator: &Initiator,
@@ -82,7 +82,7 @@ impl<'a> Login<'a> {
     }
 
     /// Notes that the sessions which begin now are this driver's, even if this call does not live to see them; not
-    /// where one of them, or its node record, has been made by somebody else.
+    /// where one of them, or its node record, has been made by another program.
     fn note(&mut self) -> Result<(), Error> {
         let noted = self.sessions.targets(self.volume);
         for target in self.paths.iter().filter(|target| !noted.contains(target)) {

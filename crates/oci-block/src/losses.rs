@@ -3,7 +3,7 @@
 //! The kernel tells of a failed write once (syncfs(2)), and what is unmounted tells nothing any more. A call that is
 //! killed in between would take the news along. So a loss is noted in the state directory, durably, before the
 //! unmount, and forgotten only after a reply that says it has been printed: killed in between, it is said twice.
-//! Killed between the question and the note, nobody has heard the answer: a mark in the run directory shows that
+//! Of a call that was killed between the question and the note the answer is lost: a mark in the run directory shows that
 //! the question was asked, and the next call says so where the file system cannot show that all is well.
 
 use std::{
@@ -165,7 +165,7 @@ impl<'a> Losses<'a> {
 /// Forgets the loss that the reply to this call has said.
 pub(crate) fn forget_told(staging: &Staging) {
     let Some((volume, told)) = staging.told.get() else { return };
-    // Whoever has the lock by now may be at the note too; then it is said once more.
+    // The call that has the lock by now may be at the note too; then it is said once more.
     let Some(_lock) = staging.lock_at_once(volume, "the end of a call") else { return };
     let losses = Losses::of(staging, volume);
     let forgotten = losses.noted().and_then(|mut noted| {

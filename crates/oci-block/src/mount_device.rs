@@ -233,7 +233,7 @@ impl Mounting<'_> {
         Ok(())
     }
 
-    /// Takes over what a format of ours has finished before it could be recorded, or formats again
+    /// Takes over what a format of this driver has finished before it could be recorded, or formats again
     /// what an interrupted one has left, and nothing else.
     fn finish_format(&self, uuid: String, found: Option<String>) -> Result<String, Error> {
         let fs = self.fs();
@@ -253,7 +253,7 @@ impl Mounting<'_> {
         }
     }
 
-    /// Takes a file system of ours that was finished, and has been used since.
+    /// Takes a file system that this driver has finished, and that has been used since.
     fn adopt_used(&self, fs_type: String, uuid: String) -> Result<String, Error> {
         if let Some(asked) = self.wanted.fs.filter(|asked| !asked.mounts(&fs_type)) {
             let (device, wanted) = (self.disk.path().to_owned(), asked.to_string());

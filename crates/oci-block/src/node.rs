@@ -30,7 +30,7 @@ pub(crate) struct Node {
 /// compared with addresses only.
 ///
 /// # Errors
-/// None or several instances fit, or somebody could not be asked.
+/// None or several instances fit, or a service did not answer.
 pub(crate) fn find_node(cloud: &Cloud, name: &str) -> Result<Node, Error> {
     if let Ok(id) = name.parse::<Ocid>()
         && id.kind() == INSTANCE
@@ -93,7 +93,7 @@ fn by_name(cloud: &Cloud, name: &str) -> Result<Instance, Error> {
     }
 }
 
-/// The instance by which the node was found a short time ago, if that card is still attached to it
+/// The instance by which the node was found a short time ago, if that VNIC is still attached to it
 /// and still answers to the name.
 fn remembered(cloud: &Cloud, compartment: &Ocid, name: &str) -> Result<Option<Instance>, Error> {
     let Some(found) = recall(cloud.run_dir(), name, &*cloud.clock) else { return Ok(None) };
@@ -116,27 +116,27 @@ fn by_vnic(cloud: &Cloud, compartment: &Ocid, name: &str) -> Result<Vec<Instance
         (Some(_), None) => false,
         (None, _) => true,
     };
-    // By instance, which may have several cards with the same name.
-    let mut cards: BTreeMap<Ocid, Ocid> = BTreeMap::new();
+    // By instance, which may have several VNICs with the same name.
+    let mut vnics: BTreeMap<Ocid, Ocid> = BTreeMap::new();
     for attachment in cloud.client.list(&ListVnicAttachments { compartment, instance: None })? {
         let attached = attachment.lifecycle_state == AttachmentState::Attached;
         let (true, Some(id)) = (attached && in_network(&attachment), &attachment.vnic_id) else {
             continue;
         };
-        let card = match cloud.client.send(&GetVnic { id }) {
-            Ok(card) => card,
+        let vnic = match cloud.client.send(&GetVnic { id }) {
+            Ok(vnic) => vnic,
             // It has gone since the list was made.
             Err(error) if error.is_not_found() => continue,
             Err(error) => return Err(error.into()),
         };
-        if answers_to(&card, name) {
-            cards.insert(attachment.instance_id, id.clone());
+        if answers_to(&vnic, name) {
+            vnics.insert(attachment.instance_id, id.clone());
         }
     }
-    let instances: Result<Vec<_>, _> = cards.keys().map(|id| instance(cloud, id)).collect();
+    let instances: Result<Vec<_>, _> = vnics.keys().map(|id| instance(cloud, id)).collect();
     let instances: Vec<_> = instances?.into_iter().filter(exists).collect();
     if let [only] = &*instances
-        && let Some(vnic) = cards.remove(&only.id)
+        && let Some(vnic) = vnics.remove(&only.id)
     {
         let found = Found { instance: only.id.clone(), vnic };
         remember(cloud.run_dir(), name, &found);
@@ -150,7 +150,7 @@ fn subnets(cloud: &Cloud, compartment: &Ocid) -> Result<Option<Vec<Ocid>>, Error
     Ok(Some(subnets.into_iter().map(|it| it.id).collect()))
 }
 
-/// Whether a node of that name may be behind the card: by address, or by host name up to a dot.
+/// Whether a node of that name may be the one with this VNIC: by address, or by host name up to a dot.
 fn answers_to(vnic: &Vnic, name: &str) -> bool {
     let addresses = [vnic.private_ip.as_ref(), vnic.public_ip.as_ref()];
     let mut addresses = addresses.into_iter().flatten().chain(vnic.ipv6_addresses.iter().flatten());

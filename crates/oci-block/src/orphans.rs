@@ -1,4 +1,4 @@
-//! Sessions that nobody ends any more: a call that was killed between unmounting and logging out, or whose caller
+//! Left-over sessions, which no call would end any more: a call that was killed between unmounting and logging out, or whose caller
 //! never came again, leaves one, and kubelet calls unmountdevice only for what is mounted.
 
 use std::{path::Path, time::Duration};
@@ -15,7 +15,7 @@ use crate::{
 /// Ends at most one of them, on the way of a call that has done its own work.
 ///
 /// Only sessions that this driver has made; only if no call has wanted the volume for [`PATIENCE`] and none is at
-/// work for it, it is mounted nowhere, and nobody has its disk open; and then as unmountdevice does it, which
+/// work for it, it is mounted nowhere, and its disk is not in use; and then as unmountdevice does it, which
 /// proves that the disk is free. Whatever comes of it, it is no matter of the call's.
 pub(crate) fn end_one(staging: &Staging, initiator: &Initiator) {
     let sessions = Sessions::new(&staging.run_dir);
@@ -49,7 +49,7 @@ fn is_ended(
         return Ok(false);
     }
     if targets.iter().any(|target| initiator.has_foreign_record(target)) {
-        // Written since by somebody else, whose session it may be.
+        // Written since by another program, whose session it may be.
         sessions.forget(volume);
         return Ok(false);
     }
@@ -59,7 +59,7 @@ fn is_ended(
         sessions.put_off(volume, &*staging.clock);
         return Ok(false);
     }
-    log::info!("nobody has wanted volume {volume} for long: its session is ended");
+    log::info!("no call has wanted volume {volume} for long: its session is ended");
     end_sessions(staging, initiator, volume, targets)?;
     Ok(true)
 }

@@ -54,7 +54,7 @@ pub(crate) enum Plan {
     },
     /// No witness finds anything on it: it may be formatted once `disk::Blank` is had of it.
     Format,
-    /// A format of ours was interrupted: it may be finished once nothing else is found on it.
+    /// A format of this driver was interrupted: it may be finished once nothing else is found on it.
     FinishFormat {
         /// The UUID that was chosen for it.
         uuid: String,

@@ -1,6 +1,6 @@
 //! Files that only the driver's user can change: records of volumes, notes and locks.
 //!
-//! Whoever can put a link, or a file of their own, into these directories decides what the driver overwrites and
+//! A user who can put a link or a file into these directories decides what the driver overwrites and
 //! what it believes. So a directory or file that another user owns or can write to is not used, links are not
 //! followed, and what is no regular file is not opened for long (a FIFO would hang).
 
@@ -73,7 +73,7 @@ impl PrivateDir {
         Ok(bytes)
     }
 
-    /// Replaces the file as a whole: whoever reads it, or is killed, finds the old one or the new one.
+    /// Replaces the file as a whole: a reader finds the old one or the new one, also after a kill.
     ///
     /// # Errors
     /// It cannot be written, or not be made as lasting.

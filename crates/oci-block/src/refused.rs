@@ -1,7 +1,7 @@
 //! What a call takes back whose disk is refused for a lasting reason.
 //!
 //! kubelet calls unmountdevice only for what is mounted. Without this the session would stay while the controller
-//! manager detaches the volume, and the empty directory for ever. The next waitforattach logs in anew.
+//! manager detaches the volume, and the empty directory would stay. The next waitforattach logs in anew.
 
 use std::{fs, io, path::Path};
 

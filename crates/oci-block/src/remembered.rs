@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::private_dir::{Lasting, PrivateDir};
 
-/// A node and the card it was found by; to be verified before it is used.
+/// A node and the VNIC it was found by; to be verified before it is used.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Found {
     /// The instance.
     pub(crate) instance: Ocid,
-    /// Its card with the node's name or address.
+    /// Its VNIC with the node's name or address.
     pub(crate) vnic: Ocid,
 }
 

@@ -1,7 +1,7 @@
 //! The sessions that this driver has made on this host, so that none is left when its volume is.
 //!
 //! One note a volume, below `/run`, where a reboot ends both. It is written directly before the login, because a call
-//! that is killed may have one coming that nobody waits for, and taken back when the login has made nothing. Only
+//! that is killed may have one coming that no call waits for, and taken back when the login has made nothing. Only
 //! what is noted is ever ended by anybody but unmountdevice.
 
 use std::{
@@ -21,7 +21,7 @@ pub(crate) struct Sessions {
     run_dir: PathBuf,
 }
 
-/// A volume whose sessions are ours, and which no call has wanted for a while.
+/// A volume whose sessions this driver has made, and which no call has wanted for a while.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Forgotten {
     /// The volume.
@@ -36,7 +36,7 @@ impl Sessions {
         Self { run_dir: run_dir.to_owned() }
     }
 
-    /// Notes that a call wants the volume now, and that the sessions to `targets` are ours.
+    /// Notes that a call wants the volume now, and that this driver makes the sessions to `targets`.
     pub(crate) fn note(&self, volume: &str, targets: &[Target]) {
         if let Err(error) = self.write(volume, targets) {
             log::warn!("the sessions of {volume} are not noted: {error}");
@@ -53,7 +53,7 @@ impl Sessions {
         self.dir().and_then(|dir| dir.names().ok()).unwrap_or_default()
     }
 
-    /// Whether the volume's sessions are ours.
+    /// Whether this driver has made the volume's sessions.
     pub(crate) fn are_ours(&self, volume: &str) -> bool {
         self.dir().is_some_and(|dir| dir.has(volume))
     }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_noted_is_forgotten_when_nobody_wants_it_for_long() {
+    fn what_is_noted_is_forgotten_when_no_call_wants_it_for_long() {
         let dir = tempfile::tempdir().unwrap();
         let sessions = Sessions::new(dir.path());
         assert_eq!(sessions.forgotten(Duration::ZERO, &SystemClock), []);

@@ -18,7 +18,7 @@ use crate::{
     witness::{Recall, Witness, Witnesses},
 };
 
-/// Unmounts the directory, proves that nobody uses the disk any more, and logs out.
+/// Unmounts the directory, proves that the disk is not in use any more, and logs out.
 ///
 /// Not mounted is a success, after the session that a killed call may have left is ended.
 pub(crate) fn unmount_device(
@@ -56,7 +56,7 @@ pub(crate) fn unmount_device(
 
 /// The disk that has to be let go.
 enum Held {
-    /// Sessions through these portals are ours to end.
+    /// This call may end sessions through these portals.
     Sessions(Vec<Target>),
     /// A disk that goes away by itself when it is detached.
     Disk { path: PathBuf, number: DeviceNumber },
@@ -142,13 +142,13 @@ fn release(
                 Err(error) => return Err(error.into()),
             }
         }
-        // A disk that is gone is nobody's any more.
+        // A disk that is gone is not in use any more.
         Held::Disk { .. } => {}
     }
     Ok(())
 }
 
-/// Logs out of what nobody uses, and forgets that the sessions were made here.
+/// Logs out, if the disk is not in use, and forgets that the sessions were made here.
 pub(crate) fn end_sessions(
     staging: &Staging,
     initiator: &Initiator,

@@ -111,7 +111,7 @@ pub(crate) fn volume_ocid(name: &str, region: &Region) -> Result<Ocid, VolumeNam
 }
 
 /// Whether a name may be the last part of an OCID: those that the service gives have 60 lower-case letters and
-/// digits. Names that people give are shorter, or have hyphens (`pvc-<uuid>`).
+/// digits. Names that are given by hand are shorter, or have hyphens (`pvc-<uuid>`).
 pub(crate) fn is_unique_part(name: &str) -> bool {
     let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
     name.len() >= SHORTEST_PART && name.bytes().all(plain)

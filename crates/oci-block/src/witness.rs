@@ -1,6 +1,6 @@
 //! What this host remembers of a volume.
 //!
-//! A record lets a disk be formatted only to finish a format of ours that was interrupted; otherwise it can only
+//! A record lets a disk be formatted only to finish a format of this driver that was interrupted; otherwise it can only
 //! make the driver refuse more. It also leads from a volume's name to its disk where kubelet gives no path.
 
 use std::{

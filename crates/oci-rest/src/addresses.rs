@@ -1,4 +1,4 @@
-//! Where hosts are: looked up once, and not for every request.
+//! Addresses of hosts: looked up once, and not for every request.
 //!
 //! ureq looks a host up even when it has a connection to it, in a thread of its own. Name servers are asked anew each time
 //! where the C library keeps nothing, as musl's does.

@@ -9,7 +9,7 @@ use crate::{
     list::{MOST_BYTES, MOST_ITEMS, MOST_PAGES},
 };
 
-/// Why an operation has no result. Ask the predicates; the texts are for people.
+/// Why an operation has no result. Ask the predicates; the texts are for operators.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -126,7 +126,7 @@ pub enum Error {
         source: Option<Box<Error>>,
     },
 
-    /// OCI gave the attachment up, or somebody else detached it.
+    /// OCI gave the attachment up, or another client detached it.
     #[error(
         "volume attachment {id} became {state} instead of ATTACHED; its work request in OCI tells why"
     )]
@@ -148,7 +148,7 @@ pub enum Error {
         source: Option<TransportError>,
     },
 
-    /// There is nobody to sign as.
+    /// There are no credentials to sign with.
     #[error("{who}: {problem}")]
     Credentials {
         /// What was tried: `instance principals`.
@@ -223,7 +223,7 @@ impl Error {
         self.service().is_some_and(ServiceError::is_unauthenticated)
     }
 
-    /// Whether the same call may succeed later, with nobody changing anything.
+    /// Whether the same call may succeed later, without any change by an operator.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Service(error) => error.is_busy() || error.is_incorrect_state(),

@@ -49,8 +49,8 @@
 //!
 //! * operations that create take a retry token: the same token is the same change, for 24 hours, from
 //!   whatever process;
-//! * operations that change or delete take the etag of [`Tagged`]: they fail with 412 if somebody was
-//!   faster;
+//! * operations that change or delete take the etag of [`Tagged`]: they fail with 412 if another
+//!   client was faster;
 //! * [`Error::is_outcome_unknown`] says that neither success nor failure is certain: read the state
 //!   before you go on.
 //!

@@ -82,7 +82,7 @@ impl<O: ListOperation> Reading<'_, O> {
         }
     }
 
-    /// Many pages are asked for slowly, so that nobody else's requests are refused because of them.
+    /// Many pages are asked for slowly, so that requests of other clients are not refused because of them.
     fn pause(&self, pages: usize) {
         if pages >= PAGES_AT_ONCE {
             self.client.clock.sleep(PAUSE.min(self.client.deadline.remaining(&*self.client.clock)));

@@ -138,7 +138,7 @@ fn write(dir: &OwnedFd, name: &str, text: &str) -> io::Result<()> {
     let written = file.write_all(text.as_bytes());
     let written = written.and_then(|()| Ok(renameat(dir, &new, dir, name)?));
     if written.is_err() {
-        // what is left holds a secret that nobody reads
+        // what stays holds a secret that no call reads
         let _ = unlinkat(dir, &new, AtFlags::empty());
     }
     written

@@ -37,7 +37,7 @@ pub struct InstanceMetadata {
     pub region: String,
     /// Where it is, such as `EMIr:PHX-AD-1`.
     pub availability_domain: String,
-    /// A name for people; not unique.
+    /// The display name; not unique.
     pub display_name: Option<String>,
     /// Its host name.
     pub hostname: Option<String>,

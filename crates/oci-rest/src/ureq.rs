@@ -92,7 +92,7 @@ impl Transport for UreqTransport {
     }
 }
 
-/// Host and port, as shown to people.
+/// Host and port, as shown in messages.
 pub(crate) fn endpoint(uri: &Uri) -> String {
     let host = uri.host().unwrap_or("(no host)");
     uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
@@ -150,8 +150,8 @@ mod tests {
             let _ = stream.read(&mut [0; 4096]).unwrap();
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
         });
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let addresses = Addresses::new(Moves::from(vec![here, nobody]));
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let addresses = Addresses::new(Moves::from(vec![here, closed]));
         let transport = UreqTransport {
             network: Network::default(),
             direct: agent(&Tls::new(&Network::default()).unwrap(), None, &addresses),

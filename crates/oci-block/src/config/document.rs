@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{Auth, Config, Key, Problem, UserKey};
 
-/// The document, key by key: also those of the cloud controller manager, whose file people share.
+/// The document, key by key: also those of the cloud controller manager, whose file may be shared.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {

@@ -1,4 +1,4 @@
-//! Token exchange of an identity domain: a token of somebody else's for one of OCI.
+//! Token exchange of an identity domain: a token of another issuer for one of OCI.
 
 use std::{fmt, path::PathBuf, time::Duration};
 

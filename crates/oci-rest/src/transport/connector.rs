@@ -62,7 +62,7 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
-    /// Marks an error, unless it is marked already; `peer` is `None` where that is seen by whoever asks.
+    /// Marks an error, unless it is marked already; `peer` is `None` where the caller sees that.
     pub(crate) fn mark(peer: Option<Peer>, step: Step, source: Error) -> Error {
         match source {
             Error::Other(it) if it.is::<Self>() => Error::Other(it),

@@ -1,4 +1,4 @@
-//! The URL of a proxy, as people write it.
+//! The URL of a proxy, as it stands in a configuration.
 
 use ::ureq::{Proxy, http::Uri};
 

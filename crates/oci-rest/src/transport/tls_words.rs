@@ -11,7 +11,7 @@ pub(super) struct Refusal {
 /// What has to be changed for there to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The trusted certificates, or whoever presents this one.
+    /// The trusted certificates, or the server that presents this one.
     Authority,
     /// The name that the server is asked by.
     Name,
