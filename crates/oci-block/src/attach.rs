@@ -14,13 +14,13 @@ use crate::{
     OciBlock,
     alias::Aliases,
     attach_options::AttachOptions,
+    attachment_status::{AttachmentStatus, attachment_status, elsewhere, refuse_another},
     chap::CredentialsError,
-    cloud::{Cloud, TO_CHANGE},
+    cloud::{CHANGE_BUDGET, Cloud},
     device::{Device, DeviceError},
     error::Error,
     node::find_node,
     origin,
-    standing::{Standing, elsewhere, refuse_another, standing},
     volume::mark,
     volume_options::VolumeOptions,
 };
@@ -28,7 +28,7 @@ use crate::{
 /// Attaches, or finds attached, and tells the device path.
 ///
 /// What is already so is a success; what is on its way is waited for. A volume that is attached
-/// elsewhere is never taken away. Ends within [`TO_CHANGE`].
+/// elsewhere is never taken away. Ends within [`CHANGE_BUDGET`].
 ///
 /// Beside the looks at an attachment on its way it costs three requests: the instance, the volume and
 /// AttachVolume; one more for a free device path, if the attachment is paravirtualized.
@@ -40,7 +40,7 @@ pub(crate) fn attach(
     let VolumeOptions { name, attachment: asked, .. } = *options;
     let name = name.for_the_api()?;
     asked.refuse_second_writer()?;
-    let cloud = Cloud::open(driver, TO_CHANGE, name.given())?;
+    let cloud = Cloud::open(driver, CHANGE_BUDGET, name.given())?;
     let volume = name.ocid(cloud.region())?;
     let _lock = driver.staging.lock_if_possible(volume.unique(), "attach")?;
     let instance = find_node(&cloud, node)?.instance;
@@ -110,33 +110,33 @@ impl Attaching<'_> {
     /// AttachVolume is a test and a change at once: OCI lets a volume be attached once, so that it is
     /// looked at only when it refuses. An attachment that others may share is looked at before.
     fn settle(&self) -> Result<VolumeAttachment, Error> {
-        let mut occasion = self.occasion();
+        let mut retry_token_seed = self.retry_token_seed();
         if self.asked.is_shared() {
             let all = self.list()?;
             if let Look::Attached(it) = self.judge(&all)? {
                 return Ok(it);
             }
-            occasion = past(&all);
+            retry_token_seed = attachment_history(&all);
         }
         let mut waits = RETRY_WAITS.into_iter().chain(iter::repeat(RETRY_LAST));
         loop {
-            let refusal = match self.request(&occasion) {
+            let refusal = match self.request(&retry_token_seed) {
                 Ok(it) if it.lifecycle_state == AttachmentState::Attached => return Ok(it),
                 Ok(it) => return Ok(self.cloud.client.wait_for_attached(&it.id)?),
-                Err(error) if !is_worth_a_look(&error) => return Err(self.explain(error)),
+                Err(error) if !needs_relist(&error) => return Err(self.explain(error)),
                 Err(error) => error,
             };
             let refusal = match self.judge(&self.list()?)? {
                 Look::Attached(it) => return Ok(it),
-                Look::Free if !may_pass(&refusal) || !self.is_usable() => {
+                Look::Free if !is_conflict(&refusal) || !self.is_usable() => {
                     return Err(self.explain(refusal));
                 }
                 // Another call was faster, the list lags behind, or the volume is being made.
                 Look::Free | Look::Left => refusal,
                 Look::Lags(lags) => lags,
             };
-            if is_used_up(&refusal) {
-                occasion = self.occasion();
+            if is_token_invalidated(&refusal) {
+                retry_token_seed = self.retry_token_seed();
             }
             if !self.cloud.wait_if_in_time(waits.next().unwrap_or(RETRY_LAST)) {
                 return Err(self.explain(refusal));
@@ -155,22 +155,28 @@ impl Attaching<'_> {
         {
             return Err(self.elsewhere(other));
         }
-        Ok(match standing(all, self.volume, here) {
-            Standing::Here(it) if it.lifecycle_state == AttachmentState::Attached => {
+        Ok(match attachment_status(all, self.volume, here) {
+            AttachmentStatus::AttachedHere(it)
+                if it.lifecycle_state == AttachmentState::Attached =>
+            {
                 Look::Attached(it.clone())
             }
-            Standing::Here(it) => Look::Attached(self.cloud.client.wait_for_attached(&it.id)?),
-            Standing::Leaving(it) if self.asked.is_shared() && it.instance_id != *here => {
+            AttachmentStatus::AttachedHere(it) => {
+                Look::Attached(self.cloud.client.wait_for_attached(&it.id)?)
+            }
+            AttachmentStatus::Detaching(it)
+                if self.asked.is_shared() && it.instance_id != *here =>
+            {
                 Look::Free
             }
-            Standing::Leaving(it) => match self.cloud.client.wait_for_detached(&it.id)? {
+            AttachmentStatus::Detaching(it) => match self.cloud.client.wait_for_detached(&it.id)? {
                 Departure::Detached => Look::Left,
                 Departure::Unseen => Look::Lags(Error::ListLags { attachment: it.id.to_string() }),
             },
-            Standing::Elsewhere(_) if self.asked.is_shared() => Look::Free,
-            Standing::Elsewhere(it) => return Err(self.elsewhere(it)),
-            Standing::Unclear(it) => return Err(Error::unclear(it)),
-            Standing::Nowhere => Look::Free,
+            AttachmentStatus::AttachedElsewhere(_) if self.asked.is_shared() => Look::Free,
+            AttachmentStatus::AttachedElsewhere(it) => return Err(self.elsewhere(it)),
+            AttachmentStatus::Unknown(it) => return Err(Error::unclear(it)),
+            AttachmentStatus::NotAttached => Look::Free,
         })
     }
 
@@ -186,13 +192,13 @@ impl Attaching<'_> {
         Ok(self.cloud.client.list(&list)?)
     }
 
-    fn request(&self, occasion: &str) -> Result<VolumeAttachment, Error> {
+    fn request(&self, retry_token_seed: &str) -> Result<VolumeAttachment, Error> {
         let device = match self.asked.kind {
             AttachmentRequest::Paravirtualized => Some(self.free_device()?),
             _ => None,
         };
         let (volume, instance) = (self.volume, &self.instance.id);
-        let token = retry_token(volume, instance, device.as_deref(), occasion);
+        let token = retry_token(volume, instance, device.as_deref(), retry_token_seed);
         let attached = self.cloud.client.send(&AttachVolume {
             instance,
             volume,
@@ -259,7 +265,7 @@ impl Attaching<'_> {
     }
 
     /// Different in every call.
-    fn occasion(&self) -> String {
+    fn retry_token_seed(&self) -> String {
         let now = self.cloud.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         format!("{} {}", now.as_nanos(), process::id())
     }
@@ -298,28 +304,33 @@ fn is_gone(volume: &Volume) -> bool {
 }
 
 /// The same for every repetition of one request: a lost answer cannot attach twice.
-fn retry_token(volume: &Ocid, instance: &Ocid, device: Option<&str>, occasion: &str) -> String {
-    let text = format!("{volume} {instance} {} {occasion}", device.unwrap_or_default());
+fn retry_token(
+    volume: &Ocid,
+    instance: &Ocid,
+    device: Option<&str>,
+    retry_token_seed: &str,
+) -> String {
+    let text = format!("{volume} {instance} {} {retry_token_seed}", device.unwrap_or_default());
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The attachments that a volume has had: the same for every process that looks.
-fn past(all: &[VolumeAttachment]) -> String {
+fn attachment_history(all: &[VolumeAttachment]) -> String {
     let mut past: Vec<&str> = all.iter().map(|it| it.id.as_str()).collect();
     past.sort_unstable();
     past.join(" ")
 }
 
 /// Whether a list may show what the error does not tell.
-fn is_worth_a_look(error: &Error) -> bool {
+fn needs_relist(error: &Error) -> bool {
     // What answers something else is not asked again in this call.
     let unclear = |error: &oci_rest::Error| error.is_outcome_unknown() && !error.is_mismatch();
-    may_pass(error) || matches!(error, Error::Api(error) if unclear(error))
+    is_conflict(error) || matches!(error, Error::Api(error) if unclear(error))
 }
 
 /// A conflict may be over at the next look, and another device path be free.
-fn may_pass(error: &Error) -> bool {
+fn is_conflict(error: &Error) -> bool {
     match error {
         Error::Api(error) => error.status() == Some(409),
         Error::DeviceTaken { .. } => true,
@@ -328,7 +339,7 @@ fn may_pass(error: &Error) -> bool {
 }
 
 /// Whether the retry token stands for an attachment that is gone.
-fn is_used_up(error: &Error) -> bool {
+fn is_token_invalidated(error: &Error) -> bool {
     matches!(error, Error::Api(error) if error.code() == Some("InvalidatedRetryToken"))
 }
 

@@ -5,7 +5,7 @@ use oci_iaas::{AttachmentState, ListVolumeAttachments, VolumeAttachment};
 
 use crate::{
     OciBlock,
-    cloud::{Cloud, TO_LOOK},
+    cloud::{Cloud, QUERY_BUDGET},
     device::{Device, DeviceError},
     error::Error,
     volume_options::VolumeOptions,
@@ -21,7 +21,7 @@ pub(crate) fn own_attachment(
     options: &VolumeOptions<'_>,
 ) -> Result<VolumeAttachment, Error> {
     let name = options.name.for_the_api()?;
-    let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
+    let cloud = Cloud::open(driver, QUERY_BUDGET, name.given())?;
     let volume = name.ocid(cloud.region())?;
     let mut all = cloud.client.list(&ListVolumeAttachments {
         compartment: &cloud.own_compartment()?,

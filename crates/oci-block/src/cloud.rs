@@ -9,7 +9,7 @@ use oci_rest::{Client, InstanceMetadata, Metadata, Network, Transport, UreqTrans
 
 use crate::{
     Config, OciBlock, Settings,
-    credentials::{self, Means},
+    credentials::{self, CredentialsBuilder},
     error::Error,
     requests::Counted,
     setup_error::SetupError,
@@ -56,7 +56,7 @@ impl Cloud {
         if let Some(cache) = credentials::cache(&settings) {
             metadata = metadata.with_cache(cache);
         }
-        let means = Means {
+        let means = CredentialsBuilder {
             config: &config,
             settings: &settings,
             network: &network,
@@ -155,7 +155,7 @@ impl Cloud {
 
     /// Sleeps for `wait`, unless that would leave no time to do anything afterwards; whether it did.
     pub(crate) fn wait_if_in_time(&self, wait: Duration) -> bool {
-        if self.deadline.remaining(&*self.clock) < wait + LAST_WORDS {
+        if self.deadline.remaining(&*self.clock) < wait + EXPLAIN_RESERVE {
             return false;
         }
         self.clock.sleep(wait);
@@ -220,8 +220,8 @@ fn is_same(region: &Region, described: &Region) -> bool {
 }
 
 /// For calls that wait for the cloud; the next call continues.
-pub(crate) const TO_CHANGE: Duration = Duration::from_secs(90);
+pub(crate) const CHANGE_BUDGET: Duration = Duration::from_secs(90);
 /// What it takes to find out, at the end of the budget, why nothing came of the call.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const EXPLAIN_RESERVE: Duration = Duration::from_secs(5);
 /// For calls that only look: the controller makes one a volume and minute, one after another.
-pub(crate) const TO_LOOK: Duration = Duration::from_secs(15);
+pub(crate) const QUERY_BUDGET: Duration = Duration::from_secs(15);

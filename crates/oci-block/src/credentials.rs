@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What there is to make credentials of.
-pub(crate) struct Means<'a> {
+pub(crate) struct CredentialsBuilder<'a> {
     pub(crate) config: &'a Config,
     pub(crate) settings: &'a Settings,
     pub(crate) network: &'a Network,
@@ -35,7 +35,7 @@ pub(crate) struct Means<'a> {
 /// Credentials, and the region that comes with them where it does.
 pub(crate) type Identity = (Box<dyn Credentials>, Option<Region>);
 
-impl Means<'_> {
+impl CredentialsBuilder<'_> {
     /// Makes the credentials ready; nothing is asked on the network yet.
     pub(crate) fn identity(&self) -> Result<Identity, Error> {
         match &self.config.auth {

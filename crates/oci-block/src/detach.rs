@@ -11,20 +11,20 @@ use oci_rest::Departure;
 use crate::{
     OciBlock,
     alias::Aliases,
-    cloud::{Cloud, TO_CHANGE},
+    attachment_status::{AttachmentStatus, attachment_status, refuse_another},
+    cloud::{CHANGE_BUDGET, Cloud},
     error::Error,
     in_use::refuse_in_use,
     lock::{LockError, VolumeLock},
     node::{Node, find_node},
-    standing::{Standing, refuse_another, standing},
     volume::{is_unique_part, mark, marked, volume_ocid},
 };
 
 /// Detaches the volume from that node and from no other.
 ///
-/// Not attached there is a success; what is on its way is waited for. Ends within [`TO_CHANGE`].
+/// Not attached there is a success; what is on its way is waited for. Ends within [`CHANGE_BUDGET`].
 pub(crate) fn detach(driver: &OciBlock, volume_name: &str, node_name: &str) -> Result<(), Error> {
-    let cloud = Cloud::open(driver, TO_CHANGE, volume_name)?;
+    let cloud = Cloud::open(driver, CHANGE_BUDGET, volume_name)?;
     let aliases = Aliases::new(&driver.settings.state_dir);
     let name = Name::new(volume_name, cloud.region(), &aliases);
     let detaching = Detaching { driver, cloud: &cloud, name: &name };
@@ -114,11 +114,15 @@ impl Detaching<'_> {
                 locked = Some(volume);
                 continue;
             }
-            let step = match standing(&attachments, &volume, id) {
-                Standing::Nowhere | Standing::Elsewhere(_) => return Ok(()),
-                Standing::Leaving(it) => Step::of(cloud.client.wait_for_detached(&it.id)?, it),
-                Standing::Unclear(it) => return Err(Error::unclear(it)),
-                Standing::Here(it) => {
+            let step = match attachment_status(&attachments, &volume, id) {
+                AttachmentStatus::NotAttached | AttachmentStatus::AttachedElsewhere(_) => {
+                    return Ok(());
+                }
+                AttachmentStatus::Detaching(it) => {
+                    Step::of(cloud.client.wait_for_detached(&it.id)?, it)
+                }
+                AttachmentStatus::Unknown(it) => return Err(Error::unclear(it)),
+                AttachmentStatus::AttachedHere(it) => {
                     refuse_in_use(driver, cloud, &name.all(it), node, it)?;
                     let step = remove(cloud, it)?;
                     if matches!(step, Step::Done) {
@@ -167,13 +171,13 @@ impl Detaching<'_> {
         let Error::InstanceUnseen { instance, .. } = &unseen else { return Err(unseen) };
         let attachments = self.all_known()?;
         let Some(volume) = self.name.resolve(&attachments)? else { return Ok(()) };
-        match standing(&attachments, &volume, instance) {
-            Standing::Nowhere | Standing::Elsewhere(_) => Ok(()),
-            Standing::Leaving(it) => {
+        match attachment_status(&attachments, &volume, instance) {
+            AttachmentStatus::NotAttached | AttachmentStatus::AttachedElsewhere(_) => Ok(()),
+            AttachmentStatus::Detaching(it) => {
                 self.cloud.client.wait_for_detached(&it.id)?;
                 Ok(())
             }
-            Standing::Here(it) | Standing::Unclear(it) => {
+            AttachmentStatus::AttachedHere(it) | AttachmentStatus::Unknown(it) => {
                 let attachment = it.id.to_string();
                 Err(Error::StillAttached { attachment, source: Box::new(unseen) })
             }

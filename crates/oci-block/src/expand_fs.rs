@@ -13,10 +13,10 @@ use crate::{
     expand_error::ExpandError,
     growth::Growth,
     identity::prove_identity,
-    in_hand::named_device,
     paths::with_all_portals,
+    staged_disk::named_device,
     volume_options::VolumeOptions,
-    witness::{Recall, Witness, Witnesses},
+    volume_record::{RecordState, VolumeRecord, VolumeRecords},
 };
 
 /// Has the kernel read the disk's size again and grows the mounted file system to it; the disk's size
@@ -35,14 +35,14 @@ pub(crate) fn expand_fs(
 ) -> Result<u64, Error> {
     let volume = options.name.key()?;
     let lock = driver.staging.lock(volume, "expandfs")?;
-    let witnesses = Witnesses::new(&driver.staging.state_dir);
-    let recall = witnesses.read(volume);
+    let records = VolumeRecords::new(&driver.staging.state_dir);
+    let recall = records.read(volume);
     // Some callers give the directory twice.
     let device = if device == dir { Path::new("") } else { device };
     let device = named_device(device, &recall, volume)?;
     let device = with_all_portals(driver, device, options, &recall)?;
     let disk = present_disk(driver, &device, volume, options)?;
-    let identity = prove_identity(volume, &disk, &recall, &witnesses)?;
+    let identity = prove_identity(volume, &disk, &recall, &records)?;
 
     let mounter = driver.staging.mounter();
     if let Some(found) = mounter.at(dir)?.filter(|entry| entry.number != disk.number()) {
@@ -64,17 +64,17 @@ pub(crate) fn expand_fs(
     // An orphaned resize2fs keeps the volume locked until it has ended.
     lock.share_with_children()?;
     let record = match recall {
-        Recall::Seen(before) => Some(before),
-        Recall::Nothing => {
+        RecordState::Known(before) => Some(before),
+        RecordState::Absent => {
             let device = Some(device.path().display().to_string());
             let Identity { wwid, serial, appearance, .. } = identity;
-            Some(Witness { device, wwid, serial, appearance, ..Witness::default() })
+            Some(VolumeRecord { device, wwid, serial, appearance, ..VolumeRecord::default() })
         }
-        Recall::Damaged | Recall::Unreadable(_) => None,
+        RecordState::Corrupt | RecordState::Unreadable(_) => None,
     };
     let (clock, check) = (&*driver.staging.clock, options.wanted.check_at_random());
-    let (disk, mounter, witnesses) = (&disk, &mounter, &witnesses);
-    Growth { volume, disk, mounter, clock, check, witnesses }.run(record)?;
+    let (disk, mounter, records) = (&disk, &mounter, &records);
+    Growth { volume, disk, mounter, clock, check, records }.run(record)?;
     Ok(disk.size())
 }
 

@@ -7,7 +7,7 @@ use oci_rest::Tagged;
 
 use crate::{
     OciBlock,
-    cloud::{Cloud, TO_CHANGE},
+    cloud::{CHANGE_BUDGET, Cloud},
     error::Error,
     expand_error::ExpandError,
     volume::VolumeName,
@@ -16,7 +16,7 @@ use crate::{
 /// Makes the volume larger through the API, and tells the size that it has then, in bytes.
 ///
 /// A volume is grown by whole GiB, so the size asked for is rounded up; one that is large enough
-/// already is a success. Ends within [`TO_CHANGE`]; a growth that takes longer is waited for by the
+/// already is a success. Ends within [`CHANGE_BUDGET`]; a growth that takes longer is waited for by the
 /// next call.
 pub(crate) fn expand_volume(
     driver: &OciBlock,
@@ -24,7 +24,7 @@ pub(crate) fn expand_volume(
     new_bytes: u64,
 ) -> Result<u64, Error> {
     let name = name.for_the_api()?;
-    let cloud = Cloud::open(driver, TO_CHANGE, name.given())?;
+    let cloud = Cloud::open(driver, CHANGE_BUDGET, name.given())?;
     let volume = name.block_volume(cloud.region())?;
     let _lock = driver.staging.lock_if_possible(volume.unique(), "expandvolume")?;
     Expanding { cloud: &cloud, volume: &volume, asked: new_bytes.div_ceil(GIB) }.settle()

@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     expand_error::ExpandError,
     identity::is_same,
-    witness::{Recall, Witness, Witnesses},
+    volume_record::{RecordState, VolumeRecord, VolumeRecords},
 };
 
 /// One volume whose file system is to have the size of its disk.
@@ -21,7 +21,7 @@ pub(crate) struct Growth<'a> {
     pub(crate) mounter: &'a Mounter,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) check: BlankCheck,
-    pub(crate) witnesses: &'a Witnesses,
+    pub(crate) records: &'a VolumeRecords,
 }
 
 impl Growth<'_> {
@@ -30,7 +30,7 @@ impl Growth<'_> {
     ///
     /// # Errors
     /// Something lies behind the file system, the record cannot be written, or the program fails.
-    pub(crate) fn run(&self, record: Option<Witness>) -> Result<(), Error> {
+    pub(crate) fn run(&self, record: Option<VolumeRecord>) -> Result<(), Error> {
         let Self { volume, disk, mounter, .. } = *self;
         let Some(growable) = mounter.growable(disk)? else {
             log::info!(
@@ -50,21 +50,22 @@ impl Growth<'_> {
         let tail = tail.map_err(|error| self.explain(error))?;
         log::info!("volume {volume} behind byte {start}: {}", tail.coverage());
         if let Some(before) = &record {
-            self.note(Witness { growing: Some(disk.size()), ..before.clone() })?;
+            self.note(VolumeRecord { growing: Some(disk.size()), ..before.clone() })?;
         }
         let growth = mounter.grow(&growable, tail)?;
         log::info!("the file system of volume {volume} follows its disk: {growth:?}");
         if let Some(before) = record {
-            let after = Witness { size: disk.size(), grown_from: None, growing: None, ..before };
+            let after =
+                VolumeRecord { size: disk.size(), grown_from: None, growing: None, ..before };
             // The next call finds nothing to do.
             self.note(after).unwrap_or_else(|error| log::warn!("{error}"));
         }
         Ok(())
     }
 
-    fn note(&self, record: Witness) -> Result<(), ExpandError> {
-        let path = self.witnesses.path(self.volume);
-        let written = self.witnesses.write(self.volume, &record);
+    fn note(&self, record: VolumeRecord) -> Result<(), ExpandError> {
+        let path = self.records.path(self.volume);
+        let written = self.records.write(self.volume, &record);
         written.map_err(|source| ExpandError::Record { path, source })
     }
 
@@ -81,8 +82,8 @@ impl Growth<'_> {
 
 /// What a record tells of the growth of a disk and its file system, now that the disk is seen with `size` bytes:
 /// from which size the disk has grown, and to which the file system was growing.
-pub(crate) fn notes(recall: &Recall, now: &Identity, size: u64) -> (Option<u64>, Option<u64>) {
-    let Recall::Seen(before) = recall else { return (None, None) };
+pub(crate) fn notes(recall: &RecordState, now: &Identity, size: u64) -> (Option<u64>, Option<u64>) {
+    let RecordState::Known(before) = recall else { return (None, None) };
     // A login is noted down before the disk is seen, without a size.
     let was_smaller = before.size > 0 && before.size < size;
     let seen = Some(before.size).filter(|_| was_smaller && is_same(before, now));
@@ -96,13 +97,13 @@ mod tests {
     const GIB: u64 = 1 << 30;
 
     #[track_caller]
-    fn check(before: Witness, expected: (Option<u64>, Option<u64>)) {
+    fn check(before: VolumeRecord, expected: (Option<u64>, Option<u64>)) {
         let now = Identity { wwid: Some("w".into()), serial: None, appearance: None };
-        assert_eq!(notes(&Recall::Seen(before), &now, 100 * GIB), expected);
+        assert_eq!(notes(&RecordState::Known(before), &now, 100 * GIB), expected);
     }
 
-    fn seen(size: u64) -> Witness {
-        Witness { wwid: Some("w".into()), size, ..Witness::default() }
+    fn seen(size: u64) -> VolumeRecord {
+        VolumeRecord { wwid: Some("w".into()), size, ..VolumeRecord::default() }
     }
 
     #[test]
@@ -110,10 +111,12 @@ mod tests {
         check(seen(50 * GIB), (Some(50 * GIB), None));
         check(seen(100 * GIB), (None, None));
         check(seen(0), (None, None));
-        check(Witness { size: 50 * GIB, ..Witness::default() }, (None, None));
-        check(Witness { wwid: Some("x".into()), ..seen(50 * GIB) }, (None, None));
+        check(VolumeRecord { size: 50 * GIB, ..VolumeRecord::default() }, (None, None));
+        check(VolumeRecord { wwid: Some("x".into()), ..seen(50 * GIB) }, (None, None));
         let now = Identity { wwid: Some("w".into()), serial: None, appearance: None };
-        for recall in [Recall::Nothing, Recall::Damaged, Recall::Unreadable("x".into())] {
+        for recall in
+            [RecordState::Absent, RecordState::Corrupt, RecordState::Unreadable("x".into())]
+        {
             assert_eq!(notes(&recall, &now, GIB), (None, None));
         }
     }
@@ -121,8 +124,11 @@ mod tests {
     #[test]
     fn what_was_noted_stays_until_the_file_system_has_followed() {
         let noted =
-            Witness { grown_from: Some(50 * GIB), growing: Some(90 * GIB), ..seen(100 * GIB) };
+            VolumeRecord { grown_from: Some(50 * GIB), growing: Some(90 * GIB), ..seen(100 * GIB) };
         check(noted, (Some(50 * GIB), Some(90 * GIB)));
-        check(Witness { grown_from: Some(50 * GIB), ..seen(70 * GIB) }, (Some(50 * GIB), None));
+        check(
+            VolumeRecord { grown_from: Some(50 * GIB), ..seen(70 * GIB) },
+            (Some(50 * GIB), None),
+        );
     }
 }

@@ -8,7 +8,7 @@ use iscsi::Target;
 use crate::{
     device::Device,
     refusal::Refusal,
-    witness::{Recall, Witness, Witnesses},
+    volume_record::{RecordState, VolumeRecord, VolumeRecords},
 };
 
 /// Compares the disk with what is remembered, of this volume and of all others.
@@ -18,14 +18,14 @@ use crate::{
 pub(crate) fn prove_identity(
     volume: &str,
     disk: &Disk,
-    recall: &Recall,
-    witnesses: &Witnesses,
+    recall: &RecordState,
+    records: &VolumeRecords,
 ) -> Result<Identity, Refusal> {
     let now = disk.identity();
-    if let Recall::Seen(before) = recall {
+    if let RecordState::Known(before) = recall {
         let other = |what, before: Option<&String>, now: Option<&String>| {
             let text = |name: Option<&String>| name.map_or("unknown", String::as_str).to_owned();
-            Err(other_disk(volume, disk, witnesses, what, text(before), text(now)))
+            Err(other_disk(volume, disk, records, what, text(before), text(now)))
         };
         let (wwid, serial) = (before.wwid.as_ref(), before.serial.as_ref());
         if wwid.is_some() && wwid != now.wwid.as_ref() {
@@ -40,12 +40,12 @@ pub(crate) fn prove_identity(
             return other("the size in bytes", Some(&before), Some(&now));
         }
     }
-    let others = witnesses.others(volume);
-    match others.into_iter().find(|(_, witness)| is_same(witness, &now)) {
+    let others = records.others(volume);
+    match others.into_iter().find(|(_, volume_record)| is_same(volume_record, &now)) {
         Some((other, _)) => Err(Refusal::OthersDisk {
             volume: volume.to_owned(),
             device: disk.path().to_owned(),
-            record: witnesses.path(&other),
+            record: records.path(&other),
             other,
         }),
         None => Ok(now),
@@ -59,26 +59,26 @@ pub(crate) fn prove_file_system(
     disk: &Disk,
     device: &Device,
     uuid: Option<&str>,
-    recall: &Recall,
-    witnesses: &Witnesses,
+    recall: &RecordState,
+    records: &VolumeRecords,
 ) -> Result<(), Refusal> {
-    if let Recall::Seen(Witness { fs_uuid: Some(before), .. }) = recall {
+    if let RecordState::Known(VolumeRecord { fs_uuid: Some(before), .. }) = recall {
         let now = uuid.unwrap_or("none");
         if before == now {
             return Ok(());
         }
         let (what, before) = ("the file system's UUID", before.clone());
-        return Err(other_disk(volume, disk, witnesses, what, before, now.to_owned()));
+        return Err(other_disk(volume, disk, records, what, before, now.to_owned()));
     }
     let Some(uuid) = uuid else { return Ok(()) };
-    let is_copy = |it: &Witness| it.fs_uuid.as_deref() == Some(uuid);
-    let mut others = witnesses.others(volume).into_iter().filter(|(_, it)| is_copy(it));
+    let is_copy = |it: &VolumeRecord| it.fs_uuid.as_deref() == Some(uuid);
+    let mut others = records.others(volume).into_iter().filter(|(_, it)| is_copy(it));
     match others.find(|(_, it)| !is_another(it, disk, device)) {
         Some((other, _)) => Err(Refusal::OthersFileSystem {
             volume: volume.to_owned(),
             device: disk.path().to_owned(),
             uuid: uuid.to_owned(),
-            record: witnesses.path(&other),
+            record: records.path(&other),
             other,
         }),
         None => Ok(()),
@@ -86,7 +86,7 @@ pub(crate) fn prove_file_system(
 }
 
 /// Whether the disk shows the name that was recorded: the best of those that are known of both.
-pub(crate) fn is_same(before: &Witness, now: &Identity) -> bool {
+pub(crate) fn is_same(before: &VolumeRecord, now: &Identity) -> bool {
     let names = [
         (&before.wwid, &now.wwid),
         (&before.serial, &now.serial),
@@ -97,12 +97,12 @@ pub(crate) fn is_same(before: &Witness, now: &Identity) -> bool {
 }
 
 /// Whether the disk shows that it is not the one that was recorded.
-fn is_another(before: &Witness, disk: &Disk, device: &Device) -> bool {
+fn is_another(before: &VolumeRecord, disk: &Disk, device: &Device) -> bool {
     differs(before, &disk.identity(), disk.size(), device) || is_here_too(before, disk)
 }
 
 /// By the best lasting name that is known of both; else by the size, or the target that leads to it.
-fn differs(before: &Witness, now: &Identity, size: u64, device: &Device) -> bool {
+fn differs(before: &VolumeRecord, now: &Identity, size: u64, device: &Device) -> bool {
     let names = [(&before.wwid, &now.wwid), (&before.serial, &now.serial)];
     let equal = names.into_iter().find_map(|(before, now)| Some(before.as_ref()? == now.as_ref()?));
     equal.map_or_else(|| before.size != size || has_other_targets(before, device), |equal| !equal)
@@ -110,7 +110,7 @@ fn differs(before: &Witness, now: &Identity, size: u64, device: &Device) -> bool
 
 /// Whether neither of the two has a target of the other. An attachment's target is its own; a paravirtualized
 /// disk has none, and its path is given to one volume after the other.
-fn has_other_targets(before: &Witness, device: &Device) -> bool {
+fn has_other_targets(before: &VolumeRecord, device: &Device) -> bool {
     let recorded = before.device.iter().chain(&before.paths);
     let recorded: Vec<_> = recorded.filter_map(|it| Device::parse(Path::new(it)).ok()).collect();
     let mut targets = recorded.iter().flat_map(Device::targets).peekable();
@@ -122,7 +122,7 @@ fn has_other_targets(before: &Witness, device: &Device) -> bool {
 }
 
 /// Whether the recorded disk is seen at its own path, and is another one than `disk`.
-fn is_here_too(before: &Witness, disk: &Disk) -> bool {
+fn is_here_too(before: &VolumeRecord, disk: &Disk) -> bool {
     let path = before.device.as_ref().map(Path::new);
     let found = path.and_then(|path| Disk::open(path, disk.host()).ok());
     found.is_some_and(|it| it.number() != disk.number() && is_same(before, &it.identity()))
@@ -131,7 +131,7 @@ fn is_here_too(before: &Witness, disk: &Disk) -> bool {
 fn other_disk(
     volume: &str,
     disk: &Disk,
-    witnesses: &Witnesses,
+    records: &VolumeRecords,
     what: &'static str,
     before: String,
     now: String,
@@ -142,7 +142,7 @@ fn other_disk(
         what,
         before,
         now,
-        record: witnesses.path(volume),
+        record: records.path(volume),
     }
 }
 
@@ -154,9 +154,9 @@ mod tests {
     fn check(before: [&str; 3], now: [&str; 3], same: bool) {
         let name = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let [wwid, serial, appearance] = before.map(name);
-        let witness = Witness { wwid, serial, appearance, ..Witness::default() };
+        let volume_record = VolumeRecord { wwid, serial, appearance, ..VolumeRecord::default() };
         let [wwid, serial, appearance] = now.map(name);
-        assert_eq!(is_same(&witness, &Identity { wwid, serial, appearance }), same);
+        assert_eq!(is_same(&volume_record, &Identity { wwid, serial, appearance }), same);
     }
 
     #[test]
@@ -173,12 +173,12 @@ mod tests {
     #[track_caller]
     fn check_copy(now: [&str; 2], size: u64, device: &str, is_another: bool) {
         let name = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let before = Witness {
+        let before = VolumeRecord {
             wwid: name("w"),
             serial: name("s"),
             size: 320,
             device: name(&target("one")),
-            ..Witness::default()
+            ..VolumeRecord::default()
         };
         let [wwid, serial] = now.map(name);
         let now = Identity { wwid, serial, appearance: None };

@@ -10,7 +10,7 @@ use crate::{OciBlock, cloud::Cloud, device::Device, error::Error, node::Node, vo
 
 /// Refuses to take away a disk that is in use, under whichever of its names in Kubernetes.
 ///
-/// Four witnesses: the mounts of this host (kubelet may call detach itself), the disk itself where it
+/// Four sources: the mounts of this host (kubelet may call detach itself), the disk itself where it
 /// is this host's, Oracle's agent on the instance, and what Kubernetes says of a node that is well. A
 /// node that is not cannot unmount any more; there the controller has waited its own time before it
 /// calls.

@@ -4,10 +4,10 @@ use oci_iaas::ListVolumeAttachments;
 
 use crate::{
     OciBlock,
-    cloud::{Cloud, TO_LOOK},
+    attachment_status::{AttachmentStatus, attachment_status},
+    cloud::{Cloud, QUERY_BUDGET},
     error::Error,
     node::find_node,
-    standing::{Standing, standing},
     volume::VolumeName,
 };
 
@@ -19,7 +19,7 @@ pub(crate) fn is_attached(
     node: &str,
 ) -> Result<bool, Error> {
     let name = name.for_the_api()?;
-    let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
+    let cloud = Cloud::open(driver, QUERY_BUDGET, name.given())?;
     let volume = name.ocid(cloud.region())?;
     let instance = find_node(&cloud, node)?.instance;
     let attachments = cloud.client.list(&ListVolumeAttachments {
@@ -27,9 +27,11 @@ pub(crate) fn is_attached(
         instance: Some(&instance.id),
         volume: Some(&volume),
     })?;
-    match standing(&attachments, &volume, &instance.id) {
-        Standing::Here(_) => Ok(true),
-        Standing::Unclear(it) => Err(Error::unclear(it)),
-        Standing::Leaving(_) | Standing::Elsewhere(_) | Standing::Nowhere => Ok(false),
+    match attachment_status(&attachments, &volume, &instance.id) {
+        AttachmentStatus::AttachedHere(_) => Ok(true),
+        AttachmentStatus::Unknown(it) => Err(Error::unclear(it)),
+        AttachmentStatus::Detaching(_)
+        | AttachmentStatus::AttachedElsewhere(_)
+        | AttachmentStatus::NotAttached => Ok(false),
     }
 }

@@ -1,7 +1,7 @@
 //! The backend for block volumes of Oracle Cloud Infrastructure.
 //!
 //! One call, one file. On a host with `config.yaml` (a master) the calls of the controller manager
-//! attach and detach through the API; on every node kubelet's calls bring the disk in hand, format
+//! attach and detach through the API; on every node kubelet's calls acquire the disk in hand, format
 //! it when nothing is found on it, mount it and let it go. Calls of the node read `config.yaml`
 //! only for the credentials of a session with CHAP and for further portals.
 //!
@@ -21,6 +21,7 @@ mod alias;
 mod attach;
 mod attach_options;
 mod attachment;
+mod attachment_status;
 mod chap;
 mod cloud;
 mod config;
@@ -34,9 +35,9 @@ mod expand_error;
 mod expand_fs;
 mod expand_volume;
 mod growth;
+mod headroom;
 mod help;
 mod identity;
-mod in_hand;
 mod in_use;
 mod is_attached;
 mod lock;
@@ -57,18 +58,17 @@ mod refusal;
 mod refused;
 mod remembered;
 mod requests;
-mod room;
 mod sessions;
 mod settings;
 mod setup_error;
+mod staged_disk;
 mod staging;
-mod standing;
 mod unmount_device;
 mod volume;
 mod volume_at;
 mod volume_options;
+mod volume_record;
 mod wait_for_attach;
-mod witness;
 mod writable;
 
 pub use chap::CredentialsError;

@@ -11,19 +11,19 @@ use crate::{
     device::Device,
     error::Error,
     growth::{self, Growth},
+    headroom::Headroom,
     identity::{is_same, prove_file_system},
-    in_hand::InHand,
     lock::VolumeLock,
     origin::refuse_restored,
     paths::other_paths,
     plan::{Plan, Wanted, may_write, plan, random_uuid},
     refusal::Refusal,
     refused,
-    room::Room,
+    staged_disk::StagedDisk,
     staging::Staging,
     volume::VolumeName,
     volume_options::VolumeOptions,
-    witness::{Recall, Witness, Witnesses},
+    volume_record::{RecordState, VolumeRecord, VolumeRecords},
     writable::make_writable,
 };
 
@@ -56,8 +56,8 @@ fn mount_locked(
 ) -> Result<(), Error> {
     let VolumeOptions { name, wanted, .. } = options;
     let volume = name.key()?;
-    let InHand { witnesses, recall, device, disk, identity, mounter } =
-        &InHand::bring(driver, device, options)?;
+    let StagedDisk { records, recall, device, disk, identity, mounter } =
+        &StagedDisk::acquire(driver, device, options)?;
     let [wwid, serial] =
         [&identity.wwid, &identity.serial].map(|it| it.as_deref().unwrap_or_default());
     let path = disk.path().display();
@@ -74,7 +74,7 @@ fn mount_locked(
         disk,
         identity,
         recall,
-        witnesses,
+        records,
         mounter,
     };
     mounting.run()
@@ -93,8 +93,8 @@ struct Mounting<'a> {
     lock: &'a VolumeLock,
     disk: &'a Disk,
     identity: &'a Identity,
-    recall: &'a Recall,
-    witnesses: &'a Witnesses,
+    recall: &'a RecordState,
+    records: &'a VolumeRecords,
     mounter: &'a Mounter,
 }
 
@@ -107,7 +107,7 @@ impl Mounting<'_> {
             make_writable(mounter, disk, dir, &entry.fs_type, wanted)?;
             let other = wanted.fs.filter(|fs| !fs.mounts(&entry.fs_type));
             self.mount(other.map_or(&*entry.fs_type, |fs| fs.as_str()))?;
-            if let Recall::Seen(Witness { growing: Some(_), .. }) = self.recall {
+            if let RecordState::Known(VolumeRecord { growing: Some(_), .. }) = self.recall {
                 self.grow();
             }
             return Ok(());
@@ -130,11 +130,13 @@ impl Mounting<'_> {
                 let room = self.adopt(&fs_type, uuid)?;
                 (fs_type, room)
             }
-            Plan::Format => (self.format()?, Room::None),
-            Plan::FinishFormat { uuid, found } => (self.finish_format(uuid, found)?, Room::None),
+            Plan::Format => (self.format()?, Headroom::None),
+            Plan::FinishFormat { uuid, found } => {
+                (self.finish_format(uuid, found)?, Headroom::None)
+            }
         };
         self.mount(&fs_type)?;
-        if room == Room::Left {
+        if room == Headroom::Left {
             self.grow();
         }
         Ok(())
@@ -143,7 +145,7 @@ impl Mounting<'_> {
     /// Gives the mounted file system the room that its disk has got since it was seen here. Without it the volume is as
     /// usable as before; who asks for the room itself calls expandfs, and is told.
     fn grow(&self) {
-        let Self { volume, disk, mounter, witnesses, .. } = *self;
+        let Self { volume, disk, mounter, records, .. } = *self;
         if self.wanted.read_only {
             return;
         }
@@ -155,10 +157,10 @@ impl Mounting<'_> {
         if !self.wanted.grow {
             return stays("the option growOnMount is false");
         }
-        match witnesses.read(volume) {
-            Recall::Seen(record) if record.grown_from.or(record.growing).is_some() => {
+        match records.read(volume) {
+            RecordState::Known(record) if record.grown_from.or(record.growing).is_some() => {
                 let (clock, check) = (&*self.staging.clock, self.wanted.check_at_random());
-                let growth = Growth { volume, disk, mounter, clock, check, witnesses };
+                let growth = Growth { volume, disk, mounter, clock, check, records };
                 growth.run(Some(record)).unwrap_or_else(|error| stays(&error.to_string()));
             }
             _ => stays("the disk was not seen here when it was smaller; expandfs makes it grow"),
@@ -176,20 +178,20 @@ impl Mounting<'_> {
     /// Formats a disk of which nothing is known and on which nothing is found.
     fn format(&self) -> Result<String, Error> {
         let volume = || self.volume.to_owned();
-        let record = self.witnesses.path(self.volume);
+        let record = self.records.path(self.volume);
         match self.recall {
-            Recall::Seen(Witness { fs_uuid: Some(uuid), .. }) => {
+            RecordState::Known(VolumeRecord { fs_uuid: Some(uuid), .. }) => {
                 let uuid = uuid.clone();
                 return Err(Refusal::ReadsBlank { volume: volume(), uuid, record }.into());
             }
-            Recall::Damaged => {
+            RecordState::Corrupt => {
                 return Err(Refusal::RecordDamaged { volume: volume(), record }.into());
             }
-            Recall::Unreadable(why) => {
+            RecordState::Unreadable(why) => {
                 let why = why.clone();
                 return Err(Refusal::RecordUnreadable { volume: volume(), record, why }.into());
             }
-            Recall::Seen(_) | Recall::Nothing => {}
+            RecordState::Known(_) | RecordState::Absent => {}
         }
         (self.refuse_restored)()?;
         let (runner, clock) = (&*self.staging.runner, &*self.staging.clock);
@@ -202,22 +204,23 @@ impl Mounting<'_> {
     }
 
     /// Takes a file system as it is; whether its disk has room left.
-    fn adopt(&self, fs_type: &str, uuid: Option<String>) -> Result<Room, Error> {
-        let Self { volume, disk, recall, witnesses, .. } = *self;
-        prove_file_system(volume, disk, self.device, uuid.as_deref(), recall, witnesses)?;
+    fn adopt(&self, fs_type: &str, uuid: Option<String>) -> Result<Headroom, Error> {
+        let Self { volume, disk, recall, records, .. } = *self;
+        prove_file_system(volume, disk, self.device, uuid.as_deref(), recall, records)?;
         self.refuse_journal_elsewhere(fs_type)?;
-        let room = Room::on(disk, fs_type)?;
+        let room = Headroom::on(disk, fs_type)?;
         if !self.wanted.read_only {
             self.mounter.check(disk, fs_type)?;
         }
         let (grown_from, growing) = match room {
-            Room::Left => growth::notes(recall, self.identity, disk.size()),
-            Room::None => (None, None),
+            Headroom::Left => growth::notes(recall, self.identity, disk.size()),
+            Headroom::None => (None, None),
         };
-        let witness = Witness { fs_uuid: uuid, grown_from, growing, ..self.witness() };
-        if !matches!(recall, Recall::Seen(before) if *before == witness) {
+        let volume_record =
+            VolumeRecord { fs_uuid: uuid, grown_from, growing, ..self.volume_record() };
+        if !matches!(recall, RecordState::Known(before) if *before == volume_record) {
             // Without a record the volume is as usable; only less would be refused.
-            self.remember(witness).unwrap_or_else(|error| log::warn!("{error}"));
+            self.remember(volume_record).unwrap_or_else(|error| log::warn!("{error}"));
         }
         Ok(room)
     }
@@ -238,7 +241,7 @@ impl Mounting<'_> {
     fn finish_format(&self, uuid: String, found: Option<String>) -> Result<String, Error> {
         let fs = self.fs();
         if self.mounter.is_complete(self.disk, fs, &uuid)? {
-            self.remember(Witness { fs_uuid: Some(uuid), ..self.witness() })?;
+            self.remember(VolumeRecord { fs_uuid: Some(uuid), ..self.volume_record() })?;
             return Ok(fs.to_string());
         }
         match found {
@@ -265,7 +268,7 @@ impl Mounting<'_> {
 
     /// Whether the disk shows that it has been here, and nowhere else, since it was recorded.
     fn has_stayed(&self) -> bool {
-        let Recall::Seen(before) = self.recall else { return false };
+        let RecordState::Known(before) = self.recall else { return false };
         before.appearance.is_some() && before.appearance == self.identity.appearance
     }
 
@@ -277,9 +280,9 @@ impl Mounting<'_> {
         let unknown = || Refusal::FormatUnknown {
             volume: self.volume.to_owned(),
             device: disk.path().to_owned(),
-            record: self.witnesses.path(self.volume),
+            record: self.records.path(self.volume),
         };
-        let Recall::Seen(before) = self.recall else { return Err(unknown().into()) };
+        let RecordState::Known(before) = self.recall else { return Err(unknown().into()) };
         if !is_same(before, identity) || before.size != disk.size() {
             return Err(unknown().into());
         }
@@ -298,12 +301,12 @@ impl Mounting<'_> {
         let fs = self.fs();
         self.mounter.require_mkfs(self.disk, fs)?;
         // Durable before the first byte is written, or else no format.
-        self.remember(Witness { formatting: Some(uuid.clone()), ..self.witness() })?;
+        self.remember(VolumeRecord { formatting: Some(uuid.clone()), ..self.volume_record() })?;
         let device = self.disk.path().display();
         log::info!(volume = self.volume, device:%, fs_type:% = fs, uuid:%; "formatting");
         self.mounter.format(blank, fs, &uuid)?;
         // From now on the volume may hold data, and must never read blank again.
-        self.remember(Witness { fs_uuid: Some(uuid), ..self.witness() })?;
+        self.remember(VolumeRecord { fs_uuid: Some(uuid), ..self.volume_record() })?;
         Ok(fs.to_string())
     }
 
@@ -311,9 +314,9 @@ impl Mounting<'_> {
         self.wanted.fs.unwrap_or(FsType::Ext4)
     }
 
-    fn witness(&self) -> Witness {
+    fn volume_record(&self) -> VolumeRecord {
         let Identity { wwid, serial, appearance, .. } = self.identity.clone();
-        Witness {
+        VolumeRecord {
             device: Some(self.device.path().display().to_string()),
             paths: other_paths(self.device),
             wwid,
@@ -321,13 +324,13 @@ impl Mounting<'_> {
             appearance,
             size: self.disk.size(),
             name: self.name.alias().map(str::to_owned),
-            ..Witness::default()
+            ..VolumeRecord::default()
         }
     }
 
-    fn remember(&self, witness: Witness) -> Result<(), Refusal> {
-        let path = self.witnesses.path(self.volume);
-        let written = self.witnesses.write(self.volume, &witness);
+    fn remember(&self, volume_record: VolumeRecord) -> Result<(), Refusal> {
+        let path = self.records.path(self.volume);
+        let written = self.records.write(self.volume, &volume_record);
         written.map_err(|source| Refusal::Record { path, source })
     }
 }

@@ -10,7 +10,7 @@ use oci_iaas::Volume;
 
 use crate::{
     OciBlock,
-    cloud::{Cloud, TO_LOOK},
+    cloud::{Cloud, QUERY_BUDGET},
     error::Error,
     private_dir::{Lasting, PrivateDir},
     refusal::Refusal,
@@ -65,7 +65,7 @@ fn asked(driver: &OciBlock, name: VolumeName<'_>) -> Option<String> {
         return None;
     }
     let look = || -> Result<Volume, Error> {
-        let cloud = Cloud::open(driver, TO_LOOK, name.given())?;
+        let cloud = Cloud::open(driver, QUERY_BUDGET, name.given())?;
         let id = name.ocid(cloud.region())?;
         cloud.volume(&id)
     };

@@ -12,7 +12,7 @@ use crate::{
     device::Device,
     error::Error,
     volume_options::VolumeOptions,
-    witness::{Recall, Witness},
+    volume_record::{RecordState, VolumeRecord},
 };
 
 /// `device` with all its portals: those that are recorded, else those that the API tells where this host
@@ -24,7 +24,7 @@ pub(crate) fn with_all_portals(
     driver: &OciBlock,
     device: Device,
     options: &VolumeOptions<'_>,
-    recall: &Recall,
+    recall: &RecordState,
 ) -> Result<Device, Error> {
     let (Device::Iscsi(target), true) = (&device, options.multipath) else {
         return Ok(device);
@@ -47,9 +47,9 @@ pub(crate) fn other_paths(device: &Device) -> Vec<String> {
 }
 
 /// The paths that this host knows of a disk whose main portal is `target`, that one first.
-pub(crate) fn recorded(target: &Target, recall: &Recall) -> Vec<Target> {
+pub(crate) fn recorded(target: &Target, recall: &RecordState) -> Vec<Target> {
     let mut paths = vec![target.clone()];
-    if let Recall::Seen(Witness { device: Some(device), paths: others, .. }) = recall
+    if let RecordState::Known(VolumeRecord { device: Some(device), paths: others, .. }) = recall
         && Path::new(device) == target.device_path()
     {
         let parsed = others.iter().map(|path| Target::from_device_path(Path::new(path)));

@@ -7,7 +7,7 @@ use mount::{FsType, MountOptions};
 
 use crate::{
     refusal::Refusal,
-    witness::{Recall, Witness},
+    volume_record::{RecordState, VolumeRecord},
 };
 
 /// What the pod asks for.
@@ -52,7 +52,7 @@ pub(crate) enum Plan {
         /// Its UUID.
         uuid: Option<String>,
     },
-    /// No witness finds anything on it: it may be formatted once `disk::Blank` is had of it.
+    /// No probe finds anything on it: it may be formatted once `disk::Blank` is had of it.
     Format,
     /// A format of this driver was interrupted: it may be finished once nothing else is found on it.
     FinishFormat {
@@ -79,10 +79,10 @@ impl Plan {
 pub(crate) fn plan(
     device: &Path,
     contents: Contents,
-    recall: &Recall,
+    recall: &RecordState,
     wanted: &Wanted,
 ) -> Result<Plan, Refusal> {
-    if let Recall::Seen(Witness { formatting: Some(ours), .. }) = recall {
+    if let RecordState::Known(VolumeRecord { formatting: Some(ours), .. }) = recall {
         let uuid = ours.clone();
         match &contents {
             // Nothing is written where a file system may be in use.
@@ -150,12 +150,15 @@ mod tests {
         Contents::Filesystem { fs_type: fs_type.into(), uuid: Some("uuid".into()) }
     }
 
-    fn formatting() -> Recall {
-        Recall::Seen(Witness { formatting: Some("ours".into()), ..Witness::default() })
+    fn formatting() -> RecordState {
+        RecordState::Known(VolumeRecord {
+            formatting: Some("ours".into()),
+            ..VolumeRecord::default()
+        })
     }
 
     #[track_caller]
-    fn check(contents: Contents, recall: &Recall, options: &str, expected: &str) {
+    fn check(contents: Contents, recall: &RecordState, options: &str, expected: &str) {
         let shown = match plan(Path::new("/dev/sdb"), contents, recall, &wanted(options)) {
             Ok(Plan::Mount { fs_type, .. }) => format!("mount {fs_type}"),
             Ok(Plan::Format) => "format".into(),
@@ -187,7 +190,7 @@ mod tests {
             ("xfs", "ext4", &*differs("xfs", "ext4")),
         ] {
             let options = format!(r#"{{"kubernetes.io/fsType":"{asked}"}}"#);
-            check(fs(found), &Recall::Nothing, &options, expected);
+            check(fs(found), &RecordState::Absent, &options, expected);
         }
     }
 
@@ -197,7 +200,7 @@ mod tests {
             fs_type: "ext4".into(),
             what: "it holds ext at offset 1080, zfs_member at offset 131072".into(),
         };
-        for recall in [Recall::Nothing, Recall::Damaged, formatting()] {
+        for recall in [RecordState::Absent, RecordState::Corrupt, formatting()] {
             check(
                 contents(),
                 &recall,
@@ -214,34 +217,34 @@ mod tests {
     #[test]
     fn what_is_there_is_mounted_if_it_is_what_was_asked_for() {
         let asked = r#"{"kubernetes.io/fsType":"xfs"}"#;
-        check(fs("xfs"), &Recall::Nothing, asked, "mount xfs");
-        check(fs("xfs"), &Recall::Damaged, asked, "mount xfs");
-        check(fs("ext2"), &Recall::Nothing, "{}", "mount ext2");
-        check(fs("ext4"), &Recall::Nothing, asked, &differs("ext4", "xfs"));
+        check(fs("xfs"), &RecordState::Absent, asked, "mount xfs");
+        check(fs("xfs"), &RecordState::Corrupt, asked, "mount xfs");
+        check(fs("ext2"), &RecordState::Absent, "{}", "mount ext2");
+        check(fs("ext4"), &RecordState::Absent, asked, &differs("ext4", "xfs"));
         let by_hand = "it is neither mounted nor formatted: if nothing on it is wanted, wipe it by \
                        hand (wipefs --all, then blkdiscard --zeroout)";
         let holds =
             |what: &str| format!("the disk at /dev/sdb is not blank: it holds {what}; {by_hand}");
-        check(fs("ntfs"), &Recall::Nothing, "{}", &holds("ntfs"));
-        check(fs("btrfs"), &Recall::Nothing, "{}", &holds("btrfs"));
-        check(fs("f2fs"), &Recall::Nothing, asked, &holds("f2fs"));
+        check(fs("ntfs"), &RecordState::Absent, "{}", &holds("ntfs"));
+        check(fs("btrfs"), &RecordState::Absent, "{}", &holds("btrfs"));
+        check(fs("f2fs"), &RecordState::Absent, asked, &holds("f2fs"));
         let other = Contents::Other { what: "it holds a LUKS header at offset 0".into() };
-        check(other, &Recall::Nothing, "{}", &holds("a LUKS header at offset 0"));
+        check(other, &RecordState::Absent, "{}", &holds("a LUKS header at offset 0"));
     }
 
     #[test]
     fn what_holds_nothing_is_formatted_if_it_may_be_written() {
-        check(Contents::Nothing, &Recall::Nothing, "{}", "format");
+        check(Contents::Nothing, &RecordState::Absent, "{}", "format");
         let blank = "the disk at /dev/sdb is blank and";
         check(
             Contents::Nothing,
-            &Recall::Nothing,
+            &RecordState::Absent,
             r#"{"kubernetes.io/readwrite":"ro"}"#,
             &format!("{blank} the pod asks for it read-only; nothing was formatted"),
         );
         check(
             Contents::Nothing,
-            &Recall::Nothing,
+            &RecordState::Absent,
             r#"{"format":"never"}"#,
             &format!("{blank} the option format is never; nothing was formatted"),
         );

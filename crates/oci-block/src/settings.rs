@@ -28,7 +28,7 @@ pub struct Settings {
     pub log_level: Option<String>,
     /// The form of its lines, by name.
     pub log_format: Option<String>,
-    /// Witness records: survive a reboot.
+    /// Records of volumes: survive a reboot.
     pub state_dir: PathBuf,
     /// Locks, tokens, notes of sessions and nodes: gone after a reboot.
     pub run_dir: PathBuf,

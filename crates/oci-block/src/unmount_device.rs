@@ -15,7 +15,7 @@ use crate::{
     sessions::Sessions,
     staging::Staging,
     volume_at::volume_at,
-    witness::{Recall, Witness, Witnesses},
+    volume_record::{RecordState, VolumeRecord, VolumeRecords},
 };
 
 /// Unmounts the directory, proves that the disk is not in use any more, and logs out.
@@ -70,7 +70,7 @@ fn held_disk(
     volume: &str,
     dir: &Path,
 ) -> Result<Option<Held>, Error> {
-    let recall = Witnesses::new(&staging.state_dir).read(volume);
+    let recall = VolumeRecords::new(&staging.state_dir).read(volume);
     if let Some(entry) = mounter.at(dir)? {
         let mut targets = initiator.targets_of(entry.number)?;
         // A path that is down may not be in the map any more.
@@ -83,16 +83,18 @@ fn held_disk(
         }));
     }
     let device = match &recall {
-        Recall::Seen(Witness { device: Some(device), .. }) => {
+        RecordState::Known(VolumeRecord { device: Some(device), .. }) => {
             Some(Device::parse(Path::new(device))?)
         }
         _ => None,
     };
-    if let (Recall::Seen(witness), Some(Device::Paravirtualized(path))) = (&recall, &device) {
+    if let (RecordState::Known(volume_record), Some(Device::Paravirtualized(path))) =
+        (&recall, &device)
+    {
         // The path may lead to another volume's disk by now.
         return Ok(Disk::open(path, &staging.host)
             .ok()
-            .filter(|disk| is_same(witness, &disk.identity()))
+            .filter(|disk| is_same(volume_record, &disk.identity()))
             .map(|disk| Held::Disk { number: disk.number(), path: path.clone() }));
     }
     // A call that was killed after its login has recorded no device yet, and one that was killed after its logout

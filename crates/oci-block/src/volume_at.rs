@@ -15,7 +15,7 @@ use crate::{
     sessions::Sessions,
     staging::Staging,
     volume::volume_key,
-    witness::{Witness, Witnesses},
+    volume_record::{VolumeRecord, VolumeRecords},
 };
 
 /// The key of the volume whose disk is mounted at `dir`. Where nothing is, or nothing is known of it, the volume that
@@ -77,21 +77,21 @@ impl Mounted {
 /// What this host knows of volumes.
 struct Known {
     volumes: Vec<Volume>,
-    witnesses: Witnesses,
+    records: VolumeRecords,
 }
 
 struct Volume {
     volume: String,
-    record: Option<Witness>,
+    record: Option<VolumeRecord>,
     /// Those of its sessions, by record and note.
     targets: Vec<Target>,
 }
 
 impl Known {
     fn on(staging: &Staging) -> Self {
-        let witnesses = Witnesses::new(&staging.state_dir);
+        let records = VolumeRecords::new(&staging.state_dir);
         let sessions = Sessions::new(&staging.run_dir);
-        let mut volumes: Vec<_> = witnesses
+        let mut volumes: Vec<_> = records
             .others("")
             .into_iter()
             .map(|(volume, it)| Volume::recorded(volume, it))
@@ -103,7 +103,7 @@ impl Known {
                 None => volumes.push(Volume { volume, record: None, targets }),
             }
         }
-        Self { volumes, witnesses }
+        Self { volumes, records }
     }
 
     /// Those that have the disk by what is known of them.
@@ -113,12 +113,12 @@ impl Known {
 
     /// Whether a volume of this key has ever been here.
     fn has(&self, volume: &str) -> bool {
-        self.volumes.iter().any(|it| it.volume == volume) || self.witnesses.has(volume)
+        self.volumes.iter().any(|it| it.volume == volume) || self.records.has(volume)
     }
 }
 
 impl Volume {
-    fn recorded(volume: String, record: Witness) -> Self {
+    fn recorded(volume: String, record: VolumeRecord) -> Self {
         let paths = record.device.iter().chain(&record.paths);
         let targets = paths.flat_map(|path| Target::from_device_path(Path::new(path))).collect();
         Self { volume, record: Some(record), targets }
@@ -131,7 +131,7 @@ impl Volume {
     /// By its target, of which every attachment has its own, or by what the disk itself says.
     fn has(&self, mounted: &Mounted) -> bool {
         let same =
-            |record: &Witness| mounted.identity.as_ref().is_some_and(|it| is_same(record, it));
+            |record: &VolumeRecord| mounted.identity.as_ref().is_some_and(|it| is_same(record, it));
         mounted.targets.iter().any(|target| self.targets.contains(target))
             || self.record.as_ref().is_some_and(same)
     }

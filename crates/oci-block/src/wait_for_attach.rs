@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    OciBlock, error::Error, in_hand::InHand, lock::VolumeLock, refused,
+    OciBlock, error::Error, lock::VolumeLock, refused, staged_disk::StagedDisk,
     volume_options::VolumeOptions, writable::ensure_writable,
 };
 
@@ -33,7 +33,7 @@ fn wait_locked(
     options: &VolumeOptions<'_>,
     lock: &VolumeLock,
 ) -> Result<PathBuf, Error> {
-    let InHand { device, disk, mounter, .. } = InHand::bring(driver, device, options)?;
+    let StagedDisk { device, disk, mounter, .. } = StagedDisk::acquire(driver, device, options)?;
     // An orphaned mount keeps the volume locked until it has ended.
     lock.share_with_children()?;
     ensure_writable(&mounter, options.name, &disk, &options.wanted)?;

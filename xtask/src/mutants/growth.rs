@@ -29,7 +29,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "growth: noted before it begins",
         GROWTH,
-        ["Witness { growing: Some(disk.size()), ..before.clone() }", "before.clone()"],
+        ["VolumeRecord { growing: Some(disk.size()), ..before.clone() }", "before.clone()"],
         ["driver", "growth_unasked"],
     ),
 ];

@@ -140,8 +140,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "format: the volume was never seen with a file system",
         MOUNT_DEVICE,
         [
-            "            Recall::Seen(Witness { fs_uuid: Some(uuid), .. }) => {\n                let uuid",
-            "            Recall::Seen(Witness { fs_uuid: Some(uuid), .. }) if uuid == \"-\" => {\n                let uuid",
+            "            RecordState::Known(VolumeRecord { fs_uuid: Some(uuid), .. }) => {\n                let uuid",
+            "            RecordState::Known(VolumeRecord { fs_uuid: Some(uuid), .. }) if uuid == \"-\" => {\n                let uuid",
         ],
         ["driver", "destroyers::a_"],
     ),
@@ -149,8 +149,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "format: the record is whole",
         MOUNT_DEVICE,
         [
-            "            Recall::Damaged => {\n                return Err(Refusal::RecordDamaged { volume: volume(), record }.into());\n            }\n",
-            "            Recall::Damaged => {}\n",
+            "            RecordState::Corrupt => {\n                return Err(Refusal::RecordDamaged { volume: volume(), record }.into());\n            }\n",
+            "            RecordState::Corrupt => {}\n",
         ],
         ["driver", "destroyers::a_"],
     ),
@@ -158,7 +158,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "format: the intent is durable first",
         MOUNT_DEVICE,
         [
-            "        self.remember(Witness { formatting: Some(uuid.clone()), ..self.witness() })?;\n",
+            "        self.remember(VolumeRecord { formatting: Some(uuid.clone()), ..self.volume_record() })?;\n",
             "",
         ],
         ["driver", "kill::mountdevice_of_a_blank_disk_goes_on"],
@@ -186,9 +186,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "right disk: its identity is proven",
-        "crates/oci-block/src/in_hand.rs",
+        "crates/oci-block/src/staged_disk.rs",
         [
-            "        let identity = prove_identity(volume, &disk, &recall, &witnesses)?;\n",
+            "        let identity = prove_identity(volume, &disk, &recall, &records)?;\n",
             "        let identity = disk.identity();\n",
         ],
         ["driver", "wrong_disk"],
@@ -203,7 +203,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "right disk: its file system is the one seen before",
         MOUNT_DEVICE,
         [
-            "        prove_file_system(volume, disk, self.device, uuid.as_deref(), recall, witnesses)?;\n",
+            "        prove_file_system(volume, disk, self.device, uuid.as_deref(), recall, records)?;\n",
             "",
         ],
         ["driver", "wrong_disk"],
@@ -211,7 +211,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant(
         "right disk: it is no other volume's",
         IDENTITY,
-        ["find(|(_, witness)| is_same(witness, &now))", "find(|_| false)"],
+        ["find(|(_, volume_record)| is_same(volume_record, &now))", "find(|_| false)"],
         ["driver", "wrong_disk"],
     ),
     mutant(
@@ -342,9 +342,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "records are checksummed",
-        "crates/oci-block/src/witness.rs",
+        "crates/oci-block/src/volume_record.rs",
         ["(sum == checksum(body)).then(", "(sum != \"\").then("],
-        ["oci-block", "witness"],
+        ["oci-block", "volume_record"],
     ),
     mutant(
         "repair is left to people",
@@ -359,8 +359,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "detach: only from that instance",
         "crates/oci-block/src/detach.rs",
         [
-            "Standing::Nowhere | Standing::Elsewhere(_) => return Ok(()),",
-            "Standing::Nowhere => return Ok(()),\n                Standing::Elsewhere(it) => remove(cloud, it)?,",
+            "AttachmentStatus::NotAttached | AttachmentStatus::AttachedElsewhere(_) => {\n                    return Ok(());\n                }",
+            "AttachmentStatus::NotAttached => return Ok(()),\n                AttachmentStatus::AttachedElsewhere(it) => remove(cloud, it)?,",
         ],
         ["driver", "detach"],
     ),

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     device::Device,
     paths::with_all_portals,
-    witness::{Recall, Witness, Witnesses},
+    volume_record::{RecordState, VolumeRecord, VolumeRecords},
 };
 use scene::*;
 
@@ -144,14 +144,18 @@ fn the_attachment_of_another_instance_is_not_ours() {
 fn the_portals_of_a_multipath_volume_come_from_the_api_and_then_from_the_record() {
     let scene = multipath_scene("");
     let three = ["169.254.2.2:3260", "169.254.3.2:3260", "169.254.4.2:3260"];
-    assert_eq!(scene.portals(MULTIPATH, &Recall::Nothing).unwrap(), three);
-    assert_eq!(scene.portals("", &Recall::Nothing).unwrap(), three[..1]);
+    assert_eq!(scene.portals(MULTIPATH, &RecordState::Absent).unwrap(), three);
+    assert_eq!(scene.portals("", &RecordState::Absent).unwrap(), three[..1]);
 
     let other = Target { address: "169.254.3.2".parse().unwrap(), ..scene.target.clone() };
     let record = |device: &Target| {
         let path = |target: &Target| target.device_path().display().to_string();
         let device = Some(path(device));
-        Recall::Seen(Witness { device, paths: vec![path(&other)], ..Witness::default() })
+        RecordState::Known(VolumeRecord {
+            device,
+            paths: vec![path(&other)],
+            ..VolumeRecord::default()
+        })
     };
     let before = scene.sim.requests().len();
     assert_eq!(scene.portals(MULTIPATH, &record(&scene.target)).unwrap(), three[..2]);
@@ -169,7 +173,7 @@ fn without_credentials_the_portal_is_asked_for_the_others() {
         "iscsiadm --mode discovery --type sendtargets --op nonpersistent --portal 169.254.2.2:3260";
     let script = command::testing::Script::default().expect(line, 0, &answer);
     scene.driver.staging.runner = Arc::new(script);
-    let portals = scene.portals(MULTIPATH, &Recall::Nothing).unwrap();
+    let portals = scene.portals(MULTIPATH, &RecordState::Absent).unwrap();
     assert_eq!(portals, ["169.254.2.2:3260", "169.254.9.9:3260"]);
 }
 
@@ -194,7 +198,7 @@ fn all_paths_are_logged_in_to_and_one_may_be_down() {
         let options = options(&volume, &format!("{MULTIPATH}{USE_CHAP}"));
         let device = Device::Iscsi(scene.target.clone());
         let driver = &scene.driver;
-        let device = with_all_portals(driver, device, &options, &Recall::Nothing).unwrap();
+        let device = with_all_portals(driver, device, &options, &RecordState::Absent).unwrap();
         let requests = scene.sim.requests().len();
         let initiator = driver.initiator();
         driver.log_in_paths(&initiator, device.targets(), &options).unwrap();
@@ -211,7 +215,7 @@ fn all_paths_are_logged_in_to_and_one_may_be_down() {
 /// The notes of sessions and the records of volumes on the scene's host.
 fn noted(scene: &Scene) -> (Vec<String>, usize) {
     let settings = &scene.driver.settings;
-    let records = Witnesses::new(&settings.state_dir).others("");
+    let records = VolumeRecords::new(&settings.state_dir).others("");
     (Sessions::new(&settings.run_dir).volumes(), records.len())
 }
 

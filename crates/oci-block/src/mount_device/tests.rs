@@ -21,7 +21,7 @@ use crate::{
 struct Watched {
     host: SystemRunner,
     run_dir: PathBuf,
-    records: Witnesses,
+    records: VolumeRecords,
     seen: Mutex<Vec<Seen>>,
 }
 
@@ -44,7 +44,7 @@ impl Watched {
             is_inherited: inherits(&self.run_dir.join("lock").join(VOLUME)),
             is_noted: matches!(
                 self.records.read(VOLUME),
-                Recall::Seen(Witness { formatting: Some(_), fs_uuid: None, .. })
+                RecordState::Known(VolumeRecord { formatting: Some(_), fs_uuid: None, .. })
             ),
         }
     }
@@ -89,7 +89,7 @@ impl Scene {
         let runner = Arc::new(Watched {
             host: host_programs(),
             run_dir: settings.run_dir.clone(),
-            records: Witnesses::new(&settings.state_dir),
+            records: VolumeRecords::new(&settings.state_dir),
             seen: Mutex::default(),
         });
         let driver = OciBlock::new(settings, runner.clone(), Arc::new(ManualClock::default()));
@@ -101,10 +101,9 @@ impl Scene {
         let options = Options::from_json(options.as_bytes()).unwrap();
         let options = VolumeOptions::parse(&options)?;
         let lock = self.driver.staging.lock(VOLUME, "mountdevice")?;
-        let witnesses = Witnesses::new(&self.driver.staging.state_dir);
-        let recall = witnesses.read(VOLUME);
-        let identity =
-            crate::identity::prove_identity(VOLUME, &self.disk.disk, &recall, &witnesses)?;
+        let records = VolumeRecords::new(&self.driver.staging.state_dir);
+        let recall = records.read(VOLUME);
+        let identity = crate::identity::prove_identity(VOLUME, &self.disk.disk, &recall, &records)?;
         let mounting = Mounting {
             staging: &self.driver.staging,
             name: options.name,
@@ -117,7 +116,7 @@ impl Scene {
             disk: &self.disk.disk,
             identity: &identity,
             recall: &recall,
-            witnesses: &witnesses,
+            records: &records,
             mounter: &self.driver.staging.mounter(),
         };
         mounting.run()
@@ -127,8 +126,8 @@ impl Scene {
         self.runner.seen.lock().unwrap().clone()
     }
 
-    fn record(&self, record: &Witness) {
-        Witnesses::new(&self.driver.staging.state_dir).write(VOLUME, record).unwrap();
+    fn record(&self, record: &VolumeRecord) {
+        VolumeRecords::new(&self.driver.staging.state_dir).write(VOLUME, record).unwrap();
     }
 
     /// The refusal, with what varies from run to run made constant, of a call that has written nothing.
@@ -176,7 +175,7 @@ fn every_program_that_works_on_the_disk_holds_the_lock_with_the_driver() {
 #[test]
 fn a_disk_that_is_smaller_than_it_was_is_refused() {
     let scene = Scene::new();
-    scene.record(&Witness { size: SIZE + 512, ..Witness::default() });
+    scene.record(&VolumeRecord { size: SIZE + 512, ..VolumeRecord::default() });
     assert_eq!(
         scene.refusal(OPTIONS),
         "the disk at DISK is not the one that was seen before for volume aaaa: the size in bytes was \
@@ -189,14 +188,18 @@ fn a_disk_that_is_smaller_than_it_was_is_refused() {
 #[test]
 fn what_has_held_a_file_system_is_not_formatted_when_it_reads_blank() {
     let scene = Scene::new();
-    scene.record(&Witness { size: SIZE, fs_uuid: Some("4f1f".into()), ..Witness::default() });
+    scene.record(&VolumeRecord {
+        size: SIZE,
+        fs_uuid: Some("4f1f".into()),
+        ..VolumeRecord::default()
+    });
     assert!(scene.refusal(OPTIONS).contains("now reads blank; it is not formatted again"));
 }
 
 #[test]
 fn a_record_that_cannot_be_made_out_forbids_a_format() {
     let scene = Scene::new();
-    scene.record(&Witness::default());
+    scene.record(&VolumeRecord::default());
     let path = scene.disk.dir.path().join(format!("state/volumes/{VOLUME}.json"));
     fs::write(path, "torn").unwrap();
     let refusal = scene.refusal(OPTIONS);

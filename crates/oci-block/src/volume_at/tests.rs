@@ -82,14 +82,15 @@ impl Scene {
     /// A record of the volume, which Kubernetes calls `name`.
     fn record(self, volume: &str, name: Option<&str>) -> Self {
         let device = Some(target(volume).device_path().display().to_string());
-        let witness = Witness { device, name: name.map(str::to_owned), ..Witness::default() };
-        Witnesses::new(&self.driver.staging.state_dir).write(volume, &witness).unwrap();
+        let volume_record =
+            VolumeRecord { device, name: name.map(str::to_owned), ..VolumeRecord::default() };
+        VolumeRecords::new(&self.driver.staging.state_dir).write(volume, &volume_record).unwrap();
         self
     }
 
     fn damaged_record(self, volume: &str) -> Self {
         let scene = self.record(volume, None);
-        fs::write(Witnesses::new(&scene.driver.staging.state_dir).path(volume), "x").unwrap();
+        fs::write(VolumeRecords::new(&scene.driver.staging.state_dir).path(volume), "x").unwrap();
         scene
     }
 

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::super::*;
 use crate::{
     Settings, device::Device, paths::with_all_portals, volume_options::tests::parse_json,
-    witness::Recall,
+    volume_record::RecordState,
 };
 
 /// A node with credentials, the cloud, and a target behind iscsiadm that lets in who knows its secret.
@@ -215,7 +215,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 
 impl Scene {
     /// The device with all its portals.
-    pub(super) fn portals(&self, more: &str, recall: &Recall) -> Result<Vec<String>, String> {
+    pub(super) fn portals(&self, more: &str, recall: &RecordState) -> Result<Vec<String>, String> {
         let volume = self.sim.attachments()[0].volume_id.clone();
         let device = Device::Iscsi(self.target.clone());
         let all = with_all_portals(&self.driver, device, &options(&volume, more), recall);

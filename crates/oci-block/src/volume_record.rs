@@ -16,7 +16,7 @@ use crate::private_dir::{Lasting, PrivateDir, cure};
 /// One volume, as it was last seen here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Witness {
+pub(crate) struct VolumeRecord {
     /// The device path that attach composed.
     pub(crate) device: Option<String>,
     /// The paths of its other portals, if it is multipath.
@@ -46,7 +46,7 @@ pub(crate) struct Witness {
     pub(crate) name: Option<String>,
 }
 
-impl Witness {
+impl VolumeRecord {
     /// Whether Kubernetes calls the volume so.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         self.name.as_deref() == Some(name)
@@ -55,11 +55,11 @@ impl Witness {
 
 /// The records of a host.
 #[derive(Debug)]
-pub(crate) struct Witnesses {
+pub(crate) struct VolumeRecords {
     state_dir: PathBuf,
 }
 
-impl Witnesses {
+impl VolumeRecords {
     /// The records below `state_dir`.
     pub(crate) fn new(state_dir: &Path) -> Self {
         Self { state_dir: state_dir.to_owned() }
@@ -69,21 +69,25 @@ impl Witnesses {
     ///
     /// A record that is damaged is set aside, once, as `.corrupt`. One that does not read stays: what keeps it from
     /// being read may pass.
-    pub(crate) fn read(&self, volume: &str) -> Recall {
+    pub(crate) fn read(&self, volume: &str) -> RecordState {
         self.try_read(volume).unwrap_or_else(|error| {
             log::warn!("the record {} cannot be read: {error}", self.path(volume).display());
-            Recall::Unreadable(format!("{error}{}", cure(&error)))
+            RecordState::Unreadable(format!("{error}{}", cure(&error)))
         })
     }
 
-    fn try_read(&self, volume: &str) -> io::Result<Recall> {
+    fn try_read(&self, volume: &str) -> io::Result<RecordState> {
         let Some(dir) = PrivateDir::existing(&self.state_dir, VOLUMES)? else {
-            return Ok(Recall::Nothing);
+            return Ok(RecordState::Absent);
         };
         let (name, corrupt) = (file(volume), corrupt(volume));
         let bytes = match dir.read(&name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(if dir.has(&corrupt) { Recall::Damaged } else { Recall::Nothing });
+                return Ok(if dir.has(&corrupt) {
+                    RecordState::Corrupt
+                } else {
+                    RecordState::Absent
+                });
             }
             bytes => bytes?,
         };
@@ -92,28 +96,28 @@ impl Witnesses {
             || {
                 log::warn!("the record {} is damaged and set aside", self.path(volume).display());
                 let _ = dir.rename(&name, &corrupt);
-                Recall::Damaged
+                RecordState::Corrupt
             },
-            Recall::Seen,
+            RecordState::Known,
         ))
     }
 
-    /// Remembers `witness`, so that a crash leaves the old record or the new one.
+    /// Remembers `volume_record`, so that a crash leaves the old record or the new one.
     ///
     /// # Errors
     /// The record cannot be made durable: a format must then not begin.
-    pub(crate) fn write(&self, volume: &str, witness: &Witness) -> io::Result<()> {
+    pub(crate) fn write(&self, volume: &str, volume_record: &VolumeRecord) -> io::Result<()> {
         let dir = PrivateDir::make(&self.state_dir, VOLUMES)?;
-        dir.write(&file(volume), print(witness)?.as_bytes(), Lasting::Durable)?;
-        let [fs_uuid, formatting] =
-            [&witness.fs_uuid, &witness.formatting].map(|it| it.as_deref().unwrap_or_default());
-        log::info!(volume, fs_uuid, formatting, size = witness.size; "record written");
+        dir.write(&file(volume), print(volume_record)?.as_bytes(), Lasting::Durable)?;
+        let [fs_uuid, formatting] = [&volume_record.fs_uuid, &volume_record.formatting]
+            .map(|it| it.as_deref().unwrap_or_default());
+        log::info!(volume, fs_uuid, formatting, size = volume_record.size; "record written");
         // Observed anew: what was set aside no longer matters.
         dir.remove(&corrupt(volume))
     }
 
     /// All readable records but that of `volume`.
-    pub(crate) fn others(&self, volume: &str) -> Vec<(String, Witness)> {
+    pub(crate) fn others(&self, volume: &str) -> Vec<(String, VolumeRecord)> {
         let Ok(Some(dir)) = PrivateDir::existing(&self.state_dir, VOLUMES) else {
             return Vec::new();
         };
@@ -141,24 +145,24 @@ impl Witnesses {
 /// What a record said.
 #[derive(Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "a call has one of it")]
-pub(crate) enum Recall {
+pub(crate) enum RecordState {
     /// This volume was never seen here.
-    Nothing,
+    Absent,
     /// It was, or may have been: the record cannot be made out.
-    Damaged,
+    Corrupt,
     /// It may have been: the record cannot be read. Why, and what to do about it.
     Unreadable(String),
     /// It was.
-    Seen(Witness),
+    Known(VolumeRecord),
 }
 
-/// A record is two lines: the checksum of the second, and the witness.
-fn print(witness: &Witness) -> io::Result<String> {
-    let body = serde_json::to_string(witness)?;
+/// A record is two lines: the checksum of the second, and the record itself.
+fn print(volume_record: &VolumeRecord) -> io::Result<String> {
+    let body = serde_json::to_string(volume_record)?;
     Ok(format!("{}\n{body}\n", checksum(&body)))
 }
 
-fn parse(text: &str) -> Option<Witness> {
+fn parse(text: &str) -> Option<VolumeRecord> {
     let (sum, body) = text.trim_end_matches('\n').split_once('\n')?;
     (sum == checksum(body)).then(|| serde_json::from_str(body).ok())?
 }
@@ -184,27 +188,27 @@ mod tests {
 
     use super::*;
 
-    fn witness() -> Witness {
-        Witness {
+    fn volume_record() -> VolumeRecord {
+        VolumeRecord {
             device: Some("/dev/oracleoci/oraclevdb".into()),
             size: 50 << 30,
             fs_uuid: Some("4f1f1b0e".into()),
-            ..Witness::default()
+            ..VolumeRecord::default()
         }
     }
 
     #[test]
     fn a_record_is_read_back() {
         let dir = tempfile::tempdir().unwrap();
-        let witnesses = Witnesses::new(dir.path());
-        assert_eq!(witnesses.read("v"), Recall::Nothing);
-        witnesses.write("v", &witness()).unwrap();
-        assert_eq!(witnesses.read("v"), Recall::Seen(witness()));
+        let records = VolumeRecords::new(dir.path());
+        assert_eq!(records.read("v"), RecordState::Absent);
+        records.write("v", &volume_record()).unwrap();
+        assert_eq!(records.read("v"), RecordState::Known(volume_record()));
     }
 
     #[test]
     fn every_truncation_and_every_flipped_bit_is_noticed() {
-        let whole = print(&witness()).unwrap().into_bytes();
+        let whole = print(&volume_record()).unwrap().into_bytes();
         for end in 0..whole.len() - 1 {
             let text = String::from_utf8_lossy(&whole[..end]);
             assert_eq!(parse(&text), None, "cut at {end}");
@@ -220,13 +224,13 @@ mod tests {
     #[test]
     fn a_damaged_record_stays_damaged_until_the_volume_is_observed() {
         let dir = tempfile::tempdir().unwrap();
-        let witnesses = Witnesses::new(dir.path());
-        witnesses.write("v", &witness()).unwrap();
-        fs::write(witnesses.path("v"), "x").unwrap();
-        assert_eq!(witnesses.read("v"), Recall::Damaged);
-        assert_eq!(witnesses.read("v"), Recall::Damaged);
-        witnesses.write("v", &witness()).unwrap();
-        assert_eq!(witnesses.read("v"), Recall::Seen(witness()));
+        let records = VolumeRecords::new(dir.path());
+        records.write("v", &volume_record()).unwrap();
+        fs::write(records.path("v"), "x").unwrap();
+        assert_eq!(records.read("v"), RecordState::Corrupt);
+        assert_eq!(records.read("v"), RecordState::Corrupt);
+        records.write("v", &volume_record()).unwrap();
+        assert_eq!(records.read("v"), RecordState::Known(volume_record()));
     }
 
     mod properties {
@@ -242,10 +246,10 @@ mod tests {
             ) {
                 let [device, wwid, serial, appearance, fs_uuid, formatting] =
                     <[_; 6]>::try_from(texts).unwrap();
-                let witness = Witness {
-                    device, wwid, serial, appearance, fs_uuid, formatting, size, ..Witness::default()
+                let volume_record = VolumeRecord {
+                    device, wwid, serial, appearance, fs_uuid, formatting, size, ..VolumeRecord::default()
                 };
-                prop_assert_eq!(parse(&print(&witness).unwrap()), Some(witness));
+                prop_assert_eq!(parse(&print(&volume_record).unwrap()), Some(volume_record));
             }
 
             /// A right checksum over a wrong record, too.

@@ -6,45 +6,45 @@ use crate::error::Error;
 
 /// How a volume stands to one instance.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Standing<'a> {
+pub(crate) enum AttachmentStatus<'a> {
     /// Attached here, or on the way.
-    Here(&'a VolumeAttachment),
+    AttachedHere(&'a VolumeAttachment),
     /// Being detached, here or elsewhere; nothing can be attached before that ends.
-    Leaving(&'a VolumeAttachment),
+    Detaching(&'a VolumeAttachment),
     /// Attached to another instance, or on the way there.
-    Elsewhere(&'a VolumeAttachment),
+    AttachedElsewhere(&'a VolumeAttachment),
     /// In a state that this driver does not know.
-    Unclear(&'a VolumeAttachment),
+    Unknown(&'a VolumeAttachment),
     /// Attached to nothing.
-    Nowhere,
+    NotAttached,
 }
 
 /// Judges a complete list. Attachments stay listed for a while after they have ended.
-pub(crate) fn standing<'a>(
+pub(crate) fn attachment_status<'a>(
     attachments: &'a [VolumeAttachment],
     volume: &Ocid,
     instance: &Ocid,
-) -> Standing<'a> {
+) -> AttachmentStatus<'a> {
     use AttachmentState::{Attached, Attaching, Detached, Detaching};
 
     attachments
         .iter()
         .filter(|it| it.volume_id == *volume)
         .map(|it| match (&it.lifecycle_state, it.instance_id == *instance) {
-            (Attached | Attaching, true) => Standing::Here(it),
-            (Detaching, _) => Standing::Leaving(it),
-            (Attached | Attaching, false) => Standing::Elsewhere(it),
-            (Detached, _) => Standing::Nowhere,
-            _ => Standing::Unclear(it),
+            (Attached | Attaching, true) => AttachmentStatus::AttachedHere(it),
+            (Detaching, _) => AttachmentStatus::Detaching(it),
+            (Attached | Attaching, false) => AttachmentStatus::AttachedElsewhere(it),
+            (Detached, _) => AttachmentStatus::NotAttached,
+            _ => AttachmentStatus::Unknown(it),
         })
         .min_by_key(|it| match it {
-            Standing::Unclear(_) => 0,
-            Standing::Here(_) => 1,
-            Standing::Leaving(_) => 2,
-            Standing::Elsewhere(_) => 3,
-            Standing::Nowhere => 4,
+            AttachmentStatus::Unknown(_) => 0,
+            AttachmentStatus::AttachedHere(_) => 1,
+            AttachmentStatus::Detaching(_) => 2,
+            AttachmentStatus::AttachedElsewhere(_) => 3,
+            AttachmentStatus::NotAttached => 4,
         })
-        .unwrap_or(Standing::Nowhere)
+        .unwrap_or(AttachmentStatus::NotAttached)
 }
 
 /// An attachment of the volume to another instance that is attached or will be.
@@ -102,12 +102,12 @@ mod tests {
                 .unwrap()
             })
             .collect();
-        let shown = match standing(&attachments, &volume, &here) {
-            Standing::Here(it) => format!("here {}", it.id.unique()),
-            Standing::Leaving(it) => format!("leaving {}", it.id.unique()),
-            Standing::Elsewhere(it) => format!("elsewhere {}", it.id.unique()),
-            Standing::Unclear(it) => format!("unclear {}", it.id.unique()),
-            Standing::Nowhere => "nowhere".to_owned(),
+        let shown = match attachment_status(&attachments, &volume, &here) {
+            AttachmentStatus::AttachedHere(it) => format!("here {}", it.id.unique()),
+            AttachmentStatus::Detaching(it) => format!("leaving {}", it.id.unique()),
+            AttachmentStatus::AttachedElsewhere(it) => format!("elsewhere {}", it.id.unique()),
+            AttachmentStatus::Unknown(it) => format!("unclear {}", it.id.unique()),
+            AttachmentStatus::NotAttached => "nowhere".to_owned(),
         };
         assert_eq!(shown, expected, "{attachments:?}");
     }

@@ -14,50 +14,56 @@ use crate::{
     staging::Staging,
     volume::VolumeName,
     volume_options::VolumeOptions,
-    witness::{Recall, Witness, Witnesses},
+    volume_record::{RecordState, VolumeRecord, VolumeRecords},
 };
 
 /// The disk, and what was known of it before this call.
-pub(crate) struct InHand {
-    pub(crate) witnesses: Witnesses,
-    pub(crate) recall: Recall,
+pub(crate) struct StagedDisk {
+    pub(crate) records: VolumeRecords,
+    pub(crate) recall: RecordState,
     pub(crate) device: Device,
     pub(crate) disk: Disk,
     pub(crate) identity: Identity,
     pub(crate) mounter: Mounter,
 }
 
-impl InHand {
+impl StagedDisk {
     /// Logs in or waits, and takes away what is left mounted of a disk that is gone. The caller has the
     /// volume's lock.
-    pub(crate) fn bring(
+    pub(crate) fn acquire(
         driver: &OciBlock,
         device: &Path,
         options: &VolumeOptions<'_>,
     ) -> Result<Self, Error> {
         let name = options.name;
         let volume = name.key()?;
-        let witnesses = Witnesses::new(&driver.staging.state_dir);
-        let recall = witnesses.read(volume);
+        let records = VolumeRecords::new(&driver.staging.state_dir);
+        let recall = records.read(volume);
         let device = named_device(device, &recall, volume)?;
         let device = with_all_portals(driver, device, options, &recall)?;
         let disk = driver.disk(&device, options)?;
-        let identity = prove_identity(volume, &disk, &recall, &witnesses)?;
-        take_name(&driver.staging, name, volume, &recall, &witnesses);
-        note_device(&device, &recall, name, volume, &witnesses);
+        let identity = prove_identity(volume, &disk, &recall, &records)?;
+        take_name(&driver.staging, name, volume, &recall, &records);
+        note_device(&device, &recall, name, volume, &records);
         let mounter = driver.staging.mounter();
         dead_mount::clear(&driver.staging, &mounter, name, &disk)?;
-        Ok(Self { witnesses, recall, device, disk, identity, mounter })
+        Ok(Self { records, recall, device, disk, identity, mounter })
     }
 }
 
 /// The device that is meant for `volume`.
-pub(crate) fn named_device(device: &Path, recall: &Recall, volume: &str) -> Result<Device, Error> {
+pub(crate) fn named_device(
+    device: &Path,
+    recall: &RecordState,
+    volume: &str,
+) -> Result<Device, Error> {
     if !device.as_os_str().is_empty() {
         return Ok(Device::parse(device)?);
     }
     match recall {
-        Recall::Seen(Witness { device: Some(device), .. }) => Ok(Device::parse(Path::new(device))?),
+        RecordState::Known(VolumeRecord { device: Some(device), .. }) => {
+            Ok(Device::parse(Path::new(device))?)
+        }
         _ => Err(DeviceError::Unknown { volume: volume.into() }.into()),
     }
 }
@@ -68,20 +74,20 @@ fn take_name(
     staging: &Staging,
     name: VolumeName<'_>,
     volume: &str,
-    recall: &Recall,
-    witnesses: &Witnesses,
+    recall: &RecordState,
+    records: &VolumeRecords,
 ) {
     let Some(name) = name.alias() else { return };
-    if matches!(recall, Recall::Seen(before) if before.is_called(name)) {
+    if matches!(recall, RecordState::Known(before) if before.is_called(name)) {
         return;
     }
-    for (other, _) in witnesses.others(volume).into_iter().filter(|(_, it)| it.is_called(name)) {
+    for (other, _) in records.others(volume).into_iter().filter(|(_, it)| it.is_called(name)) {
         let Some(_lock) = staging.lock_at_once(&other, "a volume of the same name") else {
             log::warn!("volume {other} is called {name} too, and another call is at work for it");
             continue;
         };
-        if let Recall::Seen(now) = witnesses.read(&other)
-            && let Err(error) = witnesses.write(&other, &Witness { name: None, ..now })
+        if let RecordState::Known(now) = records.read(&other)
+            && let Err(error) = records.write(&other, &VolumeRecord { name: None, ..now })
         {
             log::warn!("volume {other} is still called {name}: {error}");
         }
@@ -92,16 +98,16 @@ fn take_name(
 /// records nothing: what it has made is in the note of its session. That it cannot is no reason to fail.
 fn note_device(
     device: &Device,
-    recall: &Recall,
+    recall: &RecordState,
     name: VolumeName<'_>,
     volume: &str,
-    witnesses: &Witnesses,
+    records: &VolumeRecords,
 ) {
     let before = match recall {
-        Recall::Seen(before) => before.clone(),
-        Recall::Nothing => Witness::default(),
+        RecordState::Known(before) => before.clone(),
+        RecordState::Absent => VolumeRecord::default(),
         // Writing would make it look whole.
-        Recall::Damaged | Recall::Unreadable(_) => return,
+        RecordState::Corrupt | RecordState::Unreadable(_) => return,
     };
     let path = Some(device.path().display().to_string());
     let name = name.alias().map(str::to_owned);
@@ -112,7 +118,7 @@ fn note_device(
     }
     let is_new = before.device != path || before.paths != paths || before.name != name;
     if !device.targets().is_empty() && is_new {
-        let noted = witnesses.write(volume, &Witness { device: path, paths, name, ..before });
+        let noted = records.write(volume, &VolumeRecord { device: path, paths, name, ..before });
         noted.unwrap_or_else(|error| log::warn!("the device of {volume} is not recorded: {error}"));
     }
 }

@@ -6,14 +6,14 @@ use crate::{error::Error, refusal::Refusal};
 
 /// What the disk has beyond its file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Room {
+pub(crate) enum Headroom {
     /// Nothing, or less than file systems leave unused at the end.
     None,
     /// Enough to grow into.
     Left,
 }
 
-impl Room {
+impl Headroom {
     /// Compares `disk` with the unmounted file system on it.
     ///
     /// # Errors
