@@ -13,7 +13,6 @@ use clap::Parser;
 use checkout::Checkout;
 
 mod bench;
-mod beside;
 mod checkout;
 mod ci;
 mod demo;

@@ -4,12 +4,11 @@ use anyhow::{Context as _, Result};
 use xshell::cmd;
 
 use crate::{
-    beside::Beside,
     checkout::Checkout,
     fault_matrix::{self, Run},
     prerequisites::{self, DESTROYERS, DISKS, SCRIPTS},
     progress::loudly,
-    sdk_test,
+    sdk_test, vm,
 };
 
 /// Run every test: on this machine, with Oracle's clients, and on real iSCSI in a virtual machine
@@ -41,21 +40,21 @@ impl Args {
     }
 }
 
-/// Every test, and the fault matrix as they have seen it. Most of the tests on this machine wait, and the guests of
-/// the virtual machine compute: so they run side by side, and all of them run, whichever fails.
+/// Every test, and the fault matrix as they have seen it. All parts run, whichever fails.
+///
+/// They do not run side by side: the tests on this machine and the guests both compute, and have limits of time.
 pub(crate) fn all(checkout: &Checkout, scope: &Scope) -> Result<()> {
-    let observed = fault_matrix::afresh(checkout, Run::Host)?;
-    let tests = || cargo_test(checkout, &["--workspace", "--no-fail-fast"]);
-    loudly("build the tests", || Ok(tests()?.arg("--no-run").run()?))?;
-    let guests = Beside::start(checkout, "vm-test")?;
-    let tests = loudly("tests", || Ok(tests()?.env("FAULT_MATRIX", &observed).run()?));
+    let tests = loudly("tests", || {
+        let tests = cargo_test(checkout, &["--workspace", "--no-fail-fast"])?;
+        Ok(tests.env("FAULT_MATRIX", fault_matrix::afresh(checkout, Run::Host)?).run()?)
+    });
     let clients = if scope.without_sdk {
         println!("▸ Oracle's clients are left out");
         Ok(())
     } else {
         loudly("Oracle's clients", || sdk_test::all(checkout))
     };
-    let guests = loudly("tests on real iSCSI, since the tests began", || guests.end());
+    let guests = loudly("tests on real iSCSI", || vm::all(checkout));
     tests.context("tests on this machine")?;
     clients.context("Oracle's clients")?;
     guests.context("tests on real iSCSI")?;

@@ -78,6 +78,12 @@ impl Args {
     }
 }
 
+/// Runs every case, as CI does.
+pub(crate) fn all(checkout: &Checkout) -> Result<()> {
+    let suite = quietly("build the suite", || suite(checkout))?;
+    run(checkout, &suite, Machine::Qemu, &Choice::default()).map(drop)
+}
+
 /// What one case has measured, a line each.
 pub(crate) fn figures(checkout: &Checkout, case: &str) -> Result<Vec<String>> {
     let suite = quietly("build the suite", || suite(checkout))?;
