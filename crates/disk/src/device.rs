@@ -145,6 +145,11 @@ impl Disk {
         claimed.map_or_else(|| self.claim(access), Ok)
     }
 
+    /// Whether there is nothing at `path`. A path that cannot be looked at may lead to a disk.
+    pub fn is_absent(path: &Path) -> bool {
+        matches!(path.try_exists(), Ok(false))
+    }
+
     /// Proves that the disk at `path` is not in use at this moment, also if the kernel has given it up; may be
     /// repeated.
     ///

@@ -41,5 +41,5 @@ pub(crate) fn is_global_mount(found: &Entry, name: VolumeName<'_>) -> bool {
 /// Whether the kernel has given the disk up for good.
 fn is_dead(staging: &Staging, mount: &Entry) -> Result<bool, Error> {
     let here = staging.host.sysfs.join("dev/block").join(mount.number.to_string());
-    Ok(!here.exists() || staging.host.has_given_up(mount.number)?)
+    Ok(Disk::is_absent(&here) || staging.host.has_given_up(mount.number)?)
 }

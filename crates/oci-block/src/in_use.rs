@@ -54,7 +54,7 @@ fn local_use(
     let (path, is_ours) = match Device::of(attachment) {
         // On another instance the same path is that of another volume.
         Ok(Device::Paravirtualized(path)) => {
-            let exists = path.exists();
+            let exists = !Disk::is_absent(&path);
             (path, exists && cloud.own_instance() == Some(&attachment.instance_id))
         }
         Ok(device) => {

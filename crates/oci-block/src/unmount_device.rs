@@ -132,7 +132,7 @@ fn release(
 ) -> Result<(), Error> {
     match held {
         Held::Sessions(targets) => end_sessions(staging, initiator, volume, targets)?,
-        Held::Disk { path, number } if path.exists() => {
+        Held::Disk { path, number } if !Disk::is_absent(path) => {
             match Disk::open(path, &staging.host) {
                 Ok(disk) if disk.number() == *number => {
                     disk.claim_soon(Access::Read, &*staging.clock)?;

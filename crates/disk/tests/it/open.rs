@@ -179,3 +179,14 @@ fn a_disk_that_was_replaced_is_noticed() {
 fn flushing_succeeds_on_a_sound_disk() {
     LoopDisk::new(MIB).open().flush().unwrap();
 }
+
+#[test]
+fn a_path_that_cannot_be_looked_at_is_not_absent() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    symlink(at("circle"), at("circle")).unwrap();
+    symlink(at("nothing"), at("dangling")).unwrap();
+    for (name, absent) in [("circle", false), ("dangling", true), ("nothing", true), (".", false)] {
+        assert_eq!(Disk::is_absent(&at(name)), absent, "{name}");
+    }
+}
