@@ -7,13 +7,21 @@ use zeroize::Zeroizing;
 /// The text of a file: UTF-8, or UTF-16 if a byte order mark says so. The mark is no part of it.
 ///
 /// # Errors
-/// It is neither. The error names the line and quotes nothing.
+/// It is neither, or a line begins with another byte order mark, which would be part of its first word without being
+/// seen. The error names the line and quotes nothing.
 pub fn text(bytes: &[u8]) -> io::Result<Zeroizing<String>> {
-    match bytes {
+    let text = match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest),
         [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
         _ => utf8(bytes),
+    }?;
+    match text.lines().position(|line| line.trim_start().starts_with('\u{feff}')) {
+        None => Ok(text),
+        Some(line) => {
+            let problem = format!("a byte order mark (U+FEFF) begins line {}; delete it", line + 1);
+            Err(io::Error::new(io::ErrorKind::InvalidData, problem))
+        }
     }
 }
 
@@ -70,6 +78,13 @@ mod tests {
             b"a\0b\0",
             Err("it holds NUL bytes, as UTF-16 without a byte order mark does; save it as UTF-8"),
         );
+        let marks = "\u{feff}\u{feff}a: b\n";
+        check(marks.as_bytes(), Err("a byte order mark (U+FEFF) begins line 1; delete it"));
+        check(
+            "a: b\n \u{feff}c: d\n".as_bytes(),
+            Err("a byte order mark (U+FEFF) begins line 2; delete it"),
+        );
+        check(b"\xFF\xFE\xFF\xFEa\0", Err("a byte order mark (U+FEFF) begins line 1; delete it"));
         check(b"\xFF\xFEa\0b", Err("it is UTF-16 and ends amid a character; save it as UTF-8"));
         check(
             b"\xFF\xFE\x00\xDE",
