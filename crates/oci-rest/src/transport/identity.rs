@@ -15,6 +15,8 @@ use x509_cert::{
     der::{Decode, Encode},
 };
 
+use super::tls::certificates;
+
 /// The certificate by which a client shows a server who it is, with its key.
 ///
 /// Certificates of X.509 version 1 are presented like those of version 3: whether they count is the
@@ -59,9 +61,7 @@ impl ClientCert {
     /// # Errors
     /// One of the two cannot be read, or they do not belong together.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, ClientCertError> {
-        let chain = CertificateDer::pem_slice_iter(chain)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| ClientCertError::NoCertificate)?;
+        let chain = certificates(chain).ok_or(ClientCertError::NoCertificate)?;
         let own = chain.first().ok_or(ClientCertError::NoCertificate)?;
         let wanted = public_key(own).ok_or(ClientCertError::Certificate)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| ClientCertError::NoKey)?;

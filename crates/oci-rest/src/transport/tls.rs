@@ -59,6 +59,12 @@ impl Tls {
 }
 
 /// All certificates of a PEM text; none if one is damaged.
-fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()
+///
+/// Byte order marks, which may stand before each file of a bundle, would hide the line that follows.
+pub(crate) fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let mut text = Vec::with_capacity(pem.len());
+    for line in pem.split_inclusive(|byte| *byte == b'\n') {
+        text.extend_from_slice(line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line));
+    }
+    CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().ok()
 }
