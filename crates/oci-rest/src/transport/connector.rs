@@ -144,13 +144,16 @@ impl Connector<()> for Steps {
         _: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
         let peer = self.peer(details);
-        let Some(base) = self.base(details, peer)? else { return Ok(None) };
-        if !details.needs_tls() {
-            return Ok(Some(base));
+        let Some(mut way) = self.base(details, peer)? else { return Ok(None) };
+        if details.needs_tls() {
+            let tls = self.tls(details, peer, way);
+            way = Box::new(tls.map_err(|error| Failed::mark(Some(peer), Step::Tls, error))?);
         }
-        let tls = self.tls(details, peer, base);
-        let tls = tls.map_err(|error| Failed::mark(Some(peer), Step::Tls, error))?;
-        Ok(Some(Box::new(tls)))
+        Ok(Some(if peer == Peer::Proxy {
+            Box::new(ProxyTransport::new(way, details))
+        } else {
+            way
+        }))
     }
 }
 
@@ -162,14 +165,66 @@ fn server_name(uri: &Uri) -> Option<ServerName<'static>> {
 
 /// What the steps before have left of the time for connecting.
 fn left(details: &ConnectionDetails<'_>) -> NextTimeout {
-    let mut timeout = details.timeout;
-    let now = (details.current_time)();
+    remaining(details.timeout, details.now, (details.current_time)())
+}
+
+/// What is left at `now` of a limit that began to run at `begun`.
+fn remaining(mut timeout: NextTimeout, begun: Instant, now: Instant) -> NextTimeout {
     if let (Duration::Exact(limit), Instant::Exact(begun), Instant::Exact(now)) =
-        (timeout.after, details.now, now)
+        (timeout.after, begun, now)
     {
         timeout.after = limit.saturating_sub(now.saturating_duration_since(begun)).into();
     }
     timeout
+}
+
+/// A connection to the proxy. The time for connecting covers the proxy's whole answer to CONNECT.
+///
+/// ureq gives the limit for connecting to each read of that answer anew, so that a proxy which sends a byte now and
+/// then would hold the call. After CONNECT every read gets what is left of the request's time.
+struct ProxyTransport {
+    below: Box<dyn Transport>,
+    connecting: NextTimeout,
+    begun: Instant,
+    now: Arc<dyn Fn() -> Instant + Send + Sync>,
+}
+
+impl ProxyTransport {
+    fn new(below: Box<dyn Transport>, details: &ConnectionDetails<'_>) -> Self {
+        let now = Arc::clone(&details.current_time);
+        Self { below, connecting: details.timeout, begun: details.now, now }
+    }
+}
+
+impl Debug for ProxyTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyTransport")
+    }
+}
+
+impl Transport for ProxyTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.below.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.below.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let connecting = timeout == self.connecting;
+        let timeout =
+            if connecting { remaining(timeout, self.begun, (self.now)()) } else { timeout };
+        self.below.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.below.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.below.is_tls()
+    }
 }
 
 /// A TLS session over whatever lies below.

@@ -3,7 +3,8 @@
 use std::{
     net::TcpListener,
     sync::{Arc, Mutex, atomic::Ordering},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use http::Request;
@@ -11,7 +12,7 @@ use oci_rest::{Direct, Error, Fault, Network, Phase, Transport, TransportError, 
 
 use crate::{
     script::chain,
-    server::{Server, answer, answer_all, read_request, serve, serve_tls},
+    server::{Server, Stream, answer, answer_all, read_request, serve, serve_tls},
 };
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -110,7 +111,8 @@ fn only_the_given_roots_are_trusted() {
     let with = |pem: String| {
         transport(&Network { root_certs: Some(pem.into_bytes()), ..Network::default() })
     };
-    let trusting = with(format!("{other}\n# a comment\n{pem}"));
+    // Each with the byte order mark that an editor has put before it.
+    let trusting = with(format!("\u{feff}{other}\n# a comment\n\u{feff}{pem}"));
     for _ in 0..3 {
         assert_eq!(get(&trusting, &uri, LIMIT).unwrap().0, 200);
     }
@@ -264,6 +266,79 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
     let error = get(&transport, "https://iaas.invalid/", LIMIT).unwrap_err();
     assert_eq!((error.phase(), error.fault()), (Phase::Connect, Fault::Proxy));
     assert!(!error.was_sent() && !format!("{transport:?} {error:?}").contains("MARKER"));
+}
+
+/// Sends a byte every 50 ms, until the client has gone.
+fn trickle(stream: &mut dyn Stream, bytes: &[u8]) {
+    for byte in bytes {
+        if stream.write_all(&[*byte]).and_then(|()| stream.flush()).is_err() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn bytes_that_come_one_by_one_do_not_stretch_the_limit() {
+    #[track_caller]
+    fn check(network: Network, uri: &str, phase: Phase) {
+        let (transport, begun) = (transport(&network), Instant::now());
+        let error = get(&transport, uri, Duration::from_secs(1)).unwrap_err();
+        assert_eq!((error.phase(), error.fault()), (phase, Fault::Timeout), "{uri}: {error}");
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(4), "{uri}: {took:?}");
+    }
+    /// A handshake message of the server that announces 16 kB.
+    const HELLO: &[u8] = &[0x16, 3, 3, 0x40, 0, 2, 0, 0x3F, 0xFC];
+    let long = [b'x'; 200];
+    let head = [b"HTTP/1.1 200 OK\r\nx: ", &long[..]].concat();
+    let hello = [HELLO, &long[..]].concat();
+    let slow = |bytes: &[u8]| {
+        let bytes = bytes.to_owned();
+        serve(move |stream| {
+            let _ = stream.read(&mut [0; 4096]);
+            trickle(stream, &bytes);
+        })
+    };
+    let through = |proxy: String, pem: Option<String>| Network {
+        proxy: Some(proxy),
+        root_certs: pem.map(String::into_bytes),
+        ..Network::default()
+    };
+
+    let server = slow(&head);
+    let proxy = format!("http://127.0.0.1:{}", server.port);
+    check(through(proxy, None), "https://iaas.invalid/", Phase::Connect);
+    check(Network::default(), &format!("http://127.0.0.1:{}/", server.port), Phase::Exchange);
+
+    let answer = head.clone();
+    let (tls, pem) = serve_tls(move |stream| {
+        read_request(stream);
+        trickle(stream, &answer);
+    });
+    let proxy = format!("https://localhost:{}", tls.port);
+    check(through(proxy, Some(pem)), "https://iaas.invalid/", Phase::Connect);
+
+    let server = slow(&hello);
+    check(Network::default(), &format!("https://127.0.0.1:{}/", server.port), Phase::Connect);
+    let proxy = format!("https://127.0.0.1:{}", server.port);
+    check(through(proxy, None), "https://iaas.invalid/", Phase::Connect);
+
+    let open = serve(move |stream| {
+        read_request(stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        let _ = stream.read(&mut [0; 4096]);
+        trickle(stream, &hello);
+    });
+    let proxy = format!("http://127.0.0.1:{}", open.port);
+    check(through(proxy, None), "https://iaas.invalid/", Phase::Connect);
+
+    let body = serve(move |stream| {
+        read_request(stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n");
+        trickle(stream, &long);
+    });
+    check(Network::default(), &format!("http://127.0.0.1:{}/", body.port), Phase::Body);
 }
 
 #[test]
