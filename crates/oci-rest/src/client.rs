@@ -13,6 +13,7 @@ use crate::{
     jitter::Jitter,
     retry::Retries,
     service_error::{Context, request_id},
+    transport::is_whole,
     ureq::endpoint,
 };
 
@@ -235,7 +236,12 @@ fn decode<T: DeserializeOwned>(
     answer: Response<Vec<u8>>,
 ) -> Result<Answer<T>, Error> {
     let (parts, body) = answer.into_parts();
-    match parse(&parts.headers, &body) {
+    let value = if is_whole(parts.status) {
+        parse(&parts.headers, &body)
+    } else {
+        Err(format!("its status is {}", parts.status.as_u16()))
+    };
+    match value {
         Ok(value) => Ok(Answer { value, headers: parts.headers, bytes: body.len() }),
         Err(problem) => {
             let (operation, request_id) = (operation.to_owned(), request_id(&parts.headers));

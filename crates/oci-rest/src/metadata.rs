@@ -11,7 +11,7 @@ use oci_iaas::{Ocid, ParseRegionError, Region, RegionInfo};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{Direct, Error, MemoryCache, Transport, TransportError};
+use crate::{Direct, Error, MemoryCache, Transport, TransportError, transport::is_whole};
 
 /// The metadata service of the instance that this program runs on.
 ///
@@ -152,7 +152,7 @@ impl Metadata {
             let outcome = request(&url, base.ends_with("/v2"))
                 .map(|request| self.transport.send(request, limit))?;
             let (error, again) = match outcome {
-                Ok(answer) if answer.status().is_success() => return Ok(Found { url, answer }),
+                Ok(answer) if is_whole(answer.status()) => return Ok(Found { url, answer }),
                 Ok(answer) => refused(&url, &answer),
                 Err(source) => unreachable(&url, source),
             };

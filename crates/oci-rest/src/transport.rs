@@ -16,6 +16,8 @@ use std::{
     time::Duration,
 };
 
+use http::StatusCode;
+
 pub(crate) use connector::{Failed, Step, Steps};
 pub(crate) use explain::{Route, explain};
 pub use identity::{ClientCert, ClientCertError};
@@ -50,6 +52,13 @@ pub struct Direct;
 /// [`Network::no_proxy`](crate::Network::no_proxy).
 #[derive(Clone, Copy, Debug)]
 pub struct Proxied;
+
+/// Whether the server has done what was asked and the body is all of its answer.
+///
+/// OCI answers 200 or 204. What has 203, 205 or 206 comes from something in between, and of a list a part may be missing.
+pub(crate) fn is_whole(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 200 | 201 | 202 | 204)
+}
 
 /// Why no complete answer arrived: who failed to do what, through which proxy, and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -111,6 +111,15 @@ fn an_error_is_never_a_success() {
         ("ListVolumeAttachments", Effect::status(404, "NotAuthorizedOrNotFound", "x"), "404"),
         ("ListVolumeAttachments", Effect::status(403, "NotAuthorized", "x"), "403"),
         ("ListVolumeAttachments", Effect::HalfBody, "connection lost"),
+        (
+            "ListVolumeAttachments",
+            Effect::Answer {
+                status: 206,
+                content_type: "application/json".into(),
+                body: "[]".into(),
+            },
+            "its status is 206",
+        ),
         ("GetVolumeAttachment", Effect::status(404, "NotAuthorizedOrNotFound", "x"), "404"),
         ("GetVolumeAttachment", Effect::status(401, "NotAuthenticated", "x"), "401"),
         ("DetachVolume", Effect::status(404, "NotAuthorizedOrNotFound", "x"), "404"),

@@ -67,6 +67,14 @@ fn no_error_is_ever_a_no() {
         (Effect::Body("null".into()), &["incomplete answer"]),
         (Effect::Body(r#"[{"id":"x"}]"#.into()), &["incomplete answer, fields are missing"]),
         (Effect::ContentType("text/html".into()), &["incomplete answer, it is not JSON"]),
+        (
+            Effect::Answer {
+                status: 206,
+                content_type: "application/json".into(),
+                body: "[]".into(),
+            },
+            &["incomplete answer, its status is 206"],
+        ),
         (Effect::EndlessList, &["the list never ends, a page names an earlier one as next"]),
         (Effect::Late(60_000), &["time limit passed"]),
     ];

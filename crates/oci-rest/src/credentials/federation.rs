@@ -8,7 +8,7 @@ use oci_signer::Signer;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{Error, Transport, jitter::Jitter};
+use crate::{Error, Transport, jitter::Jitter, transport::is_whole};
 
 /// Where and how a token is asked for.
 pub(crate) struct TokenRequest<'a> {
@@ -100,7 +100,7 @@ impl TokenRequest<'_> {
         struct Body {
             token: Zeroizing<String>,
         }
-        if !answer.status().is_success() {
+        if !is_whole(answer.status()) {
             return Err(self.refused(host, answer));
         }
         match serde_json::from_slice::<Body>(answer.body()) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::federation::TokenRequest;
-use crate::Error;
+use crate::{Error, transport::is_whole};
 
 /// Both steps, signed by one caller.
 pub(crate) struct ResourceToken<'a> {
@@ -37,7 +37,7 @@ impl ResourceToken<'_> {
         }
         let answer = self.request.send_signed(self.signer, &request)?;
         let host = request.uri().host().unwrap_or_default();
-        if !answer.status().is_success() {
+        if !is_whole(answer.status()) {
             return Err(self.request.refused(host, &answer));
         }
         let tokens = serde_json::from_slice(answer.body())

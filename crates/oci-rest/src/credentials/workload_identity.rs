@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::federation::TokenRequest;
-use crate::{Direct, Error, Session, SessionKey, TokenSource, Transport};
+use crate::{Direct, Error, Session, SessionKey, TokenSource, Transport, transport::is_whole};
 
 /// The service account of this pod, in an enhanced cluster of OKE.
 ///
@@ -65,7 +65,7 @@ impl TokenSource for WorkloadIdentity {
                 .body(body.clone())
                 .map_err(|_| Error::Endpoint { endpoint: base.clone() })
         })?;
-        if !answer.status().is_success() {
+        if !is_whole(answer.status()) {
             return Err(request.refused(self.endpoint.host().unwrap_or_default(), &answer));
         }
         let token = token(answer.body())

@@ -12,7 +12,7 @@ use oci_rest::{Error, Fault, Phase};
 
 use crate::{
     answers::{ATTACHMENT, attachment},
-    script::{Script, Step, chain, client, fail, noon, ocid, ok, refuse, with},
+    script::{Script, Step, chain, client, fail, noon, ocid, ok, refuse, with, with_status},
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -260,6 +260,12 @@ fn a_success_that_cannot_be_read_is_tried_three_times_more_and_never_an_empty_li
         (What::List, LIST, ok("null"), FIELDS),
         (What::List, LIST, ok(format!("[{no_state}]")), FIELDS),
         (What::List, LIST, ok("["), "its JSON breaks at line 1 column 1"),
+        (What::List, LIST, with_status(ok("[]"), 206), "its status is 206"),
+        (What::List, LIST, with_status(ok("[]"), 205), "its status is 205"),
+        (What::List, LIST, with_status(ok("[]"), 203), "its status is 203"),
+        (What::List, LIST, with_status(ok("[]"), 299), "its status is 299"),
+        (What::Get, GET, with_status(ok(attachment("ATTACHED")), 206), "its status is 206"),
+        (What::Attach, ATTACH, with_status(ok(attachment("ATTACHED")), 226), "its status is 226"),
     ] {
         let message = format!("{name} at iaas.example: incomplete answer, {problem}");
         check(what, &[step.clone(), step.clone(), step.clone(), step.clone()], &message);

@@ -81,6 +81,14 @@ pub(crate) fn refuse(status: u16, code: &str) -> Step {
     Step::Answer { status, headers: vec![("opc-request-id", "REQ".into())], body }
 }
 
+/// An answer with another status.
+pub(crate) fn with_status(step: Step, status: u16) -> Step {
+    match step {
+        Step::Answer { headers, body, .. } => Step::Answer { status, headers, body },
+        Step::Fail(..) => panic!("a failure has no status"),
+    }
+}
+
 /// An answer with one more header.
 pub(crate) fn with(step: Step, name: &'static str, value: impl Into<String>) -> Step {
     match step {
