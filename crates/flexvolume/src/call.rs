@@ -56,21 +56,21 @@ impl Call {
             ("init", _) => Self::Init,
             ("getvolumename", _) => Self::GetVolumeName,
             ("attach", [options, node]) => {
-                Self::Attach { options: it.options(options)?, node: it.text("node name", node)? }
+                Self::Attach { options: it.options(options)?, node: it.name("node name", node)? }
             }
             ("detach", [volume, node]) => Self::Detach {
-                volume: it.text("volume name", volume)?,
-                node: it.text("node name", node)?,
+                volume: it.name("volume name", volume)?,
+                node: it.name("node name", node)?,
             },
             ("isattached", [node, options]) if looks_like_json(options.as_encoded_bytes()) => {
                 Self::IsAttached {
                     options: it.options(options)?,
-                    node: it.text("node name", node)?,
+                    node: it.name("node name", node)?,
                 }
             }
             ("isattached", [options, node]) => Self::IsAttached {
                 options: it.options(options)?,
-                node: it.text("node name", node)?,
+                node: it.name("node name", node)?,
             },
             ("waitforattach", [device, options]) => Self::WaitForAttach {
                 device: it.path("device", device)?,
@@ -227,12 +227,21 @@ impl Usage {
         self.path(what, argument)?.into_os_string().into_string().map_err(not_utf8)
     }
 
+    /// A text that the object has in Kubernetes.
+    fn name(&self, what: &'static str, argument: &OsStr) -> Result<String, CallError> {
+        let name = self.text(what, argument)?;
+        let fits = (1..=LONGEST_NAME).contains(&name.len());
+        fits.then_some(name).ok_or(CallError::NoName { call: self.call, what })
+    }
+
     fn bytes(&self, what: &'static str, argument: &OsStr) -> Result<u64, CallError> {
         let not_bytes = |_| CallError::NotBytes { call: self.call, what };
         self.text(what, argument)?.parse().map_err(not_bytes)
     }
 }
 
+/// In bytes; Kubernetes' own limit for names is 253.
+const LONGEST_NAME: usize = 1024;
 const USAGES: [(&str, &str); 12] = [
     ("init", ""),
     ("getvolumename", "<options>"),

@@ -32,6 +32,14 @@ pub enum CallError {
         /// Which argument.
         what: &'static str,
     },
+    /// A name that no object of Kubernetes has.
+    #[error("`{call}`: the {what} is empty or longer than 1024 bytes")]
+    NoName {
+        /// The call's name.
+        call: &'static str,
+        /// Which argument.
+        what: &'static str,
+    },
     /// Options where a name or a path belongs.
     #[error("`{call}`: a JSON object stands where the {what} belongs; expected {usage}")]
     Misplaced {

@@ -157,6 +157,18 @@ fn arguments_of_the_wrong_kind_are_named() {
         &["mountdevice", "{}", "/dev/sdb", "{}"],
         "`mountdevice`: a JSON object stands where the global mount dir belongs; expected <global mount dir> <device> <options>",
     );
+    let long = "n".repeat(1025);
+    for (name, args) in [
+        ("volume name", ["detach", "", "node1"]),
+        ("volume name", ["detach", &long, "node1"]),
+        ("node name", ["detach", "pv-a", ""]),
+        ("node name", ["attach", OPTIONS, ""]),
+        ("node name", ["attach", OPTIONS, &long]),
+        ("node name", ["isattached", OPTIONS, ""]),
+    ] {
+        let verb = args[0];
+        check_failure(&args, &format!("`{verb}`: the {name} is empty or longer than 1024 bytes"));
+    }
     for size in ["", "-1", "1Gi", "1e9", "18446744073709551616"] {
         check_failure(
             &["expandfs", "{}", "", "/pod", size, "0"],
