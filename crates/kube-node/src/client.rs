@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Request, Uri, header};
-use oci_rest::{ClientCert, Network, Proxied, Transport, UreqTransport};
+use oci_rest::{ClientCert, Network, Proxied, Transport, UreqTransport, has_host};
 use serde::Deserialize;
 
 use crate::{
@@ -43,7 +43,7 @@ impl KubeClient {
     fn new(config: Kubeconfig, path: &Path, network: &Network) -> Result<Self, Error> {
         let Kubeconfig { server, trust, headers, client, proxy_url, .. } = config;
         let uri: Uri = server.parse().map_err(|_| wrong(path, NO_SERVER))?;
-        if !is_server(&uri) {
+        if !matches!(uri.scheme_str(), Some("https" | "http")) || !has_host(&uri) {
             return Err(wrong(path, NO_SERVER));
         }
         let mut network = Network { root_certs: None, ..network.clone() };
@@ -112,13 +112,12 @@ impl KubeClient {
         })?;
         let (status, body) = (answer.status().as_u16(), answer.into_body());
         log::debug!("GET node {name} of {server}: {status}");
-        match (status, node::parse(&body)) {
-            (200, Some(node)) => Ok(Some(node)),
+        match (status, node::parse(&body, name)) {
+            (200, Ok(node)) => Ok(Some(node)),
             (404, _) if is_status(&body) => Ok(None),
             (401 | 403, _) => Err(Error::Refused { server, node, status }),
-            (200, None) => {
-                let problem = "this is not a Node of Kubernetes".to_owned();
-                Err(Error::Answer { server, node, status, problem })
+            (200, Err(problem)) => {
+                Err(Error::Answer { server, node, status, problem: problem.to_owned() })
             }
             _ => Err(Error::Answer { server, node, status, problem: excerpt(&body) }),
         }
@@ -140,15 +139,6 @@ impl Debug for KubeClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KubeClient").field("server", &host(&self.server)).finish_non_exhaustive()
     }
-}
-
-/// Whether there is a host, and a port that is one or none at all.
-fn is_server(uri: &Uri) -> bool {
-    let place = uri.authority().and_then(|it| it.as_str().rsplit('@').next());
-    let has_port = uri.port_u16().is_some_and(|port| port > 0);
-    matches!(uri.scheme_str(), Some("https" | "http"))
-        && uri.host().is_some_and(|host| !host.is_empty())
-        && (has_port || place == uri.host())
 }
 
 fn client_cert(pair: &ClientPair, path: &Path) -> Result<ClientCert, Error> {

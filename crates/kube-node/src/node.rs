@@ -29,10 +29,11 @@ pub fn instance_id(provider_id: &str) -> &str {
 }
 
 /// Reads the API server's answer. `None` if it is not a Node.
-pub(crate) fn parse(json: &[u8]) -> Option<KubeNode> {
-    let node: Node = serde_json::from_slice(json).ok()?;
-    if node.kind != "Node" {
-        return None;
+pub(crate) fn parse(json: &[u8], name: &str) -> Result<KubeNode, &'static str> {
+    let node = serde_json::from_slice(json).ok().filter(|node: &Node| node.kind == "Node");
+    let node = node.ok_or("this is not a Node of Kubernetes")?;
+    if node.metadata.is_none_or(|it| it.name != name) {
+        return Err("this is not the Node that was asked for");
     }
     let (spec, status) = (node.spec.unwrap_or_default(), node.status.unwrap_or_default());
     let ready = status.conditions.iter().flatten().find(|it| it.kind == "Ready");
@@ -40,7 +41,7 @@ pub(crate) fn parse(json: &[u8]) -> Option<KubeNode> {
         let wanted = status.addresses.iter().flatten().filter(move |it| it.kind == kind);
         wanted.map(|it| it.address.clone()).collect()
     };
-    Some(KubeNode {
+    Ok(KubeNode {
         provider_id: spec.provider_id.filter(|it| !it.is_empty()),
         ready: ready.map(|it| it.status == "True"),
         internal_addresses: addresses("InternalIP"),
@@ -54,8 +55,14 @@ pub(crate) fn parse(json: &[u8]) -> Option<KubeNode> {
 #[derive(Deserialize)]
 struct Node {
     kind: String,
+    metadata: Option<Metadata>,
     spec: Option<Spec>,
     status: Option<Status>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -100,7 +107,7 @@ mod tests {
 
     #[track_caller]
     fn check(json: &str, node: Option<KubeNode>) {
-        assert_eq!(parse(json.as_bytes()), node);
+        assert_eq!(parse(json.as_bytes(), "worker-1").ok(), node);
     }
 
     #[test]
@@ -120,9 +127,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_empty() {
-        check(r#"{"kind":"Node"}"#, Some(KubeNode::default()));
+        check(r#"{"kind":"Node","metadata":{"name":"worker-1"}}"#, Some(KubeNode::default()));
         check(
-            r#"{"kind":"Node","spec":{"providerID":"","taints":null},"status":{"conditions":null}}"#,
+            r#"{"kind":"Node","metadata":{"name":"worker-1"},"spec":{"providerID":"","taints":null},
+                "status":{"conditions":null}}"#,
             Some(KubeNode::default()),
         );
     }
@@ -130,7 +138,7 @@ mod tests {
     #[test]
     fn an_unknown_condition_is_not_ready_and_a_taint_is_seen() {
         check(
-            r#"{"kind":"Node","spec":{"taints":[{"key":"node.kubernetes.io/out-of-service"}]},
+            r#"{"kind":"Node","metadata":{"name":"worker-1"},"spec":{"taints":[{"key":"node.kubernetes.io/out-of-service"}]},
                 "status":{"conditions":[{"type":"Ready","status":"Unknown"}]}}"#,
             Some(KubeNode { ready: Some(false), out_of_service: true, ..KubeNode::default() }),
         );
@@ -141,6 +149,13 @@ mod tests {
         for json in ["", "{}", r#"{"kind":"Status"}"#, r#"{"kind":"Node","spec":{"#, "[]", "<html>"]
         {
             check(json, None);
+        }
+    }
+
+    #[test]
+    fn another_node_is_not_the_one_asked_for() {
+        for metadata in ["", r#","metadata":{}"#, r#","metadata":{"name":"worker-10"}"#] {
+            check(&format!(r#"{{"kind":"Node"{metadata}}}"#), None);
         }
     }
 
@@ -167,13 +182,13 @@ mod tests {
                 let at = at.index(answer.len());
                 let end = (at + cut).min(answer.len());
                 if let (Some(head), Some(tail)) = (answer.get(..at), answer.get(end..)) {
-                    let _ = parse(format!("{head}{text}{tail}").as_bytes());
+                    let _ = parse(format!("{head}{text}{tail}").as_bytes(), "worker-1");
                 }
             }
 
             #[test]
             fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-                let _ = parse(&bytes);
+                let _ = parse(&bytes, "worker-1");
             }
         }
     }

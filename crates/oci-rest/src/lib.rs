@@ -112,7 +112,7 @@ pub use network::Network;
 pub use service_error::ServiceError;
 pub use transport::{
     ClientCert, ClientCertError, Direct, Fault, Phase, Proxied, SettingNames, Transport,
-    TransportError,
+    TransportError, has_host,
 };
 pub use ureq::UreqTransport;
 pub use wait::Departure;

@@ -22,7 +22,8 @@ pub(crate) use connector::{Failed, Step, Steps};
 pub(crate) use explain::{Route, explain};
 pub use identity::{ClientCert, ClientCertError};
 pub(crate) use names::Names;
-pub(crate) use proxy::{has_host, parse as parse_proxy};
+pub use proxy::has_host;
+pub(crate) use proxy::parse as parse_proxy;
 pub use setting_names::SettingNames;
 pub(crate) use tls::Tls;
 

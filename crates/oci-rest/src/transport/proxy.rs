@@ -27,9 +27,10 @@ pub(crate) fn parse(url: &str, setting: &str) -> Result<Proxy, Error> {
     Proxy::new(&uri.to_string()).map_err(|_| wrong(UNESCAPED))
 }
 
-/// Whether there is a host, and a port that is one or none at all: the HTTP library takes the default for
-/// a port that is too large.
-pub(crate) fn has_host(uri: &Uri) -> bool {
+/// Whether a URI has a host, and a port from 1 to 65535 or none at all.
+///
+/// The HTTP library takes the default for a port that is empty or too large.
+pub fn has_host(uri: &Uri) -> bool {
     let Some(authority) = uri.authority() else { return false };
     let place = authority.as_str().rsplit('@').next().unwrap_or_default();
     let port = place.strip_prefix(authority.host()).unwrap_or_default();
