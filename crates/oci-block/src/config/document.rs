@@ -255,7 +255,7 @@ fn ocid(kind: &str, text: &Value) -> Result<Ocid, Problem> {
 fn endpoint(name: &str, text: &Value) -> Result<http::Uri, Problem> {
     let wrong = || {
         Problem::new(format!(
-            "endpoints.{name} is no address; it looks like \
+            "endpoints.{name} is no URL of a host, with a port from 1 to 65535 or none; it looks like \
              https://{name}.us-phoenix-1.oraclecloud.com"
         ))
     };
@@ -263,7 +263,7 @@ fn endpoint(name: &str, text: &Value) -> Result<http::Uri, Problem> {
     let scheme = matches!(uri.scheme_str(), Some("https" | "http"));
     let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
     let no_user = uri.authority().is_some_and(|it| !it.as_str().contains('@'));
-    (scheme && bare && no_user).then_some(uri).ok_or_else(wrong)
+    (scheme && bare && no_user && oci_rest::has_host(&uri)).then_some(uri).ok_or_else(wrong)
 }
 
 /// A way to authenticate, and the key that chooses it.

@@ -171,10 +171,20 @@ fn what_is_wrong_is_named_and_not_quoted() {
         "line 8: a line of several that is not indented deeper than its key; such a value needs \
          `key: |`, and its lines need more spaces than that line",
     );
-    check(
-        &format!("{DOCUMENTED}endpoints:\n  iaas: https://u:MARKER@host\n"),
-        "endpoints.iaas is no address; it looks like https://iaas.us-phoenix-1.oraclecloud.com",
-    );
+    for address in [
+        "https://u:MARKER@host",
+        "https://host:",
+        "https://host:99999",
+        "http://host:0",
+        "https://:443",
+        "iaas",
+    ] {
+        check(
+            &format!("{DOCUMENTED}endpoints:\n  iaas: {address:?}\n"),
+            "endpoints.iaas is no URL of a host, with a port from 1 to 65535 or none; it looks like \
+             https://iaas.us-phoenix-1.oraclecloud.com",
+        );
+    }
 }
 
 #[test]
