@@ -31,6 +31,15 @@ pub enum OptionError {
     /// The option `mountOptions`.
     #[error(transparent)]
     Mount(#[from] mount::OptionError),
+    /// An option of iSCSI sessions for a disk that has none.
+    #[error(
+        "the option {option} is true, and a paravirtualized attachment has no iSCSI session; remove {option}, or \
+         attachmentType"
+    )]
+    NoSession {
+        /// The option.
+        option: &'static str,
+    },
     /// A writer asks for an attachment that cannot be written to.
     #[error(
         "the option attachReadOnly is true, but the pod wants to write; set readOnly: true on the \

@@ -61,16 +61,24 @@ impl<'a> VolumeOptions<'a> {
         let use_chap = reader.flag("useChap")?;
         let mount: MountOptions =
             reader.text("mountOptions").unwrap_or_default().parse().map_err(OptionError::from)?;
+        let multipath = reader.flag("multipath")?;
+        let kind = reader.choice(
+            "attachmentType",
+            [
+                ("iscsi", AttachmentRequest::Iscsi { use_chap }),
+                ("paravirtualized", AttachmentRequest::Paravirtualized),
+            ],
+        )?;
+        if matches!(kind, AttachmentRequest::Paravirtualized) {
+            let of_sessions = [("useChap", use_chap), ("multipath", multipath)];
+            if let Some((option, _)) = of_sessions.into_iter().find(|(_, is_set)| *is_set) {
+                return Err(OptionError::NoSession { option }.into());
+            }
+        }
         Ok(Self {
             name,
             attachment: AttachOptions {
-                kind: reader.choice(
-                    "attachmentType",
-                    [
-                        ("iscsi", AttachmentRequest::Iscsi { use_chap }),
-                        ("paravirtualized", AttachmentRequest::Paravirtualized),
-                    ],
-                )?,
+                kind,
                 reads,
                 read_only: reader.flag("attachReadOnly")?,
                 shareable: reader.flag("shareable")?,
@@ -78,7 +86,7 @@ impl<'a> VolumeOptions<'a> {
             },
             use_chap,
             chap: chap(options)?,
-            multipath: reader.flag("multipath")?,
+            multipath,
             wanted: Wanted {
                 fs: fs_type(options)?,
                 read_only: reads || mount.read_only(),

@@ -193,6 +193,21 @@ fn wrong_values_are_refused_whichever_call_uses_them() {
 }
 
 #[test]
+fn options_of_iscsi_sessions_are_refused_for_a_plugged_disk() {
+    for option in ["useChap", "multipath"] {
+        let error = parse(&[("attachmentType", "paravirtualized"), (option, "true")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the option {option} is true, and a paravirtualized attachment has no iSCSI session; remove {option}, \
+                 or attachmentType"
+            )
+        );
+        parse(&[("attachmentType", "paravirtualized"), (option, "false")]).unwrap();
+    }
+}
+
+#[test]
 fn unknown_options_are_refused_with_the_one_that_was_meant() {
     let error = |name: &&str| parse(&[(*name, "MARK")]).unwrap_err().to_string() + "\n";
     let all: String = [
@@ -227,14 +242,14 @@ fn unknown_options_are_refused_with_the_one_that_was_meant() {
         `volumeID` is no option of this driver; did you mean `volumeId`?
         `volume_id` is no option of this driver; did you mean `volumeId`?
         `usechap` is no option of this driver; did you mean `useChap`?
-        `chap` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheckSeconds, blankCheck, growOnMount
+        `chap` is no option of this driver; it knows volumeId, useChap, mountOptions, multipath, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, format, blankCheckSeconds, blankCheck, growOnMount
         `readonly` is no option of this driver; readOnly is a field beside options, not one of them
         `fsType` is no option of this driver; fsType is a field beside options, not one of them
         `attachmenttype` is no option of this driver; did you mean `attachmentType`?
-        `size` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheckSeconds, blankCheck, growOnMount
-        `` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheckSeconds, blankCheck, growOnMount
-        `chapSecret` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheckSeconds, blankCheck, growOnMount
-        `kubernetes.io` is no option of this driver; it knows volumeId, useChap, mountOptions, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, multipath, format, blankCheckSeconds, blankCheck, growOnMount
+        `size` is no option of this driver; it knows volumeId, useChap, mountOptions, multipath, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, format, blankCheckSeconds, blankCheck, growOnMount
+        `` is no option of this driver; it knows volumeId, useChap, mountOptions, multipath, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, format, blankCheckSeconds, blankCheck, growOnMount
+        `chapSecret` is no option of this driver; it knows volumeId, useChap, mountOptions, multipath, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, format, blankCheckSeconds, blankCheck, growOnMount
+        `kubernetes.io` is no option of this driver; it knows volumeId, useChap, mountOptions, multipath, attachmentType, attachReadOnly, shareable, allowSharedReadWrite, format, blankCheckSeconds, blankCheck, growOnMount
     "#]].assert_eq(&all);
 }
 
