@@ -9,9 +9,16 @@ const ENCODED: &str = "TUFSS0VS";
 
 #[track_caller]
 fn check(cluster: &Cluster, args: &[&str]) -> testbed::Answer {
+    check_logged_as("json", cluster, args);
+    check_logged_as("text", cluster, args)
+}
+
+#[track_caller]
+fn check_logged_as(format: &str, cluster: &Cluster, args: &[&str]) -> testbed::Answer {
     let controller = cluster.controller();
     let mut command = controller.command(args);
     command.env("OCI_FLEXD_LOG_LEVEL", "trace").env("OCI_PROXY", "http://u:MARKER@127.0.0.1:1");
+    command.env("OCI_FLEXD_LOG_FORMAT", format);
     let answer = testbed::run(command).unwrap();
     let log = controller.folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap();
     let log = read_log(&log.join("oci_flexvolume_driver.log"));
