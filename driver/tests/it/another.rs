@@ -325,11 +325,11 @@ fn a_volume_stays_while_it_is_in_use_under_another_of_its_names() {
         serve(
             &cluster,
             "200 OK",
-            node(&cluster.instances[0], "True", r#""flexvolume-oracle/oci/pv-2""#),
+            node("node-1", &cluster.instances[0], "True", r#""flexvolume-oracle/oci/pv-2""#),
         );
         failure_with(&detach(&cluster, "pv-1", "node-1"), &["still reports volume pv-2 in use"]);
         assert_eq!(attached(&cluster), 1);
-        serve(&cluster, "200 OK", node(&cluster.instances[0], "True", ""));
+        serve(&cluster, "200 OK", node("node-1", &cluster.instances[0], "True", ""));
         success(&detach(&cluster, "pv-2", "node-1"));
         success(&detach(&cluster, "pv-1", "node-1"));
         assert_eq!(attached(&cluster), 0);

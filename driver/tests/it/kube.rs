@@ -45,9 +45,9 @@ fn write_kubeconfig(cluster: &Cluster, text: &str) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-pub(crate) fn node(provider_id: &str, ready: &str, in_use: &str) -> String {
+pub(crate) fn node(name: &str, provider_id: &str, ready: &str, in_use: &str) -> String {
     format!(
-        r#"{{"kind":"Node","metadata":{{"name":"worker"}},"spec":{{"providerID":"{provider_id}"}},
+        r#"{{"kind":"Node","metadata":{{"name":"{name}"}},"spec":{{"providerID":"{provider_id}"}},
             "status":{{"conditions":[{{"type":"Ready","status":"{ready}"}}],"volumesInUse":[{in_use}]}}}}"#
     )
 }
@@ -61,7 +61,7 @@ fn the_provider_id_is_the_instance_with_or_without_its_prefix() {
     for prefix in ["", "oci://"] {
         let cluster = cluster();
         let provider_id = format!("{prefix}{}", cluster.instances[1]);
-        serve(&cluster, "200 OK", node(&provider_id, "True", ""));
+        serve(&cluster, "200 OK", node("worker", &provider_id, "True", ""));
         success(&attach(&cluster, "worker"));
         assert_eq!(cluster.sim.attachments()[0].instance_id, cluster.instances[1]);
     }
@@ -70,14 +70,16 @@ fn the_provider_id_is_the_instance_with_or_without_its_prefix() {
 #[test]
 fn a_provider_id_of_another_cloud_is_refused() {
     let cluster = cluster();
-    serve(&cluster, "200 OK", node("aws:///eu-west-1a/i-0", "True", ""));
+    serve(&cluster, "200 OK", node("node-1", "aws:///eu-west-1a/i-0", "True", ""));
     failure_with(&attach(&cluster, "node-1"), &["has the provider id `aws:///eu-west-1a/i-0`"]);
 }
 
 #[test]
 fn a_node_without_provider_id_or_without_object_is_found_by_name() {
     let status = r#"{"kind":"Status","status":"Failure","code":404,"reason":"NotFound"}"#;
-    for (code, body) in [("200 OK", node("", "True", "")), ("404 Not Found", status.to_owned())] {
+    for (code, body) in
+        [("200 OK", node("node-1", "", "True", "")), ("404 Not Found", status.to_owned())]
+    {
         let cluster = cluster();
         serve(&cluster, code, body);
         success(&attach(&cluster, "node-1"));
@@ -102,7 +104,7 @@ fn a_volume_in_use_on_a_node_that_is_well_is_not_detached() {
     ] {
         let cluster = cluster();
         let in_use = format!(r#""{prefix}oracle/oci/{}""#, cluster.volume_name());
-        serve(&cluster, "200 OK", node(&cluster.instances[0], ready, &in_use));
+        serve(&cluster, "200 OK", node("node-1", &cluster.instances[0], ready, &in_use));
         success(&attach(&cluster, "node-1"));
         let answer = Kubelet { cluster: &cluster, number: 1 }.detach();
         if refused {
