@@ -6,7 +6,10 @@
 use iscsi::{Chap, Target};
 use oci_iaas::{AttachmentKind, IscsiTarget};
 
-use crate::{OciBlock, attachment::own_attachment, error::Error, volume_options::VolumeOptions};
+use crate::{
+    OciBlock, attachment::own_attachment, error::Error, settings::is_there,
+    volume_options::VolumeOptions,
+};
 
 /// What the target wants to hear now: from the API where this host has a `config.yaml`, else from the
 /// options, if the caller has passed the volume's secrets.
@@ -18,7 +21,7 @@ pub(crate) fn credentials(
     target: &Target,
     options: &VolumeOptions<'_>,
 ) -> Result<Chap, Error> {
-    if driver.settings.config.exists() {
+    if is_there(&driver.settings.config) {
         return of_attachment(driver, target, options);
     }
     let unknown = || CredentialsError::Unknown { target: target.clone() };

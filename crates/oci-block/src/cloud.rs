@@ -12,6 +12,7 @@ use crate::{
     credentials::{self, CredentialsBuilder},
     error::Error,
     requests::Counted,
+    settings::is_there,
     setup_error::SetupError,
     volume::BOOT_VOLUME,
 };
@@ -121,11 +122,11 @@ impl Cloud {
             ..Network::default()
         };
         let limit = self.deadline.remaining(&*self.clock);
-        if kubeconfig.exists() {
+        if is_there(kubeconfig) {
             let client = KubeClient::from_kubeconfig(kubeconfig, &network)?;
             return Ok(client.with_limit(limit).node(name)?);
         }
-        let Some(server) = kube_service.as_ref().filter(|_| service_account.exists()) else {
+        let Some(server) = kube_service.as_ref().filter(|_| is_there(service_account)) else {
             return Ok(None);
         };
         let client = KubeClient::in_cluster(server, service_account, &network)?;

@@ -105,6 +105,7 @@ impl Detaching<'_> {
         loop {
             let attachments = list(cloud, compartment_id, Some(id), None)?;
             let Some(volume) = name.resolve(&attachments)? else {
+                log::info!(volume = name.name, instance:% = id; "the volume is not attached to this node");
                 self.tell_what_is_left(&attachments);
                 return Ok(());
             };
@@ -116,6 +117,7 @@ impl Detaching<'_> {
             }
             let step = match attachment_status(&attachments, &volume, id) {
                 AttachmentStatus::NotAttached | AttachmentStatus::AttachedElsewhere(_) => {
+                    log::info!(volume:%, instance:% = id; "the volume is not attached to this node");
                     return Ok(());
                 }
                 AttachmentStatus::Detaching(it) => {

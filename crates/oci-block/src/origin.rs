@@ -14,6 +14,7 @@ use crate::{
     error::Error,
     private_dir::{Lasting, PrivateDir},
     refusal::Refusal,
+    settings::is_there,
     volume::{BOOT_VOLUME, VolumeName},
 };
 
@@ -57,7 +58,7 @@ fn noted(driver: &OciBlock, volume: &str) -> io::Result<Option<String>> {
 }
 
 fn asked(driver: &OciBlock, name: VolumeName<'_>) -> Option<String> {
-    if !driver.settings.config.exists() {
+    if !is_there(&driver.settings.config) {
         log::info!(
             "what volume {} was made from is not known: this node has no config.yaml",
             name.given()

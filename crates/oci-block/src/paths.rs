@@ -11,6 +11,7 @@ use crate::{
     attachment::own_attachment,
     device::Device,
     error::Error,
+    settings::is_there,
     volume_options::VolumeOptions,
     volume_record::{RecordState, VolumeRecord},
 };
@@ -31,7 +32,7 @@ pub(crate) fn with_all_portals(
     };
     let mut paths = recorded(target, recall);
     if paths.len() < 2 {
-        paths = if driver.settings.config.exists() {
+        paths = if is_there(&driver.settings.config) {
             Device::of(&own_attachment(driver, target, options)?)?.targets().to_vec()
         } else {
             driver.initiator().discover(target)?

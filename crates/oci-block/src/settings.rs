@@ -1,6 +1,11 @@
 //! What the environment says: places, network and overrides, read once by the driver.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use oci_rest::{ResourcePrincipal, SettingNames, TokenExchange};
 
@@ -193,6 +198,11 @@ impl NetworkVariables {
     }
 }
 
+/// Whether a file is there. One that cannot be looked at counts as there, so that reading it says why.
+pub(crate) fn is_there(path: &Path) -> bool {
+    path.try_exists().unwrap_or(true)
+}
+
 /// A host as it stands in a URL: an address in IPv6 has brackets there.
 fn url_host(host: String) -> String {
     if host.contains(':') { format!("[{host}]") } else { host }
@@ -219,14 +229,21 @@ const TOOL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn settings(vars: &[(&str, &str)]) -> Settings {
         Settings::from_vars(|name| {
             vars.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
         })
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_looked_at_counts_as_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config.yaml");
+        assert!(!is_there(&file));
+        std::fs::write(&file, "").unwrap();
+        assert!(is_there(&file) && is_there(&file.join("below a file")));
     }
 
     #[track_caller]
