@@ -8,11 +8,6 @@ fn options(cluster: &Cluster, fs_type: &str, mode: &str) -> String {
     cluster.options(&[("kubernetes.io/fsType", fs_type), ("kubernetes.io/readwrite", mode)])
 }
 
-/// A hash of the whole disk, past the page cache.
-fn contents(kubelet: &Kubelet<'_>, device: &str) -> String {
-    kubelet.sh(&format!("sync; dd if={device} iflag=direct bs=1M status=none | sha256sum"))
-}
-
 /// A disk that refuses writes until this is dropped. The kernel would keep the loop device so, for the
 /// next one who takes it.
 struct Refusing<'a>(&'a Kubelet<'a>, &'a str);
@@ -36,7 +31,7 @@ fn a_blank_disk_stays_blank() {
     let cluster = cluster();
     let kubelet = Kubelet { cluster: &cluster, number: 1 };
     let device = kubelet.attach(&options(&cluster, "ext4", "rw"));
-    let before = contents(&kubelet, &device);
+    let before = kubelet.contents(&device);
     let disk = kubelet.sh(&format!("readlink -f {device}"));
     let blank = format!(
         "the disk at {disk} is blank and the pod asks for it read-only; nothing was formatted"
@@ -53,7 +48,7 @@ fn a_blank_disk_stays_blank() {
     let answer = kubelet.mount(&device, &options(&cluster, "ext4", "rw"));
     assert!(answer.message().contains(&disk), "{answer:?}");
     failure_with(&answer, &["is read-only: it can only be mounted read-only"]);
-    assert_eq!(contents(&kubelet, &device), before);
+    assert_eq!(kubelet.contents(&device), before);
 }
 
 #[track_caller]
@@ -65,14 +60,14 @@ fn check_untouched(fs_type: &str) {
     success(&kubelet.mount(&device, &rw));
     kubelet.sh(r#"echo kept > "$0/file""#);
     success(&kubelet.unmount());
-    let before = contents(&kubelet, &device);
+    let before = kubelet.contents(&device);
     for _ in 0..2 {
         success(&kubelet.mount(&device, &ro));
         assert_eq!(kubelet.sh(r#"cat "$0/file""#), "kept");
         kubelet.sh(r#"! touch "$0/other" 2>/dev/null"#);
     }
     success(&kubelet.unmount());
-    assert_eq!(contents(&kubelet, &device), before, "{fs_type}");
+    assert_eq!(kubelet.contents(&device), before, "{fs_type}");
 }
 
 #[test]
@@ -125,7 +120,7 @@ fn check_dirty(fs_type: &str, is_dirty: &str) {
         FaultRow::new("M12", format!("{fs_type}, dirty journal, ro, the device read-only too"));
     crash(&kubelet, &device, &rw);
     let _refusing = Refusing::new(&kubelet, &device);
-    let before = contents(&kubelet, &device);
+    let before = kubelet.contents(&device);
     failure_with(&kubelet.mount(&device, &rw), &["ead-only"]);
     let answer = kubelet.mount(&device, &ro);
     row.shows(&answer);
@@ -133,7 +128,7 @@ fn check_dirty(fs_type: &str, is_dirty: &str) {
     let mounted = kubelet.sh(r#"grep -F " $0 " /proc/self/mountinfo"#);
     assert!(mounted.contains("norecovery"), "{mounted}");
     success(&kubelet.unmount());
-    assert_eq!(contents(&kubelet, &device), before);
+    assert_eq!(kubelet.contents(&device), before);
     let log = cluster.node(1).folder("OCI_FLEXD_DRIVER_LOG_DIR").unwrap().clone();
     let log = kubelet.sh(&format!("cat {}/*.log", log.display()));
     assert!(log.contains("its journal is not replayed"), "{log}");

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     thread,
@@ -9,6 +11,7 @@ use std::{
 };
 
 use oci_sim::{Effect, Fault};
+use rustix::fs::{SeekFrom, seek};
 use testbed::{Answer, Cluster, Setup};
 pub(crate) use testbed::{failure, failure_with, seen_to_fail, seen_to_succeed, success};
 
@@ -87,6 +90,27 @@ impl Kubelet<'_> {
         self.cluster.controller().call(&args).unwrap()
     }
 
+    /// A hash of what the disk holds that is not zero. It is read from the file behind the disk, where holes cost
+    /// nothing, so what is still in memory is written first.
+    #[track_caller]
+    pub(crate) fn contents(&self, disk: &str) -> u64 {
+        let behind = "losetup --noheadings --output BACK-FILE";
+        let file = self.sh(&format!("sync {disk} && {behind} $(readlink -f {disk})"));
+        let file = fs::File::open(file.trim()).unwrap();
+        let (mut hasher, mut block) = (DefaultHasher::new(), [0; BLOCK]);
+        let mut hole = 0;
+        while let Ok(data) = seek(&file, SeekFrom::Data(hole)) {
+            hole = seek(&file, SeekFrom::Hole(data)).unwrap();
+            for at in (data - data % BLOCK as u64..hole).step_by(BLOCK) {
+                let count = file.read_at(&mut block, at).unwrap();
+                if block[..count] != [0; BLOCK][..count] {
+                    (at, &block[..count]).hash(&mut hasher);
+                }
+            }
+        }
+        hasher.finish()
+    }
+
     /// mountdevice at the volume's global directory.
     pub(crate) fn mount(&self, device: &str, options: &str) -> Answer {
         let args = ["mountdevice", &self.dir(), device, options];
@@ -123,3 +147,5 @@ impl Kubelet<'_> {
         self.cluster.global_mount(self.number).to_str().unwrap().to_owned()
     }
 }
+
+const BLOCK: usize = 4096;

@@ -68,6 +68,15 @@ impl Points {
         Ok(Self { all, created: created.into_iter().map(str::to_owned).collect() })
     }
 
+    /// All points but those within programs, and one in `step` of these.
+    pub fn chosen(&self, step: usize) -> Vec<&Point> {
+        let mut within = 0..;
+        let is_taken = |point: &&Point| {
+            !matches!(point, Point::Within(..)) || within.next().is_some_and(|at| at % step == 0)
+        };
+        self.all.iter().filter(is_taken).collect()
+    }
+
     /// Kills the call at `point`; the same call again then reaches `end`, with the data whole.
     ///
     /// # Errors
