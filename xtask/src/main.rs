@@ -18,6 +18,7 @@ mod ci;
 mod demo;
 mod dist;
 mod fault_matrix;
+mod full;
 mod fuzz;
 mod mutants;
 mod performance;
@@ -39,6 +40,7 @@ enum Task {
     Demo(demo::Args),
     Dist(dist::Args),
     FaultMatrix(fault_matrix::Args),
+    Full(full::Args),
     Fuzz(fuzz::Args),
     Mutants(mutants::Args),
     SdkTest(sdk_test::Args),
@@ -66,6 +68,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(it) => it.run(&checkout),
         Task::Dist(it) => it.run(&checkout),
         Task::FaultMatrix(it) => it.run(&checkout),
+        Task::Full(it) => it.run(&checkout),
         Task::Fuzz(it) => it.run(&checkout),
         Task::Mutants(it) => it.run(&checkout),
         Task::SdkTest(it) => it.run(&checkout),

@@ -1,12 +1,18 @@
 //! A step that somebody waits for: a spinner while it runs, a line with its time when it is done.
 
-use std::time::Duration;
+use std::{
+    io::{self, IsTerminal as _},
+    time::Duration,
+};
 
 use anyhow::Result;
 use indicatif::ProgressBar;
 
-/// Runs a step that prints nothing itself, with a spinner where there is a terminal.
+/// Runs a step that prints nothing itself: with a spinner where there is a terminal, with a line before it elsewhere.
 pub(crate) fn quietly<T>(what: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+    if !io::stdout().is_terminal() {
+        return loudly(what, step);
+    }
     let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
     spinner.enable_steady_tick(Duration::from_millis(100));
     let result = step();
