@@ -3,7 +3,7 @@
 use http::Method;
 use serde::de::DeserializeOwned;
 
-use crate::encode::encode;
+use crate::{Ocid, encode::encode};
 
 /// An operation with one answer.
 pub trait Operation {
@@ -71,6 +71,19 @@ impl Mismatch {
             return Ok(());
         }
         Err(Self { field, asked: asked.to_string(), answered: answered.to_string() })
+    }
+
+    /// Fails unless an answered OCID is one of the resources that were asked for: of a kind as
+    /// [`Ocid::kind`] has it.
+    ///
+    /// # Errors
+    /// It is of another kind.
+    pub fn unless_kind(field: &'static str, kind: &str, answered: &Ocid) -> Result<(), Self> {
+        if answered.kind() == kind {
+            return Ok(());
+        }
+        let asked = format!("an OCID of kind {kind}");
+        Err(Self { field, asked, answered: answered.to_string() })
     }
 }
 

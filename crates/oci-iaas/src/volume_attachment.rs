@@ -226,6 +226,8 @@ impl ListOperation for ListVolumeAttachments<'_> {
         let same = |field, asked: Option<&Ocid>, answered| {
             asked.map_or(Ok(()), |asked| Mismatch::unless_same(field, asked, answered))
         };
+        Mismatch::unless_kind("id", KIND, &item.id)?;
+        Mismatch::unless_kind("instanceId", "instance", &item.instance_id)?;
         same("instanceId", self.instance, &item.instance_id)?;
         same("volumeId", self.volume, &item.volume_id)
     }
@@ -344,6 +346,7 @@ impl Operation for AttachVolume<'_> {
     }
 
     fn check(&self, answer: &VolumeAttachment) -> Result<(), Mismatch> {
+        Mismatch::unless_kind("id", KIND, &answer.id)?;
         Mismatch::unless_same("volumeId", self.volume, &answer.volume_id)?;
         Mismatch::unless_same("instanceId", self.instance, &answer.instance_id)?;
         Mismatch::unless_same("attachmentType", self.kind.as_str(), answer.kind.as_str())?;
@@ -384,6 +387,9 @@ impl Operation for DetachVolume<'_> {
         Ok(())
     }
 }
+
+/// Of the OCID of an attachment.
+const KIND: &str = "volumeattachment";
 
 /// The API writes an absent list as `null` or leaves it out.
 fn null_is_empty<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Portal>, D::Error> {

@@ -91,6 +91,12 @@ fn what_was_attached_is_what_was_asked_for() {
         "device=/dev/oracleoci/oraclevdx",
         "device is /dev/oracleoci/oraclevdx, and /dev/oracleoci/oraclevdb was asked for",
     );
+    check(
+        &paravirtualized,
+        sample!("volume-attachment-paravirtualized"),
+        "id=ocid1.volume.oc1.phx.x",
+        "id is ocid1.volume.oc1.phx.x, and an OCID of kind volumeattachment was asked for",
+    );
     let unknown = sample(sample!("volume-attachment-paravirtualized"), "device=null");
     assert!(paravirtualized.check(&unknown).is_ok());
 }
@@ -136,6 +142,22 @@ fn an_element_is_one_of_those_that_were_asked_for() {
         "volumeId=ocid1.volume.oc1.phx.x",
         "volumeId is ocid1.volume.oc1.phx.x, and ocid1.volume.oc1.phx.abyhqljrone was asked for",
     );
+    let another_kind = |field: &str, kind: &str| {
+        let expected =
+            format!("{field} is ocid1.vcn.oc1.phx.x, and an OCID of kind {kind} was asked for");
+        (format!("{field}=ocid1.vcn.oc1.phx.x"), expected)
+    };
+    let (change, expected) = another_kind("id", "instance");
+    check_item(&instances, sample!("instance"), &change, &expected);
+    let (change, expected) = another_kind("id", "volume");
+    check_item(&volumes, sample!("volume"), &change, &expected);
+    let (change, expected) = another_kind("id", "volumeattachment");
+    check_item(&attachments, sample!("volume-attachment-iscsi"), &change, &expected);
+    let (change, expected) = another_kind("instanceId", "instance");
+    let all = ListVolumeAttachments { compartment, instance: None, volume: None };
+    check_item(&all, sample!("volume-attachment-iscsi"), &change, &expected);
+    let all = ListVnicAttachments { compartment, instance: None };
+    check_item(&all, sample!("vnic-attachment"), &change, &expected);
     let free = ListInstanceDevices { instance, available: true };
     check_item(
         &free,
