@@ -73,16 +73,15 @@ impl Mismatch {
         Err(Self { field, asked: asked.to_string(), answered: answered.to_string() })
     }
 
-    /// Fails unless an answered OCID is one of the resources that were asked for: of a kind as
-    /// [`Ocid::kind`] has it.
+    /// Fails unless an answered OCID is of one of these kinds ([`Ocid::kind`]).
     ///
     /// # Errors
     /// It is of another kind.
-    pub fn unless_kind(field: &'static str, kind: &str, answered: &Ocid) -> Result<(), Self> {
-        if answered.kind() == kind {
+    pub fn unless_kind(field: &'static str, kinds: &[&str], answered: &Ocid) -> Result<(), Self> {
+        if kinds.contains(&answered.kind()) {
             return Ok(());
         }
-        let asked = format!("an OCID of kind {kind}");
+        let asked = format!("an OCID of kind {}", kinds.join(" or "));
         Err(Self { field, asked, answered: answered.to_string() })
     }
 }

@@ -102,7 +102,7 @@ impl ListOperation for ListVnicAttachments<'_> {
     }
 
     fn check(&self, item: &Self::Item) -> Result<(), Mismatch> {
-        Mismatch::unless_kind("instanceId", "instance", &item.instance_id)?;
+        Mismatch::unless_kind("instanceId", &["instance"], &item.instance_id)?;
         self.instance
             .map_or(Ok(()), |id| Mismatch::unless_same("instanceId", id, &item.instance_id))
     }

@@ -145,7 +145,7 @@ impl ListOperation for ListVolumes<'_> {
     }
 
     fn check(&self, item: &Self::Item) -> Result<(), Mismatch> {
-        Mismatch::unless_kind("id", "volume", &item.id)?;
+        Mismatch::unless_kind("id", &["volume"], &item.id)?;
         Mismatch::unless_same("compartmentId", self.compartment, &item.compartment_id)?;
         self.display_name.map_or(Ok(()), |name| {
             let answered = item.display_name.as_deref().unwrap_or_default();

@@ -226,8 +226,9 @@ impl ListOperation for ListVolumeAttachments<'_> {
         let same = |field, asked: Option<&Ocid>, answered| {
             asked.map_or(Ok(()), |asked| Mismatch::unless_same(field, asked, answered))
         };
-        Mismatch::unless_kind("id", KIND, &item.id)?;
-        Mismatch::unless_kind("instanceId", "instance", &item.instance_id)?;
+        Mismatch::unless_kind("id", &[KIND], &item.id)?;
+        Mismatch::unless_kind("instanceId", &["instance"], &item.instance_id)?;
+        Mismatch::unless_kind("volumeId", &["volume", "bootvolume"], &item.volume_id)?;
         same("instanceId", self.instance, &item.instance_id)?;
         same("volumeId", self.volume, &item.volume_id)
     }
@@ -346,7 +347,7 @@ impl Operation for AttachVolume<'_> {
     }
 
     fn check(&self, answer: &VolumeAttachment) -> Result<(), Mismatch> {
-        Mismatch::unless_kind("id", KIND, &answer.id)?;
+        Mismatch::unless_kind("id", &[KIND], &answer.id)?;
         Mismatch::unless_same("volumeId", self.volume, &answer.volume_id)?;
         Mismatch::unless_same("instanceId", self.instance, &answer.instance_id)?;
         Mismatch::unless_same("attachmentType", self.kind.as_str(), answer.kind.as_str())?;

@@ -156,6 +156,10 @@ fn an_element_is_one_of_those_that_were_asked_for() {
     let (change, expected) = another_kind("instanceId", "instance");
     let all = ListVolumeAttachments { compartment, instance: None, volume: None };
     check_item(&all, sample!("volume-attachment-iscsi"), &change, &expected);
+    let (change, expected) = another_kind("volumeId", "volume or bootvolume");
+    let all = ListVolumeAttachments { compartment, instance: None, volume: None };
+    check_item(&all, sample!("volume-attachment-iscsi"), &change, &expected);
+    let (change, expected) = another_kind("instanceId", "instance");
     let all = ListVnicAttachments { compartment, instance: None };
     check_item(&all, sample!("vnic-attachment"), &change, &expected);
     let free = ListInstanceDevices { instance, available: true };
