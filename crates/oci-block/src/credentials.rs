@@ -56,7 +56,7 @@ impl CredentialsBuilder<'_> {
                 let file = self.sdk_config(file.as_deref());
                 let profile = Profile::read(&file, name, &self.settings.home)?;
                 if profile.holds_secret() {
-                    check_private(&file)?;
+                    check_private("", &file)?;
                 }
                 let place = || {
                     let behind = profile.region().is_some_and(|it| it.contains(['#', ';']));
@@ -79,14 +79,17 @@ impl CredentialsBuilder<'_> {
         match profile.authentication_type() {
             None => {
                 if let Some(file) = profile.key_file()? {
-                    check_private(&file)?;
+                    check_private(&format!("key_file of the profile {name}:"), &file)?;
                 }
                 Ok((profile.credentials(Arc::clone(self.clock))?, None))
             }
             Some("instance_principal") => Ok((self.tokens(self.instance_principals()?), None)),
             Some("instance_obo_user" | "delegation_token_with_instance_principal") => {
                 let delegation = profile.delegation_token_file()?;
-                check_private(&delegation)?;
+                check_private(
+                    &format!("delegation_token_file of the profile {name}:"),
+                    &delegation,
+                )?;
                 let credentials = self.token_credentials(self.instance_principals()?);
                 Ok((Box::new(credentials.on_behalf_of(delegation)), None))
             }
@@ -174,7 +177,8 @@ impl CredentialsBuilder<'_> {
             Key::File(path) => {
                 let path = self.at_home(path);
                 let content = config_file::read(&path);
-                let content = content.map_err(|it| ConfigError::unreadable(&path, it))?;
+                let content =
+                    content.map_err(|it| ConfigError::unreadable("auth.key_file", &path, it))?;
                 if content.mode & EVERYBODY != 0 {
                     return Err(ConfigError::exposed(&path, content.mode).into());
                 }
@@ -204,8 +208,9 @@ pub(crate) fn cache(settings: &Settings) -> Option<MemoryCache> {
 }
 
 /// Refuses a file with a key, or a token, that everybody may read.
-fn check_private(path: &Path) -> Result<(), Error> {
-    let mode = config_file::read(path).map_err(|it| ConfigError::unreadable(path, it))?.mode;
+fn check_private(setting: &str, path: &Path) -> Result<(), Error> {
+    let read = config_file::read(path);
+    let mode = read.map_err(|it| ConfigError::unreadable(setting, path, it))?.mode;
     if mode & EVERYBODY != 0 {
         return Err(ConfigError::exposed(path, mode).into());
     }

@@ -34,8 +34,10 @@ pub enum ConfigError {
     },
 
     /// The file is there but cannot be read.
-    #[error("cannot read {}", .path.display())]
+    #[error("cannot read {setting}{}", .path.display())]
     Unreadable {
+        /// What names the file, and a blank; empty where nothing does.
+        setting: String,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -80,18 +82,21 @@ impl ConfigError {
     pub(super) fn read(path: &Path, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Self::Missing { path: path.to_owned() },
-            _ => Self::unreadable(path, source),
+            _ => Self::unreadable("", path, source),
         }
     }
 
     /// Another file of the configuration, which has to be there.
-    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn unreadable(setting: &str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             io::ErrorKind::PermissionDenied => {
                 Self::NotPermitted { path, user: rustix::process::geteuid().as_raw() }
             }
-            _ => Self::Unreadable { path, source },
+            _ => {
+                let blank = if setting.is_empty() { "" } else { " " };
+                Self::Unreadable { setting: format!("{setting}{blank}"), path, source }
+            }
         }
     }
 

@@ -302,7 +302,7 @@ fn every_encoding_of_editors_is_read() {
 #[test]
 fn a_process_that_may_not_read_the_file_is_told_who_it_is() {
     let error =
-        ConfigError::unreadable(Path::new("/c"), std::io::ErrorKind::PermissionDenied.into());
+        ConfigError::unreadable("", Path::new("/c"), std::io::ErrorKind::PermissionDenied.into());
     let user = rustix::process::geteuid().as_raw();
     assert_eq!(
         error.to_string(),
