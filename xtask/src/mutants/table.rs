@@ -62,7 +62,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ["disk", ""],
     ),
     mutant(
-        "format: nobody is found to use it",
+        "format: nothing is found to use it",
         BLANK,
         ["if !users.is_empty() {", "if false {"],
         ["disk", ""],
@@ -242,7 +242,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ["mount", ""],
     ),
     mutant(
-        "letting go: nobody has it open exclusively",
+        "letting go: no process has it open exclusively",
         DEVICE,
         [
             "            .custom_flags(flag(OFlags::EXCL))\n            .open(&self.path);",
@@ -290,7 +290,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ["oci-block", "login"],
     ),
     mutant(
-        "what somebody else has made is not noted",
+        "what another tool has made is not noted",
         "crates/oci-block/src/login.rs",
         ["                || self.initiator.has_foreign_record(target)", ""],
         ["oci-block", "login"],
@@ -302,7 +302,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         ["oci-block", "private_dir"],
     ),
     mutant(
-        "files: nobody else owns or writes to them",
+        "files: no other user owns or writes to them",
         PRIVATE_DIR,
         ["        check(&path, &metadata, Shared::Never)?;\n        Ok(file)", "        Ok(file)"],
         ["oci-block", "private_dir"],
@@ -359,8 +359,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "detach: only from that instance",
         "crates/oci-block/src/detach.rs",
         [
-            "AttachmentStatus::NotAttached | AttachmentStatus::AttachedElsewhere(_) => {\n                    return Ok(());\n                }",
-            "AttachmentStatus::NotAttached => return Ok(()),\n                AttachmentStatus::AttachedElsewhere(it) => remove(cloud, it)?,",
+            "AttachmentStatus::NotAttached | AttachmentStatus::AttachedElsewhere(_) => {",
+            "AttachmentStatus::AttachedElsewhere(it) => remove(cloud, it)?,\n                AttachmentStatus::NotAttached => {",
         ],
         ["driver", "detach"],
     ),
