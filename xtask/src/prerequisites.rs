@@ -38,8 +38,8 @@ pub(crate) const DESTROYERS: &[Program] = &[
     ("cryptsetup", "cryptsetup-bin"),
 ];
 
-/// Makes sure that all the programs can be run. Root gets what is missing through apt-get, anybody
-/// else is told what to install.
+/// Makes sure that all the programs can be run. Root gets what is missing through apt-get, another user
+/// is told what to install.
 pub(crate) fn provide(sh: &Shell, programs: &[Program]) -> Result<()> {
     let packages = missing(sh, programs);
     if !packages.is_empty() {

@@ -1,4 +1,4 @@
-//! A step that somebody waits for: a spinner while it runs, a line with its time when it is done.
+//! A step that takes time: a spinner while it runs, a line with its time when it is done.
 
 use std::{
     io::{self, IsTerminal as _},

@@ -404,7 +404,7 @@ fn one_that_is_killed_leaves_a_driver_that_works() {
     assert_eq!(names, ["oci", "oci_flexvolume_driver.log"]);
 }
 
-/// Whoever may write to the folder could have left a link there.
+/// A user who may write to the folder could have left a link there.
 #[test]
 fn a_draft_that_is_a_link_is_not_followed() {
     let node = Node::new();

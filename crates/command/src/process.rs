@@ -75,7 +75,7 @@ impl Process {
         }
         self.signal(Signal::TERM)?;
         self.ends_within(GRACE, Until::Silence)?;
-        // Not reaped before this line, so that the number of the group cannot be anybody else's.
+        // Not reaped before this line, so that the number of the group cannot be another process's.
         self.signal(Signal::KILL)?;
         let ended = self.ends_within(GRACE, Until::Exit)?;
         if ended {

@@ -1,4 +1,4 @@
-//! The second witness: libblkid's probing, through `blkid -p`.
+//! The second probe: libblkid's probing, through `blkid -p`.
 
 use std::{fmt, time::Duration};
 

@@ -10,11 +10,11 @@ use crate::{
     extents,
 };
 
-/// The common opinion of all witnesses.
+/// What all probes say together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Contents {
-    /// No witness found anything where signatures are. That is not yet proof that the disk is
+    /// No probe found anything where signatures are. That is not yet proof that the disk is
     /// blank: [`Disk::prove_blank`] looks further.
     Nothing,
     /// A file system on the whole disk, and nothing beside it.
@@ -49,7 +49,7 @@ impl Disk {
     /// system has nothing but data of files, and could not have got there otherwise, is such data.
     ///
     /// # Errors
-    /// If the disk or a witness cannot be read: that is never [`Contents::Nothing`].
+    /// If the disk or a probe's answer cannot be read: that is never [`Contents::Nothing`].
     pub fn contents(&self, runner: &dyn Runner) -> Result<Contents, Error> {
         let evidence = Evidence::without_wipefs(self, runner, &extents::primaries(self.size()))?;
         if let Some(file_system) = evidence.file_system() {

@@ -118,7 +118,7 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// Some witness sees something on the disk.
+    /// Some probe finds something on the disk.
     #[error(
         "{} is not blank and is not formatted: {what} (if nothing on it is needed, overwrite it \
          with zeros)",

@@ -1,6 +1,6 @@
-//! What five witnesses say of a disk, and what follows from it.
+//! What five probes say of a disk, and what follows from it.
 //!
-//! The witnesses: every byte that was read, our own search for signatures in these bytes, blkid,
+//! The probes: every byte that was read, our own search for signatures in these bytes, blkid,
 //! wipefs, and udev's memory. Each alone is blind to something; one dissenting is enough. Only for a file
 //! system that is in plain sight two are enough, blkid and our own search: nothing is lost by mounting it.
 
@@ -27,7 +27,7 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// Hears all witnesses.
+    /// Asks all probes.
     ///
     /// # Errors
     /// If one of them cannot speak: not being able to tell is never "empty".
@@ -202,7 +202,7 @@ fn finished(head: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// What is in the first sector and no mkfs of ours puts there: mke2fs makes it zeros, and mkfs.xfs a superblock.
+/// What is in the first sector and no mkfs that this driver runs puts there: mke2fs makes it zeros, and mkfs.xfs a superblock.
 fn in_boot_sector(head: &[u8]) -> Option<String> {
     let sector = head.get(..512)?;
     let offset = first_non_zero(sector)?;

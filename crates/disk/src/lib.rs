@@ -3,7 +3,7 @@
 //! Nothing in this crate writes to a device. The way to destroy data is [`Blank`], a value that
 //! only [`Disk::prove_blank`] and [`Disk::prove_unfinished`] can make and that the formatting code
 //! takes by value: a disk that could not be read, that is in use, or on which any of five
-//! witnesses sees anything, never becomes one.
+//! probes finds anything, never becomes one.
 //!
 //! A [`Disk`] keeps the device open for as long as it lives. While it does, the kernel does not
 //! give the device's number to another disk, so everything said of it is said of one disk.

@@ -1,4 +1,4 @@
-//! What udev remembers of a disk: the fourth witness of what is on it, which may be older than that, and whose links lead
+//! What udev remembers of a disk: the fourth probe for what is on it, which may be older than that, and whose links lead
 //! to it.
 
 use std::{fmt, fs, io, path::Path, time::Duration};
@@ -54,7 +54,7 @@ fn record(disk: &Disk) -> Result<Option<String>, Error> {
 }
 
 /// Lets udev finish what it is at, so that its database is of now. Without udev, does nothing; its
-/// failure is only logged, because this witness is heard only when it dissents.
+/// failure is only logged, because this probe counts only when it finds something.
 pub(crate) fn settle(disk: &Disk, runner: &dyn Runner) {
     if !disk.host().udev_db.exists() {
         return;

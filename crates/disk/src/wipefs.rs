@@ -1,4 +1,4 @@
-//! The third witness: the list of signatures that `wipefs` would remove.
+//! The third probe: the list of signatures that `wipefs` would remove.
 
 use std::{fmt, time::Duration};
 

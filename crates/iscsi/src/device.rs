@@ -75,7 +75,7 @@ impl Initiator {
         if !path.exists() {
             return Ok(Readiness::NotYet(format!("{} does not exist", path.display())));
         }
-        // The kernel makes the node a moment before it lets anybody open it (device_add_disk).
+        // The kernel makes the node a moment before it can be opened (device_add_disk).
         match File::open(&path) {
             Ok(_) => Ok(Readiness::Ready(path)),
             Err(error) => Ok(Readiness::NotYet(format!("cannot open {}: {error}", path.display()))),

@@ -26,7 +26,7 @@ impl ExitCode {
         matches!(self.0, 4 | 6 | 18 | 22 | 23 | 29 | 32 | 33)
     }
 
-    /// Whether a later call may succeed without anybody doing anything here.
+    /// Whether a later call may succeed without a change on this machine.
     pub fn is_transient(self) -> bool {
         !matches!(self.0, 7 | 12..=14 | 16 | 17 | 20 | 24..=27 | 30)
     }

@@ -59,7 +59,7 @@ pub(crate) fn portals(answer: &str, iqn: &Iqn) -> Vec<SocketAddr> {
     answer.lines().filter_map(portal).collect()
 }
 
-/// Has the multipath map of this name removed; refused by the kernel while anybody has it open.
+/// Has the multipath map of this name removed; refused by the kernel while it is open.
 pub(crate) fn remove_map(name: &str) -> Command {
     Command::new("multipath", Duration::from_secs(30)).args(["-f", name])
 }

@@ -13,7 +13,7 @@ use crate::{
 impl Initiator {
     /// Takes the disk of `target` away from this machine, ends the session and removes its record.
     ///
-    /// Refuses while anybody uses the disk. A session that has other disks is kept, with its record. Takes a few
+    /// Refuses while the disk is used. A session that has other disks is kept, with its record. Takes a few
     /// milliseconds as a rule, and about two minutes when iscsid hangs.
     ///
     /// # Errors

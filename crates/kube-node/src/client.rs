@@ -148,7 +148,7 @@ fn client_cert(pair: &ClientPair, path: &Path) -> Result<ClientCert, Error> {
     })
 }
 
-/// Kubernetes says why in a Status; a 404 of anybody else says nothing about nodes.
+/// Kubernetes says why in a Status; a 404 of another server says nothing about nodes.
 fn is_status(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Status {

@@ -37,7 +37,7 @@ pub(crate) enum Trust {
     Roots,
     /// These PEM certificates, which the field names.
     Authority { pem: Zeroizing<Vec<u8>>, field: &'static str },
-    /// Anybody.
+    /// Every server.
     Insecure,
 }
 

@@ -40,7 +40,7 @@ pub enum Outcome {
 impl Mounter {
     /// Mounts a disk. It may be called again: the right mount at the right place is a success.
     ///
-    /// The mount table is the witness, before and after: device, root of the file system, its kind
+    /// The mount table decides, before and after: device, root of the file system, its kind
     /// and whether it takes writes. What is not as asked is unmounted at once.
     ///
     /// # Errors

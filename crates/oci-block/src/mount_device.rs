@@ -272,7 +272,7 @@ impl Mounting<'_> {
         before.appearance.is_some() && before.appearance == self.identity.appearance
     }
 
-    /// What an interrupted format has left looks like anybody's data, so the disk must show positively that it is
+    /// What an interrupted format has left looks like foreign data, so the disk must show positively that it is
     /// the one, and that it has not been away since: elsewhere it may have been used. From one that has been away
     /// only zeros are taken.
     fn prove_unfinished(&self, uuid: &str) -> Result<Blank, Error> {

@@ -20,7 +20,7 @@ use crate::{
 /// has a `config.yaml`, else those that the portal itself tells.
 ///
 /// # Errors
-/// Nobody can be asked.
+/// There is no source to ask.
 pub(crate) fn with_all_portals(
     driver: &OciBlock,
     device: Device,

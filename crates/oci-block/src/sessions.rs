@@ -2,7 +2,7 @@
 //!
 //! One note a volume, below `/run`, where a reboot ends both. It is written directly before the login, because a call
 //! that is killed may have one coming that no call waits for, and taken back when the login has made nothing. Only
-//! what is noted is ever ended by anybody but unmountdevice.
+//! what is noted is ever ended by another call than unmountdevice.
 
 use std::{
     io,

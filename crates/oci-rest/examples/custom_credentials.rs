@@ -1,4 +1,4 @@
-//! Credentials of one's own: a user's key in a file that somebody replaces now and then, while the
+//! Credentials of one's own: a user's key in a file that is replaced now and then, while the
 //! program runs. When the service refuses the old key, the file is read again:
 //! `cargo run --example custom_credentials`
 #![expect(clippy::print_stdout, reason = "its user reads the terminal")]

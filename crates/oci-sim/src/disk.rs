@@ -191,7 +191,7 @@ impl Plugged {
     }
 }
 
-/// Who uses the block device, if anybody does. An exclusive open fails while it is mounted anywhere, in whatever
+/// What uses the block device, if anything does. An exclusive open fails while it is mounted anywhere, in whatever
 /// namespace, and while something is being made of it (open(2), `O_EXCL` on block devices).
 fn user(device: &Path) -> Option<String> {
     let exclusive = i32::try_from(OFlags::EXCL.bits()).unwrap_or_default();

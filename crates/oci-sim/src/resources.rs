@@ -115,7 +115,7 @@ impl Sim {
         let voucher = locked(&self.resources).vouchers.get(&tokens).cloned();
         let voucher = voucher
             .filter(|voucher| voucher.caller == caller)
-            .ok_or_else(|| not_authenticated("Nobody vouches for the resource.".to_owned()))?;
+            .ok_or_else(|| not_authenticated("Nothing vouches for the resource.".to_owned()))?;
         let key = session_key(&body.session_public_key)?;
         let is_instance = claims(caller).is_some_and(|it| it["ptype"] == "instance");
         if !is_instance && locked(&self.keys).public_key(caller) != Some(&key) {

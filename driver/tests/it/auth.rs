@@ -333,7 +333,7 @@ fn unknown_regions_and_realms_come_from_metadata_or_environment() {
 }
 
 #[test]
-fn tokens_and_keys_come_out_of_no_door() {
+fn tokens_and_keys_come_out_of_no_output() {
     let mut master = Master::new();
     master.set("OCI_FLEXD_LOG_LEVEL", "trace");
     master.configure("useInstancePrincipals: true");

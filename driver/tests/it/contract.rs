@@ -95,7 +95,7 @@ mod properties {
             verb in prop::sample::select(vec!["", "attach", "isattached", "waitforattach", "mountdevice", "unmountdevice", "detach", "expandfs"]),
             rest in prop::collection::vec(prop::collection::vec(1_u8..=255, 0..40), 0..6),
         ) {
-            // A folder that is nobody's, so that no call can do anything.
+            // A folder that does not exist, so that no call can do anything.
             let mut args = vec![OsString::from(verb)];
             args.extend(rest.into_iter().map(OsString::from_vec));
             let dir = tempfile::tempdir().unwrap();
@@ -146,7 +146,7 @@ fn a_panic_does_not_make_kubelet_log_secrets() {
 
 #[test]
 fn a_closed_stdout_changes_nothing_but_the_reply() {
-    let mut row = FaultRow::new("X12", "init, with nobody who reads");
+    let mut row = FaultRow::new("X12", "init, without a reader");
     let mut command = Command::new(binary());
     let (output, input) = io::pipe().unwrap();
     drop(output);

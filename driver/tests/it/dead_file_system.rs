@@ -37,7 +37,7 @@ impl DeadFileSystem {
 
 impl Drop for DeadFileSystem {
     fn drop(&mut self) {
-        // Whoever waits gets an error now.
+        // What waits gets an error now.
         unmount(&self.dir, UnmountFlags::FORCE | UnmountFlags::DETACH).unwrap();
     }
 }

@@ -191,8 +191,7 @@ fn an_instance_that_is_terminated_holds_nothing_in_the_end() {
 
 #[test]
 fn what_was_attached_anew_meanwhile_is_looked_at_again() {
-    let mut row =
-        FaultRow::new("D10", "somebody moves the volume to another node before the DELETE");
+    let mut row = FaultRow::new("D10", "the volume moves to another node before the DELETE");
     let cluster = Arc::new(cluster());
     success(&attach(&cluster, "node-1"));
     let (moved, inside) = (Arc::new(AtomicBool::new(false)), Arc::clone(&cluster));

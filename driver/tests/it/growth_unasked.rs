@@ -10,7 +10,7 @@ use crate::support::{Kubelet, cluster, cluster_with, failure, failure_with, read
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// A disk of 1 GiB with a file system of 512 MiB that somebody else has made.
+/// A disk of 1 GiB with a file system of 512 MiB that another machine has made.
 struct Scene<'a> {
     kubelet: Kubelet<'a>,
     device: String,

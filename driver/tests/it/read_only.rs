@@ -1,4 +1,4 @@
-//! Read-only is read-only: nothing of ours is written, and what the kernel would write is said.
+//! Read-only is read-only: the driver writes nothing, and what the kernel would write is said.
 
 use testbed::{Cluster, FaultRow};
 

@@ -1,4 +1,4 @@
-//! A secret goes in through every door and comes out of none.
+//! A secret goes in through every input and comes out of no output.
 
 use testbed::{Cluster, Setup};
 
@@ -33,7 +33,7 @@ fn check_logged_as(format: &str, cluster: &Cluster, args: &[&str]) -> testbed::A
 }
 
 #[test]
-fn no_door_lets_a_secret_out() {
+fn no_output_has_a_secret() {
     let cluster = cluster_with(&Setup { nodes: 1, ..Setup::default() });
     let secret = [("kubernetes.io/secret/password", ENCODED)];
     let broken = [("kubernetes.io/secret/password", "MARKER!")];

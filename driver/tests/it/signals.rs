@@ -109,7 +109,7 @@ impl BlockedLogs {
         rustix::io::ioctl_fionbio(&reader, true).unwrap();
         while std::io::Write::write(&mut reader, &[0; 4096]).is_ok() {}
         let dirs = vec![
-            ("a pipe that nobody reads", unread),
+            ("a pipe without a reader", unread),
             ("a pipe in place of the lock of its rotation", unread_lock),
             ("a pipe that is full", full),
             ("a file system that does not answer", dead.clone()),

@@ -62,7 +62,7 @@ pub(crate) struct Kubelet<'a> {
 }
 
 /// A call of the controller manager that is killed when `operation` is performed and before it is answered: what it has
-/// begun stays as it is until somebody looks, whatever the time.
+/// begun stays as it is until a call looks, whatever the time.
 pub(crate) fn broken_off(cluster: &Cluster, operation: &str, args: &[&str], state: &str) {
     cluster.sim.fail(Fault::new(operation, 1_u64.., Effect::Delay(60_000)));
     let mut call = cluster.controller().command(args).stdout(Stdio::null()).spawn().unwrap();

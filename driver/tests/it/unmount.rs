@@ -61,7 +61,7 @@ fn a_disk_that_goes_with_its_mount_is_nobodys() {
 }
 
 #[test]
-fn whoever_uses_it_is_named() {
+fn what_uses_it_is_named() {
     let mut row = FaultRow::new("B6", "a process has its working directory in the file system");
     let cluster = cluster();
     let kubelet = Kubelet { cluster: &cluster, number: 1 };

@@ -323,7 +323,7 @@ fn a_name_is_that_of_the_volume_that_has_it_now() {
     }
 }
 
-/// Nobody knows the node any more: what holds the volume is looked for in the volume's compartment, too.
+/// The node is not known any more: what holds the volume is looked for in the volume's compartment, too.
 #[test]
 fn a_node_that_is_gone_may_have_been_in_the_compartment_of_the_volume() {
     let cluster = cluster();

@@ -42,7 +42,7 @@ fn check_online(fs_type: &str) {
 
     let mut stale = FaultRow::new("E6", format!("{fs_type}: the volume has 2 GiB, the session 1"));
     grow(&volume, 2 * GIB);
-    assert_eq!(size(&device), GIB, "nobody has told the kernel");
+    assert_eq!(size(&device), GIB, "the kernel was not told");
     let answer = volume.expand(&device, 3 * GIB);
     stale.shows(&answer);
     failure_with(&answer, &["has 2147483648 bytes, and 3221225472 are asked for"]);
@@ -88,7 +88,7 @@ fn ext4_grows_at_the_next_mount() {
         &answer,
         &["is not mounted", "grows when it is mounted the next time"],
     );
-    assert_eq!(guest.sessions(), 0, "a call that only grows logs nobody in");
+    assert_eq!(guest.sessions(), 0, "a call that only grows makes no session");
     success(&volume.mount(&device));
     assert!(room(&volume) > GIB * 19 / 10);
 }

@@ -65,7 +65,7 @@ impl Hypervisor {
         state.monitor().execute("block_resize", resize).map(drop)
     }
 
-    /// Takes the volume's disk away, whatever the API says and whoever uses it; with what is returned, `plug` brings
+    /// Takes the volume's disk away, whatever the API says and whatever uses it; with what is returned, `plug` brings
     /// it back.
     pub(crate) fn pull(&self, volume: &str) -> VirtualDisk {
         let mut state = self.state();
@@ -91,7 +91,7 @@ impl Hypervisor {
         state.plugged.clear();
     }
 
-    /// Whether the kernel lets nobody else have the disk.
+    /// Whether the kernel gives the disk to no other process.
     fn is_in_use(&self, volume: &str) -> bool {
         let number = self.state().number(volume).unwrap();
         let is_it = |disk: &PathBuf| {
@@ -239,5 +239,5 @@ const LINKS: &str = "/dev/oracleoci";
 const DISK: &str = "disk-";
 /// Of the kind that IEEE registers (NAA 5).
 const WWN: u64 = 0x5 << 60;
-/// open(2): on a block device, only if nobody has it so already.
+/// open(2): on a block device, only if no process has it so already.
 const O_EXCL: i32 = 0o200;

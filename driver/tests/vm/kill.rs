@@ -168,7 +168,7 @@ impl Stage for Line<'_> {
             done
             flock --nonblock {RUN}/lock/{name} echo unlocked
             ls /run/lock/iscsi
-            pgrep -x 'iscsiadm|oci' || echo nobody at work"
+            pgrep -x 'iscsiadm|oci' || echo nothing at work"
         ))
     }
 

@@ -23,7 +23,7 @@ impl Lio {
         storage.kill();
         let disk = sh(&format!("losetup -f --show {file}"));
         let (bytes, iqn) = (sh(&format!("blockdev --getsize64 {disk}")), iqn(device));
-        // Its sockets are in the network of whoever makes the portal.
+        // Its sockets are in the network of the process that makes the portal.
         sh(&format!(
             "modprobe iscsi_target_mod && modprobe target_core_file
             mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config

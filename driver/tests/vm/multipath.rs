@@ -62,7 +62,7 @@ fn fast(guest: &Guest) -> Volume<'_> {
 }
 
 #[test]
-fn a_path_may_fail_while_somebody_writes() {
+fn a_path_may_fail_during_writes() {
     let guest = Guest::fresh();
     let _daemon = Multipathd::start();
     let volume = fast(&guest);
@@ -151,7 +151,7 @@ fn without_multipathd_no_path_is_taken_for_the_disk() {
 }
 
 #[test]
-fn a_map_under_which_nobody_was_told_of_paths_is_refused() {
+fn a_map_that_was_told_of_no_paths_is_refused() {
     let guest = Guest::fresh();
     let volume = fast(&guest);
     let refused = volume.attach(1);

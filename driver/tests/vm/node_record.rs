@@ -7,7 +7,7 @@ use testbed::{FaultRow, seen_to_fail, seen_to_succeed, success};
 use crate::{guest::Guest, shell::sh, volume::Volume, wait_for_attach::iqn};
 
 const NODES: &str = "/etc/iscsi/nodes";
-/// What is seen of the one record of ours.
+/// What is seen of the driver's one record.
 const RECORD: &str = "# BEGIN RECORD 2.1.8\nnode.startup = manual\nnode.session.scan = manual\nnode.conn[0].startup = manual";
 
 /// What is left of the record of `$name`, which was `/tmp/whole`: in words, and made by a shell.
@@ -24,7 +24,7 @@ const REMAINS: [(&str, &str); 10] = [
     ),
     ("one without a name", "grep -v ^node.name /tmp/whole >$name"),
     ("one without an address", "grep -v address /tmp/whole >$name"),
-    // And what works by itself: somebody has looked for targets.
+    // And what works by itself: an administrator has looked for targets.
     ("a discovery", "mkdir $name,1; sed 's/tpgt = -1/tpgt = 1/' /tmp/whole >$name,1/default"),
 ];
 

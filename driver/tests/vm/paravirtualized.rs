@@ -258,7 +258,7 @@ fn a_file_system_follows_its_disk() {
     let device = volume.up();
     let letter = volume.write(1, "letter");
     guest.hypervisor.grow(&volume.ocid, 2 * GIB).unwrap();
-    assert_eq!(size(), GIB, "nobody has told the kernel");
+    assert_eq!(size(), GIB, "the kernel was not told");
     let answer = volume.expand(&device, 3 * GIB);
     seen_to_fail("E6", "a paravirtualized volume of 2 GiB", &answer, &["has 2147483648 bytes"]);
     let mut row = FaultRow::new("E7", "ext4 on a paravirtualized disk, mounted; twice");

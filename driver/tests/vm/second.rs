@@ -54,7 +54,7 @@ impl Second {
         Boot(self.sh(BOOT_ID))
     }
 
-    /// The power fails: what is not on a disk is gone, and nobody is told.
+    /// The power fails: what is not on a disk is gone, without notice.
     #[track_caller]
     pub(crate) fn lose_power(&self) -> Boot {
         let boot = self.boot();

@@ -15,7 +15,7 @@ fn time_passes() {
 }
 
 #[test]
-fn a_session_that_nobody_ends_is_ended_on_the_way_of_another_call() {
+fn a_session_left_over_is_ended_on_the_way_of_another_call() {
     let guest = Guest::fresh();
     let (left, used) = (guest.volume(), guest.volume());
     let device = left.attached(1);
@@ -24,7 +24,7 @@ fn a_session_that_nobody_ends_is_ended_on_the_way_of_another_call() {
     assert_eq!(guest.sessions(), 2);
 
     time_passes();
-    // Somebody reads it: no mount, no claim, but in use.
+    // A process reads it: no mount, no claim, but in use.
     sh(
         "sleep 1000 </dev/$(ls /sys/class/iscsi_session/*/device/target*/*:1/block | grep -m 1 sd) >/dev/null 2>&1 & echo $! >/tmp/reader",
     );
@@ -83,7 +83,7 @@ fn a_login_that_outlives_its_call_is_not_lost() {
     success(&volume.unmount());
     assert_eq!(guest.sessions(), 0);
 
-    // And if nobody comes again, another volume's call ends it.
+    // And if no call for it comes again, another volume's call ends it.
     call();
     time_passes();
     let other = guest.volume();
@@ -137,7 +137,7 @@ fn a_logout_that_outlives_its_call_does_not_end_a_session_in_use() {
 }
 
 #[test]
-fn the_lock_of_a_killed_iscsiadm_holds_nobody_up_for_ever() {
+fn the_lock_of_a_killed_iscsiadm_is_not_waited_for_without_end() {
     let guest = Guest::fresh();
     let volume = guest.volume();
     let device = volume.attached(1);

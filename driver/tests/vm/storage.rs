@@ -121,7 +121,7 @@ impl Tgtd {
         sh(&format!("kill -STOP {pid}"));
     }
 
-    /// Puts other data behind the volume's LUN, under whoever is logged in. With a `serial` it is another
+    /// Puts other data behind the volume's LUN, under those who are logged in. With a `serial` it is another
     /// disk, otherwise it claims to be the same.
     pub(crate) fn exchange(&self, volume: &str, backing: &str, serial: Option<usize>) {
         let state = self.state();
@@ -209,7 +209,7 @@ impl Tgtd {
         Ok(())
     }
 
-    /// The target is gone; an error if somebody was logged in.
+    /// The target is gone; an error if an initiator was logged in.
     fn withdraw(&self, target: &IscsiTarget) -> Result<(), String> {
         let mut state = self.state();
         let Some(at) = state.exports.iter().position(|it| it.target.iqn == target.iqn) else {
@@ -287,7 +287,7 @@ fn file(number: usize) -> PathBuf {
     PathBuf::from(format!("{FILES}/{number}"))
 }
 
-/// A portal that nobody uses.
+/// A portal without sessions.
 const CLOSED: &str = "portal=127.0.0.1:860";
 const TGTADM: &str = "tgtadm --lld iscsi";
 const FILES: &str = "/tmp/volumes";

@@ -229,7 +229,7 @@ fn another_portal_to_the_same_target_is_refused() {
 }
 
 #[test]
-fn a_session_of_somebody_else_is_adopted() {
+fn a_foreign_session_is_adopted() {
     let guest = Guest::fresh();
     let volume = guest.volume();
     let device = volume.attached(1);
@@ -245,7 +245,7 @@ fn a_session_of_somebody_else_is_adopted() {
     let answer = volume.wait(&device);
     seen_to_succeed(
         "W16",
-        "somebody logged in before, with node.startup automatic and no replacement_timeout",
+        "logged in before by hand, with node.startup automatic and no replacement_timeout",
         &answer,
     );
     assert_eq!(sh(patience), "120");

@@ -113,8 +113,8 @@ fn without_paths(line: &str) -> String {
 
 fn reason(line: &str) -> &'static str {
     match line.split(' ').next().unwrap_or_default() {
-        "blkid" => "knows the formats of the world; our own search is the second witness",
-        "e2fsck" => "nobody else repairs ext",
+        "blkid" => "knows the formats of the world; our own search is the second probe",
+        "e2fsck" => "nothing else repairs ext",
         "mount" | "umount" => {
             "one that hangs in the kernel can be given up; mount(8) knows the options"
         }

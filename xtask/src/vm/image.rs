@@ -78,7 +78,7 @@ fn trim(sh: &Shell, root: &Path) -> Result<()> {
     cmd!(sh, "sh -e -c {script}").quiet().run().context("cannot trim the guest")
 }
 
-/// Packs `files` as the kernel unpacks them at boot. Everything is root's, whoever packs it.
+/// Packs `files` as the kernel unpacks them at boot. Everything is root's, whichever user packs it.
 pub(super) fn pack(sh: &Shell, root: &Path, files: &Path, to: &Path) -> Result<()> {
     let _folder = sh.push_dir(files);
     let busybox = root.join("usr/bin/busybox");

@@ -73,7 +73,7 @@ fn a_program_may_clean_up_when_it_is_stopped() {
     let cleaned = dir.path().join("cleaned");
     let script =
         format!("trap 'echo > {}; exit 0' TERM; while :; do sleep 0.01; done", cleaned.display());
-    // It has ended with 0, but nobody knows what it has left undone.
+    // It has ended with 0, but what it has left undone is not known.
     check(run(&script, SHORT), "sh did not finish within 300ms and was killed");
     assert!(cleaned.exists());
 }
@@ -91,17 +91,17 @@ fn no_time_at_all_is_a_limit_too() {
 }
 
 #[test]
-fn a_grandchild_that_holds_the_pipes_holds_nobody_up() {
+fn a_grandchild_that_holds_the_pipes_is_not_waited_for() {
     let output = output("sleep 7316 & echo done; echo bad >&2; exit 7");
     assert_eq!((output.code, &*output.stdout, &*output.stderr), (7, "done\n", "bad"));
     stop("7316");
 }
 
 #[test]
-fn a_grandchild_that_writes_for_ever_holds_nobody_up() {
+fn a_grandchild_that_writes_without_end_is_not_waited_for() {
     let output = output("yes 7317 & exit 8");
     assert_eq!(output.code, 8);
-    assert_gone("7317"); // nobody reads the pipe any more
+    assert_gone("7317"); // the pipe has no reader any more
 }
 
 #[test]

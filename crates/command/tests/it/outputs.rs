@@ -27,7 +27,7 @@ fn standard_input_is_empty() {
 
 #[test]
 fn both_pipes_may_overflow_at_once() {
-    // In turns, far more than a pipe holds: whoever reads one after the other waits for ever.
+    // In turns, far more than a pipe holds: a reader of one after the other waits without end.
     let flood = "i=0; while [ $i -lt 40 ]; do
         head -c 100000 /dev/zero | tr '\\0' o; head -c 100000 /dev/zero | tr '\\0' e >&2; i=$((i+1));
         done; echo last >&2; exit 3";

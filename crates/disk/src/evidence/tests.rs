@@ -62,14 +62,14 @@ fn check_objection(evidence: &Evidence, expected: &str) {
 }
 
 #[test]
-fn silence_of_all_witnesses_is_nothing() {
+fn silence_of_all_probes_is_nothing() {
     assert_eq!(silence().objection(), None);
     assert_eq!(silence().other(), Contents::Nothing);
     assert_eq!(silence().foreign(OURS), None);
 }
 
 #[test]
-fn one_dissenting_witness_is_enough() {
+fn one_dissenting_probe_is_enough() {
     check_objection(
         &Evidence { data: Some(4097), ..silence() },
         "it holds data of unknown kind at offset 4097",
@@ -157,7 +157,7 @@ fn check_foreign(change: impl Fn(&mut Evidence), expected: Option<&str>) {
 }
 
 #[test]
-fn leftovers_of_ours_are_not_foreign() {
+fn own_leftovers_are_not_foreign() {
     check_foreign(|_| {}, None);
     check_foreign(|e| e.udev = None, None);
     check_foreign(|e| (e.blkid, e.listed, e.own) = (blkid::Verdict::Nothing, vec![], vec![]), None);

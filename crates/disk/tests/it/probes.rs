@@ -1,4 +1,4 @@
-//! Each witness alone can stop the proof, by dissent or by silence.
+//! Each probe alone can stop the proof, by what it finds or by failing.
 
 use std::{fs, time::Duration};
 
@@ -101,7 +101,7 @@ fn a_second_look_may_dissent() {
     );
 }
 
-/// Real programs, and somebody who writes to the disk between the two looks.
+/// Real programs, and a writer to the disk between the two looks.
 #[derive(Debug)]
 struct Intruder<'a>(&'a LoopDiskDebug);
 

@@ -59,7 +59,7 @@ fn any_part_of_our_ext4_is_ours() {
 }
 
 #[test]
-fn the_ext4_of_somebody_else_is_not_ours() {
+fn a_foreign_ext4_is_not_ours() {
     private(|| {
         let disk = ext4(OTHER);
         assert_eq!(prove(&disk), other("ext at offset 1080"));

@@ -151,7 +151,7 @@ fn a_partition() {
         run(&format!("addpart {path} 1 2048 20000"));
         let name = disk.path().file_name().unwrap().to_str().unwrap();
 
-        // idle, it keeps nobody from claiming the disk, but from proving it blank
+        // idle, it does not keep the disk from being claimed, but from being proven blank
         disk.open().claim(Access::Write).unwrap();
         let clock = ManualClock::default();
         let prove =
@@ -201,7 +201,7 @@ fn a_claim_of_another_process() {
 }
 
 #[test]
-fn a_plain_open_is_shown_but_keeps_nobody_away() {
+fn a_plain_open_is_shown_but_keeps_no_one_away() {
     private(|| {
         let disk = LoopDisk::new(SIZE);
         let mut child = holder(&[], &format!("exec 3<{}", disk.path().display()));

@@ -72,7 +72,7 @@ fn argument_lists(document: &[u8]) -> Vec<Vec<OsString>> {
 }
 
 #[test]
-fn no_secret_leaves_by_any_door() {
+fn no_secret_leaves_by_any_output() {
     // a plain word in place of options is a node name or a path, and those may be shown
     let braced = |it: &Vec<u8>| it.starts_with(b"{");
     let mut answered = 0;

@@ -86,7 +86,7 @@ fn what_a_killed_call_has_left_is_removed() {
     fs::write(&draft, SECRET).unwrap();
     world.initiator().log_out(&volume()).unwrap();
     assert!(!draft.exists());
-    // And it does not stand in the way, whoever it belongs to.
+    // And it does not stand in the way, whichever session it belongs to.
     fs::write(&draft, SECRET).unwrap();
     fs::set_permissions(&draft, fs::Permissions::from_mode(0o666)).unwrap();
     world.initiator().log_in(&volume(), Some(&chap(SECRET))).unwrap();

@@ -80,7 +80,7 @@ fn a_record_that_is_not_created_fails_the_login_and_the_code_picks_the_message()
     check_record("new", "../../testdata/new-codes.txt");
 }
 
-/// The same of its settings. Without them a login could hang for ever, or come back at boot.
+/// The same of its settings. Without them a login could hang without end, or come back at boot.
 #[test]
 fn a_record_without_our_settings_fails_the_login_and_the_code_picks_the_message() {
     check_record("update", "../../testdata/update-codes.txt");

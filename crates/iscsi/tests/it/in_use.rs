@@ -1,4 +1,4 @@
-//! Logging out real disks (loop devices; needs root): never one that anybody uses.
+//! Logging out real disks (loop devices; needs root): never one that is used.
 
 use std::{
     fs,
@@ -165,7 +165,7 @@ fn a_claimed_disk_is_not_logged_out() {
 }
 
 #[test]
-fn a_failed_login_does_not_undo_what_somebody_uses() {
+fn a_failed_login_does_not_undo_what_is_used() {
     let alone = alone();
     let disk = Loop::new(&alone);
     let world = disk.world();
@@ -193,7 +193,7 @@ fn what_was_written_is_on_a_disk_that_was_let_go() {
     let alone = alone();
     let disk = Loop::new(&alone);
     let world = disk.world();
-    // As long as somebody has the device open, closing it writes nothing.
+    // As long as another process has the device open, closing it writes nothing.
     let writer = fs::File::options().write(true).open(&disk.device).unwrap();
     writer.write_all_at(b"letter", 8192).unwrap();
     logged_out(&world);

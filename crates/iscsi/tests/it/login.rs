@@ -43,7 +43,7 @@ fn a_second_login_is_a_success() {
 }
 
 #[test]
-fn a_session_of_somebody_else_is_adopted_but_not_at_boot() {
+fn a_foreign_session_is_adopted_but_not_at_boot() {
     check(
         &World::logged_in(),
         expect![[r#"
@@ -67,7 +67,7 @@ fn a_session_that_is_adopted_keeps_io_waiting_no_longer_than_ours() {
         world.initiator().limit_replacement_timeout(&[volume()]);
         assert_eq!(world.tree().read(file), after);
     }
-    // A word of the kernel's against it does not keep anybody from the volume.
+    // A word of the kernel's against it does not keep the volume from being used.
     let world = World::logged_in();
     world.tree().add(&format!("{file} -> /proc/version"));
     world.initiator().log_in(&volume(), None).unwrap();
@@ -95,7 +95,7 @@ fn a_session_that_may_be_ending_is_ended_first() {
         session: LOGGED_IN, record: automatic, waited 60s
     "#]],
     );
-    // Nobody has asked for the end of one that has other disks.
+    // No call has asked for the end of one that has other disks.
     let world = World::without_disk();
     world.tree().add(&format!(
         "{0}/state = running\n{0}/block/sdb/dev = 8:16\n{0}/block/sdb/size = 8",

@@ -218,7 +218,7 @@ fn a_map_in_use_stays_and_so_do_its_sessions() {
     assert!(said.ends_with("ran: \nsessions: LOGGED_IN, LOGGED_IN\n"), "{said}");
 }
 
-/// A claim, a flush and `multipath -f` would wait in the kernel, and nobody could end them.
+/// A claim, a flush and `multipath -f` would wait in the kernel, and could not be ended.
 #[test]
 fn a_map_that_queues_and_has_no_path_is_not_touched() {
     let scene = Scene::new(&alone()).mapped(&[0, 1]);
@@ -246,7 +246,7 @@ fn a_map_that_queues_and_has_no_path_is_not_touched() {
 }
 
 #[test]
-fn a_map_that_somebody_opens_meanwhile_stays() {
+fn a_map_that_is_opened_meanwhile_stays() {
     let scene = Scene::new(&alone()).mapped(&[0, 1]);
     for _ in 0..5 {
         scene.world.answers("multipath -f", 1, "mpatha: map in use");
@@ -261,7 +261,7 @@ fn a_map_that_somebody_opens_meanwhile_stays() {
 
 /// Such as udev, which looks at a map whenever one of its paths has changed.
 #[test]
-fn a_map_that_somebody_only_looks_at_is_removed_when_he_has_gone() {
+fn a_map_that_is_only_looked_at_is_removed_afterwards() {
     let scene = Scene::new(&alone()).mapped(&[0, 1]);
     scene.world.answers("multipath -f", 1, "mpatha: map in use");
     expect![[r#"
@@ -308,7 +308,7 @@ fn the_other_portals_are_no_obstacle_to_a_path() {
             ran: new update login
         "#]],
     );
-    // A third portal is: nobody has named it.
+    // A third portal is: no option names it.
     let world = World::new();
     world.happens(Event::Session("169.254.2.9", IQN, "LOGGED_IN"));
     let error = world.initiator().log_in_path(&paths()[0], &paths(), None).unwrap_err();

@@ -1,4 +1,4 @@
-//! Node records that iscsiadm has not written to their end: they stand in nobody's way, and those of others stay.
+//! Node records that iscsiadm has not written to their end: they are in no login's way, and those of others stay.
 
 use std::{fs, path::Path};
 
@@ -138,7 +138,7 @@ fn a_session_that_is_there_is_better_off_without_it() {
 }
 
 #[test]
-fn one_that_somebody_writes_at_this_moment_stays() {
+fn one_that_is_being_written_stays() {
     let world = World::logged_in();
     lay(&world, "169.254.2.2,3260", Some("# BEGIN RECORD 2.1.8\n"));
     world.later(100, Event::RecordIsWhole);
@@ -234,7 +234,7 @@ const FOREIGN: &str = "# BEGIN RECORD 2.1.8\nnode.name = iqn.2015-12.com.oraclei
     node.session.auth.username = other\n# END RECORD\n";
 
 #[test]
-fn a_record_of_somebody_else_is_as_it_was_after_a_login_that_fails() {
+fn a_foreign_record_is_as_it_was_after_a_login_that_fails() {
     for name in ["169.254.2.2,3260", "169.254.2.2,3260/default", "169.254.2.2,3260,1/default"] {
         for (verb, code) in [("new", 1), ("update", 1), ("login", 8), ("login", 24)] {
             let world = World::new();

@@ -36,7 +36,7 @@ pub(crate) fn target(address: &str, iqn: &str, lun: u16) -> Target {
     Target { address: address.parse().unwrap(), port: 3260, iqn: iqn.parse().unwrap(), lun }
 }
 
-/// iscsid, the kernel and the target behind one portal; time passes only when somebody waits.
+/// iscsid, the kernel and the target behind one portal; time passes only when a call waits.
 #[derive(Clone, Debug)]
 pub(crate) struct World(Arc<Inner>);
 
@@ -71,7 +71,7 @@ struct State {
     queues: bool,
     /// The file with the map's size.
     map_size: std::path::PathBuf,
-    /// The lines of a node record without which the target lets nobody in.
+    /// The lines of a node record without which the target refuses every login.
     wants: Option<String>,
     /// What no command line may hold.
     secret: Option<String>,
@@ -216,7 +216,7 @@ impl World {
         self.state().map_size = file;
     }
 
-    /// From now on the target lets nobody in but this user with this secret.
+    /// From now on the target lets in only this user with this secret.
     pub(crate) fn wants_chap(&self, username: &str, secret: &str) {
         self.state().secret = Some(secret.to_owned());
         self.state().wants = Some(format!(

@@ -78,7 +78,7 @@ fn what_the_current_context_does_not_use_does_no_harm() {
 }
 
 #[test]
-fn a_secret_is_for_nobody_else() {
+fn a_secret_is_for_one_user_only() {
     let secret = |mode: u32| {
         Err(format!(
             "DIR/config holds a secret and everybody may read it (mode {mode:04o}); run: chmod 600 DIR/config"

@@ -150,7 +150,7 @@ fn another_authority_is_not_believed() {
 }
 
 #[test]
-fn a_client_certificate_opens_the_door() {
+fn a_client_certificate_is_accepted() {
     let (dir, authority, clients) = (Dir::new(), Authority::new(), Authority::new());
     let server = authority.serve(Some(&clients), |_| answer(200, NODE));
     let (certificate, key) = clients.pair("driver");

@@ -1,4 +1,4 @@
-//! Secrets go in through every door and come out of none.
+//! Secrets go in through every input and come out of no output.
 
 use std::path::Path;
 

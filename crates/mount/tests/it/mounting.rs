@@ -219,7 +219,7 @@ fn a_disk_mounted_elsewhere_is_not_mounted_again() {
 }
 
 #[test]
-fn a_disk_that_somebody_else_holds_is_not_mounted() {
+fn a_disk_that_another_process_holds_is_not_mounted() {
     private(|| {
         let disk = LoopDisk::ext4();
         let opened = disk.open();

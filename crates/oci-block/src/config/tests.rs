@@ -221,7 +221,7 @@ fn what_contradicts_itself_is_named() {
 
 #[test]
 fn the_marker_of_a_secret_is_in_no_message() {
-    let secret_doors = [
+    let secret_inputs = [
         with(&[("<snip>", "MARKER"), ("region: us-phoenix-1", "region: [MARKER]")]),
         with(&[("key: |", "key:")]).replace("<snip>", "MARKER: :"),
         with(&[("    <snip>", "<MARKER>: *MARKER")]),
@@ -235,7 +235,7 @@ fn the_marker_of_a_secret_is_in_no_message() {
         "auth: !MARKER x".to_owned(),
         "\t- MARKER: {".to_owned(),
     ];
-    for text in secret_doors {
+    for text in secret_inputs {
         let shown = format!("{:?} {0}", Config::parse(&text).unwrap_err());
         assert!(!shown.contains("MARKER"), "{shown}");
     }
@@ -358,7 +358,7 @@ fn a_key_file_is_looked_for_beside_the_configuration() {
 }
 
 #[test]
-fn a_file_without_secrets_may_be_read_by_everybody_and_changed_by_nobody() {
+fn a_file_without_secrets_may_be_read_by_all_and_changed_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
 
     let dir = tempfile::tempdir().unwrap();

@@ -76,7 +76,7 @@ fn a_secret_that_stays_wrong_is_tried_once() {
 }
 
 #[test]
-fn a_session_that_works_asks_nobody() {
+fn a_session_that_works_asks_for_nothing() {
     let scene = scene(USE_CHAP);
     scene.log_in(USE_CHAP);
     let before = scene.sim.requests().len();
@@ -262,7 +262,7 @@ fn a_login_that_makes_nothing_leaves_no_note_and_no_record() {
 }
 
 #[test]
-fn what_somebody_else_has_made_is_not_noted() {
+fn what_another_tool_has_made_is_not_noted() {
     let scene = scene(USE_CHAP);
     let record = scene.portal.dir.join("nodes").join(scene.target.iqn.as_ref());
     fs::create_dir_all(&record).unwrap();

@@ -114,7 +114,7 @@ const LONG: Duration = Duration::from_secs(601);
 const SHORT: Duration = Duration::from_secs(590);
 
 #[test]
-fn a_session_that_nobody_has_wanted_for_long_is_ended_one_a_call() {
+fn a_session_unused_for_long_is_ended_one_a_call() {
     let scene = Scene::new(&["a", "b"]);
     scene.noted("a", LONG);
     scene.noted("b", LONG);
@@ -192,7 +192,7 @@ fn the_boot_volumes_session_stays_whatever_a_note_says() {
 }
 
 #[test]
-fn a_node_record_that_somebody_else_has_written_since_stays() {
+fn a_node_record_that_another_tool_has_written_since_stays() {
     let mut scene = Scene::new(&["a"]);
     let nodes = scene.dir.path().join("nodes");
     fs::create_dir_all(nodes.join("iqn.x:a")).unwrap();

@@ -186,7 +186,7 @@ fn what_is_in_a_files_place_is_replaced_and_neither_followed_nor_waited_for() {
 }
 
 #[test]
-fn a_draft_that_somebody_has_laid_is_not_written_through() {
+fn a_draft_that_is_a_planted_link_is_not_written_through() {
     let base = scene();
     let target = base.path().join("target");
     fs::write(&target, "precious").unwrap();
@@ -223,7 +223,7 @@ fn a_durable_file_is_synced_before_and_after_it_gets_its_name() {
         .arg(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "private_dir::tests::a_draft_that_somebody_has_laid_is_not_written_through",
+            "private_dir::tests::a_draft_that_is_a_planted_link_is_not_written_through",
         ])
         .stdout(std::process::Stdio::null())
         .status()

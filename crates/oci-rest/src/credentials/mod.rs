@@ -4,7 +4,7 @@
 //! it, and gets a new one in time; where tokens come from is a [`TokenSource`]:
 //! [`InstancePrincipals`], [`WorkloadIdentity`], [`ResourcePrincipal`], [`TokenExchange`],
 //! [`SessionFile`]. A
-//! [`Profile`] of `~/.oci/config` is one of these or an API key. Anybody may implement either trait.
+//! [`Profile`] of `~/.oci/config` is one of these or an API key. Either trait may be implemented by other crates.
 
 mod api_key;
 mod certificate;

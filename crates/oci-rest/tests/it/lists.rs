@@ -92,7 +92,7 @@ fn check_readings(readings: &[&[&[&str]]], expected: &str, requests: usize) {
 fn a_list_of_several_pages_is_read_until_two_readings_agree() {
     check_readings(&[&[&["a"]]], "a", 1);
     check_readings(&[&[&["a"], &["b"]], &[&["a"], &["b"]]], "a b", 4);
-    // b has moved to the first page, where a was: nobody has seen it
+    // b has moved to the first page, where a was: no page has shown it
     check_readings(&[&[&["a"], &["c"]], &[&["b"], &["c"]], &[&["b"], &["c"]]], "b c", 6);
     check_readings(&[&[&["a"], &["c"]], &[&["b", "c"]]], "b c", 3);
     // something new has moved b to the second page: it was seen twice

@@ -205,7 +205,7 @@ fn a_pod_signs_as_its_service_account() {
     assert!(text.starts_with(start), "{text}");
 }
 
-/// The token ends, somebody runs `oci session refresh`, and the same process goes on.
+/// The token ends, an operator runs `oci session refresh`, and the same process goes on.
 #[test]
 fn a_refreshed_session_is_read_again() {
     let world = World::new();
@@ -372,10 +372,10 @@ fn a_cache_that_is_not_ours_alone_is_not_used() {
     assert!(!loads(), "an entry that everybody may read");
     store();
     chown(entry(), Some(65534), None).unwrap();
-    assert!(!loads(), "an entry of somebody else");
+    assert!(!loads(), "an entry of another user");
     store();
     chown(&folder, Some(65534), None).unwrap();
-    assert!(!loads(), "a folder of somebody else");
+    assert!(!loads(), "a folder of another user");
     chown(&folder, Some(0), None).unwrap();
     let (path, moved) = (entry(), memory.path().join("moved"));
     fs::rename(&path, &moved).unwrap();
@@ -414,7 +414,7 @@ fn an_entry_that_cannot_be_written_leaves_nothing() {
     assert_eq!(all_files(memory.path()), 0);
 }
 
-/// One folder for all: whoever asks elsewhere, or as somebody else, must not find another's token.
+/// One folder for all: a process that asks elsewhere, or as another principal, must not find another's token.
 #[test]
 fn a_token_is_found_by_its_owner_only() {
     let world = World::new();
@@ -458,11 +458,11 @@ fn a_token_is_found_by_its_owner_only() {
     world.cloud.trust_token("eyJ.e30.c2ln", "ocid1.user.oc1..u");
     fs::write(world.memory.path().join("token"), "eyJ.e30.c2ln").unwrap();
     for known in [false, true] {
-        for (index, (door, source)) in sources().into_iter().enumerate() {
+        for (index, (request, source)) in sources().into_iter().enumerate() {
             let before = world.seen(0).len();
             let tokens = TokenCredentials::new(source, world.clock()).with_cache(world.cache());
             tokens.signer(MINUTE).unwrap();
-            let asked = world.seen(before).into_iter().filter(|it| *it == door).count();
+            let asked = world.seen(before).into_iter().filter(|it| *it == request).count();
             assert_eq!(asked, usize::from(!known), "source {index}, known: {known}");
         }
     }

@@ -298,7 +298,7 @@ fn a_certificate_that_is_itself_trusted_is_believed() {
     let transport = UreqTransport::new(&trusting).unwrap();
     let request = Request::get(format!("https://localhost:{}/", server.port));
     assert_eq!(transport.send(request.body(Vec::new()).unwrap(), LIMIT).unwrap().status(), 200);
-    // the certificate is public: without its key nobody can show it
+    // the certificate is public: without its key it cannot be shown
     let thief = KeyPair::generate().unwrap();
     let thief = serve_as_thief(vec![leaf.der().clone()], &thief.serialize_pem());
     let text = said(&trusting, &format!("https://localhost:{}/", thief.port), LIMIT, &[thief.port]);

@@ -271,7 +271,7 @@ fn exchange(world: &World, vars: &[Var<'_>]) -> Result<TokenExchange, Error> {
 }
 
 #[test]
-fn a_token_of_somebody_elses_is_exchanged() {
+fn a_token_of_another_issuer_is_exchanged() {
     let world = World::new();
     let endpoint = world.cloud.endpoint();
     world.cloud.add_client("client", "SE+CR/ET");

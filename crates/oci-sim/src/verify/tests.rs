@@ -188,7 +188,7 @@ fn clocks_may_differ_by_five_minutes() {
 }
 
 #[test]
-fn each_kind_of_key_signs_at_its_own_door() {
+fn each_kind_of_key_signs_for_its_own_service() {
     let now = noon();
     let (token, ended) = (Kind::Session { expires: now + DAY }, Kind::Session { expires: now });
     let (operation, federation, resource) =

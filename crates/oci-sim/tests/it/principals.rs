@@ -118,5 +118,5 @@ fn a_resource_gets_its_token_for_its_voucher_and_its_key() {
     assert_eq!(get(&scene.sim, &caller(&one), user).status, 401, "without a token");
 }
 
-/// Of a key that nobody has.
+/// Of a key that does not exist.
 const KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqSzaHo4HPyyYZeAJXGju8iz2X2/Wx672aZPVPxcMpWffGPs+ah4vIt3utZP6cF/9yrCl4DIA5hgKa2ZV+FCaejLSnweEVWlxQ9IsTWEJuAfYnt54QWcHAg2fyqAgcQ+oMBY2s6DztoUA4VahSOlcwQX5csykMgvYQgo0kedHq1jUWa84CBUvTOVYWgIaEGqS4wDOyFr9Wpth5UGQg+EbN3bBhj48zqfyEEuJD3e99jJ5vIg/S1BsO+0Yw7/iGLbmj/Voh/d7fkTvKms3PQuC++2rT4cjD4B7zOFflrQW9fcNInFZCOMNAKKu1zkoTEyFrgVyPk2mlIKoEcY+IbkbywIDAQAB";

@@ -159,7 +159,7 @@ pub(super) const SMALL: &[Destroyer] = &[
         "mke2fs -q -t ext4 $disk; put 1120 '\\377\\377\\377\\377'",
         "ext",
     ),
-    // Data that nobody has a name for.
+    // Data without a known signature.
     disk(
         "text from the first byte",
         "yes precious | head -c 65536 | dd of=$disk conv=notrunc status=none",

@@ -41,7 +41,7 @@ pub(super) struct Stage<'a> {
     device: String,
     /// Of the disk, in bytes.
     size: u64,
-    /// Another volume's disk, and what it holds; nobody has a reason to touch it.
+    /// Another volume's disk, and what it holds; no call has a reason to touch it.
     bystander: (String, u64),
     tools: Tools,
 }

@@ -27,7 +27,7 @@ if [ -b /dev/vda ]; then
 fi
 mkdir -p /var/lib /var/log /run/lock /etc/multipath /var/lib/multipath
 [ -e /var/run ] || ln -s /run /var/run
-# No password: there is nobody else on the link.
+# No password: there is nothing else on the link.
 printf 'root::0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >/etc/passwd
 printf '%s:x:%s:\n' root 0 tty 5 disk 6 lp 7 dialout 20 cdrom 24 tape 26 audio 29 video 44 \
     input 104 kvm 105 sgx 106 render 107 kmem 15 nogroup 65534 >/etc/group
