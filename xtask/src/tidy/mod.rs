@@ -16,9 +16,10 @@ mod links;
 mod manifest;
 mod sources;
 mod variables;
+mod words;
 
 /// Check the rules of the workspace: who may import whom, file headers and length, links, paths and variables in
-/// documents, rows of the fault matrix
+/// documents, rows of the fault matrix, words
 #[derive(clap::Args)]
 pub(crate) struct Args;
 
@@ -40,6 +41,7 @@ fn complaints(checkout: &Checkout) -> Result<Vec<String>> {
         for file in files(&checkout.dir.join(folder), "rs")? {
             let (name, text) = (file.strip_prefix(&checkout.dir)?, read(&file)?);
             complaints.extend(sources::complaints(name, &text));
+            complaints.extend(words::complaints(name, &text));
             if is_driver(name) {
                 variables.extend(variables::literals(&text));
             }
@@ -53,7 +55,9 @@ fn complaints(checkout: &Checkout) -> Result<Vec<String>> {
     complaints.extend(fault_rows::complaints(&literals));
     for file in documents(&checkout.dir)? {
         let name = file.strip_prefix(&checkout.dir)?;
-        complaints.extend(links::complaints(&checkout.dir, name, &read(&file)?));
+        let text = read(&file)?;
+        complaints.extend(links::complaints(&checkout.dir, name, &text));
+        complaints.extend(words::complaints(name, &text));
     }
     Ok(complaints)
 }
