@@ -61,6 +61,10 @@ impl<'a> VolumeOptions<'a> {
         let use_chap = reader.flag("useChap")?;
         let mount: MountOptions =
             reader.text("mountOptions").unwrap_or_default().parse().map_err(OptionError::from)?;
+        let fs = fs_type(options)?;
+        if let Some(fs) = fs {
+            mount.require_known_to(fs.as_str()).map_err(OptionError::from)?;
+        }
         let multipath = reader.flag("multipath")?;
         let kind = reader.choice(
             "attachmentType",
@@ -88,7 +92,7 @@ impl<'a> VolumeOptions<'a> {
             chap: chap(options)?,
             multipath,
             wanted: Wanted {
-                fs: fs_type(options)?,
+                fs,
                 read_only: reads || mount.read_only(),
                 options: mount,
                 format: reader.choice("format", [("if-blank", true), ("never", false)])?,

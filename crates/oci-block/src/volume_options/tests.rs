@@ -193,6 +193,19 @@ fn wrong_values_are_refused_whichever_call_uses_them() {
 }
 
 #[test]
+fn mount_options_of_another_file_system_than_the_one_asked_for_are_refused() {
+    let options = |fs, mount| [("kubernetes.io/fsType", fs), ("mountOptions", mount)];
+    let error = parse(&options("ext4", "noatime,nouuid")).unwrap_err();
+    assert!(
+        chain(&error).starts_with("mount option \"nouuid\" is refused: ext4 may have "),
+        "{error}"
+    );
+    parse(&options("xfs", "noatime,nouuid")).unwrap();
+    // What is on the disk is not known here.
+    parse(&options("", "noatime,nouuid")).unwrap();
+}
+
+#[test]
 fn options_of_iscsi_sessions_are_refused_for_a_plugged_disk() {
     for option in ["useChap", "multipath"] {
         let error = parse(&[("attachmentType", "paravirtualized"), (option, "true")]).unwrap_err();
