@@ -168,7 +168,12 @@ fn an_older_ext_is_mounted_as_ext4_and_stays_what_it_is() {
 fn an_option_that_the_file_system_does_not_know_is_refused_before_a_format() {
     let cluster = cluster();
     let kubelet = Kubelet { cluster: &cluster, number: 1 };
-    let options = cluster.options(&[("mountOptions", "noatime,nouuid")]);
+    let mount_options = ("mountOptions", "noatime,nouuid");
+    let args = ["attach", &cluster.options(&[mount_options]), "node-1"];
+    let refused = cluster.controller().call(&args).unwrap();
+    failure_with(&refused, &["\"nouuid\" is refused: ext4 may have defaults, ro"]);
+    // Where no file system is asked for, mountdevice knows that it would be ext4.
+    let options = cluster.options(&[("kubernetes.io/fsType", ""), mount_options]);
     let device = kubelet.attach(&options);
     failure_with(
         &kubelet.mount(&device, &options),
