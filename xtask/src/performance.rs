@@ -11,7 +11,7 @@ use crate::checkout::Checkout;
 pub(crate) enum Part {
     /// What the driver costs: the beginning, up to the first mount.
     Bench,
-    /// How soon a login's disk is in hand: from [`LOGIN`] on, up to the storm.
+    /// How soon a login's disk is found: from [`LOGIN`] on, up to the storm.
     Login,
     /// Many attaches at once: the end, from [`STORM`] on.
     Storm,

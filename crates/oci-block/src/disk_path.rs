@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl OciBlock {
-    /// The disk behind `device`, brought in hand, with the size and the identity that it has now: a
+    /// The disk behind `device`, logged in to where it must be, with the size and the identity that it has now: a
     /// volume may have grown since the kernel looked at it. May be repeated.
     pub(crate) fn disk(&self, device: &Device, options: &VolumeOptions<'_>) -> Result<Disk, Error> {
         let path = match device {

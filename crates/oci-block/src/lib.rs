@@ -1,7 +1,7 @@
 //! The backend for block volumes of Oracle Cloud Infrastructure.
 //!
 //! One call, one file. On a host with `config.yaml` (a master) the calls of the controller manager
-//! attach and detach through the API; on every node kubelet's calls acquire the disk in hand, format
+//! attach and detach through the API; on every node kubelet's calls find the disk, format
 //! it when nothing is found on it, mount it and let it go. Calls of the node read `config.yaml`
 //! only for the credentials of a session with CHAP and for further portals.
 //!

@@ -29,7 +29,7 @@ use crate::{
 
 /// Mounts; formats only a disk on which nothing is found.
 ///
-/// The order is part of the safety (`docs/architecture.md`): lock, disk in hand, pin, identity,
+/// The order is part of the safety (`docs/architecture.md`): lock, connect, pin, identity,
 /// exclusive claim, contents, proof, intent, format, check, mount, look again.
 pub(crate) fn mount_device(
     driver: &OciBlock,

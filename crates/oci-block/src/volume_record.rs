@@ -65,7 +65,7 @@ impl VolumeRecords {
         Self { state_dir: state_dir.to_owned() }
     }
 
-    /// What is remembered of `volume`. To be called with the volume's lock in hand.
+    /// What is remembered of `volume`. To be called while the volume's lock is held.
     ///
     /// A record that is damaged is set aside, once, as `.corrupt`. One that does not read stays: what keeps it from
     /// being read may pass.

@@ -7,7 +7,7 @@ use crate::{
     volume_options::VolumeOptions, writable::ensure_writable,
 };
 
-/// Brings the disk in hand and tells the path that attach composed.
+/// Connects the disk and tells the path that attach composed.
 ///
 /// The device that kubelet passes is what the controller was told; after a restart it may be empty,
 /// and then this host's record of the volume is asked. A disk that is not the volume's is an error. Where the

@@ -28,7 +28,7 @@ fn a_disk_is_taken_when_the_kernel_announces_it() {
     sights.sort_by(|one, other| one.millis.total_cmp(&other.millis));
     let millis: Vec<_> = sights.iter().map(|it| format!("{:.1}", it.millis)).collect();
     let millis = millis.join(", ");
-    show(&format!("FIGURE from the kernel's event to the disk in hand: {millis} ms"));
+    show(&format!("FIGURE from the kernel's event to the disk's node: {millis} ms"));
     show(&format!("FIGURE of {ROUNDS} times {by_event} without a sleep or a wait that ran out"));
 }
 

@@ -1,4 +1,4 @@
-//! What can be wrong between a disk in hand and a mounted file system.
+//! What can be wrong between a connected disk and a mounted file system.
 
 use std::{fs, path::Path, thread};
 

@@ -1,4 +1,4 @@
-//! What can be wrong between the API's answer and a disk in hand.
+//! What can be wrong between the API's answer and a connected disk.
 
 use std::{fs, path::Path, thread, time::Duration};
 

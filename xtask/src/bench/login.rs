@@ -1,4 +1,4 @@
-//! How soon the disk of a login is in hand: the page's part, from what a case of the virtual machine measures.
+//! How soon the disk of a login is found: the page's part, from what a case of the virtual machine measures.
 
 use anyhow::Result;
 
@@ -19,7 +19,7 @@ pub(super) fn write(checkout: &Checkout) -> Result<()> {
     let text = format!(
         "{LOGIN}\n\n\
          waitforattach does not look again and again for its disk: it listens to the kernel, and should have the\n\
-         disk in hand within 50 ms of the kernel's event. Measured in the kernel's own trace, from `disk_uevent`\n\
+         disk found within 50 ms of the kernel's event. Measured in the kernel's own trace, from `disk_uevent`\n\
          to the last time that the driver opens the disk, on real iSCSI:\n\n\
          {figures}\n\
          The virtual machine is emulated, which makes everything some ten times slower; that no sleep and no wait\n\

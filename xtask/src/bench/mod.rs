@@ -40,7 +40,7 @@ mod volume;
 /// Measure speed and size, and write them to docs/performance.md
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only how soon a login's disk is in hand, in the virtual machine
+    /// Only how soon a login's disk is found, in the virtual machine
     #[arg(long)]
     login: bool,
 }
